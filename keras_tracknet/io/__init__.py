@@ -1,0 +1,1 @@
+"""Reading and writing videos, tracks and labelled datasets; never imports Keras."""

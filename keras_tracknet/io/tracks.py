@@ -1,0 +1,338 @@
+"""Tracks: where the ball is in every frame of a clip, as labelled or as predicted."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+
+from keras_tracknet.errors import InputError
+
+DETECTED = "detected"
+REPAIRED = "repaired"
+ABSENT = "absent"
+UNLABELLED = "unlabelled"
+STATUSES = (DETECTED, REPAIRED, ABSENT, UNLABELLED)
+
+COLUMNS = ("Frame", "Visibility", "X", "Y", "Confidence", "Status", "Time")
+SCHEMAS = ("tracknet", "tracknetv2")
+FORMATS = ("csv", "jsonl", "parquet")
+
+
+class TrackRow(NamedTuple):
+    """One frame of a track.
+
+    `x` and `y` are pixels of the source video, NaN when there is no ball; `confidence` is
+    0 to 1; `status` one of `STATUSES`; `time` seconds from the frame's own timestamp, NaN
+    when unknown.
+    """
+
+    frame: int
+    x: float
+    y: float
+    confidence: float
+    status: str
+    time: float
+
+    @property
+    def visible(self) -> bool:
+        """Whether the row holds a position."""
+        return not math.isnan(self.x)
+
+
+@dataclass(frozen=True)
+class Track:
+    """One row a frame, frames 0 to N-1 without a hole. Labels and predictions share it.
+
+    Attributes:
+        x, y: `(frames,)` float64, pixels of the source video with pixel centres on whole
+            numbers, x to the right and y down; NaN where there is no ball.
+        confidence: `(frames,)` float64, 0 to 1; labels have 1 where the ball is visible.
+        status: `(frames,)` strings out of `STATUSES`. `unlabelled` occurs in labels only:
+            nobody has looked at that frame, so it neither trains nor counts.
+        time: `(frames,)` float64, seconds; NaN where unknown.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    confidence: np.ndarray
+    status: np.ndarray
+    time: np.ndarray
+
+    def __post_init__(self) -> None:
+        lengths = {len(v) for v in (self.x, self.y, self.confidence, self.status, self.time)}
+        if len(lengths) != 1:
+            raise ValueError(f"All columns must have one length. Received: {sorted(lengths)}")
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def visibility(self) -> np.ndarray:
+        """`(frames,)` bool: whether the frame has a position."""
+        return ~np.isnan(self.x)
+
+    @property
+    def labelled(self) -> np.ndarray:
+        """`(frames,)` bool: whether somebody, or a model, has looked at the frame."""
+        return self.status != UNLABELLED
+
+    @classmethod
+    def from_positions(
+        cls,
+        x: Iterable[float],
+        y: Iterable[float],
+        visibility: Iterable[Any],
+        *,
+        labelled: Iterable[Any] | None = None,
+        time: Iterable[float] | None = None,
+    ) -> Track:
+        """Build a track of labels from plain columns.
+
+        Args:
+            x, y: pixels of the source video; what stands where the ball is invisible is
+                ignored.
+            visibility: 0 or 1 a frame.
+            labelled: 0 or 1 a frame; all labelled when omitted.
+            time: seconds a frame; NaN when omitted.
+
+        Returns:
+            A `Track` with confidence 1 where visible.
+        """
+        seen = np.asarray(list(visibility), dtype=bool)
+        known = np.ones(len(seen), bool) if labelled is None else np.asarray(list(labelled), bool)
+        seen = seen & known
+        return cls(
+            x=np.where(seen, np.asarray(list(x), dtype=np.float64), np.nan),
+            y=np.where(seen, np.asarray(list(y), dtype=np.float64), np.nan),
+            confidence=seen.astype(np.float64),
+            status=np.where(seen, DETECTED, np.where(known, ABSENT, UNLABELLED)),
+            time=np.full(len(seen), np.nan) if time is None else np.asarray(list(time), float),
+        )
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[TrackRow]) -> Track:
+        """Build a track from rows whose `frame` counts 0, 1, 2 and so on."""
+        table = list(rows)
+        for index, row in enumerate(table):
+            if row.frame != index:
+                raise ValueError(f"Frames must count from 0. Received: {row.frame} in row {index}")
+        column = {name: [getattr(row, name) for row in table] for name in TrackRow._fields}
+        return cls(
+            x=np.array(column["x"], dtype=np.float64),
+            y=np.array(column["y"], dtype=np.float64),
+            confidence=np.array(column["confidence"], dtype=np.float64),
+            status=np.array(column["status"], dtype=f"<U{max(map(len, STATUSES))}"),
+            time=np.array(column["time"], dtype=np.float64),
+        )
+
+    def rows(self) -> Iterator[TrackRow]:
+        """Yield the track frame by frame."""
+        columns = (self.x, self.y, self.confidence, self.status, self.time)
+        lists = [column.tolist() for column in columns]
+        for frame, (x, y, confidence, status, time) in enumerate(zip(*lists, strict=True)):
+            yield TrackRow(frame, x, y, confidence, status, time)
+
+    def resized(self, frames: int) -> Track:
+        """Cut the track to `frames` rows, or lengthen it with unlabelled ones."""
+        extra = frames - len(self)
+        if extra <= 0:
+            keep = slice(0, frames)
+            return Track(*(getattr(self, n)[keep] for n in self.__dataclass_fields__))
+        blank = np.full(extra, np.nan)
+        return replace(
+            self,
+            x=np.concatenate([self.x, blank]),
+            y=np.concatenate([self.y, blank]),
+            confidence=np.concatenate([self.confidence, np.zeros(extra)]),
+            status=np.concatenate([self.status, np.full(extra, UNLABELLED)]),
+            time=np.concatenate([self.time, blank]),
+        )
+
+
+class TrackWriter:
+    """Writes a track row by row, so that what was tracked so far is always on disk.
+
+    Args:
+        path: file to create.
+        format: `csv`, or `jsonl` for one JSON object a line.
+        schema: `tracknet` writes every column with sub-pixel positions; `tracknetv2` writes
+            `Frame,Visibility,X,Y` in whole pixels with 0,0 for an absent ball, as the
+            published code does.
+
+    Raises:
+        InputError: the file cannot be created.
+    """
+
+    def __init__(self, path: Path, *, format: str = "csv", schema: str = "tracknet") -> None:
+        if format not in ("csv", "jsonl"):
+            raise ValueError(f"format must be csv or jsonl. Received: format={format!r}")
+        if schema not in SCHEMAS:
+            raise ValueError(f"schema must be one of {SCHEMAS}. Received: schema={schema!r}")
+        self.path, self.format, self.schema = Path(path), format, schema
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> TrackWriter:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = open(self.path, "w", newline="", encoding="utf-8")
+        except OSError as error:
+            raise InputError(
+                f"{self.path}: cannot be written ({error.strerror}); choose another place with -o."
+            ) from error
+        if self.format == "csv":
+            names = COLUMNS if self.schema == "tracknet" else COLUMNS[:4]
+            self._file.write(",".join(names) + "\n")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def write(self, rows: Iterable[TrackRow]) -> None:
+        """Append rows and hand them to the operating system."""
+        if self._file is None:
+            raise ValueError("TrackWriter must be used in a with statement.")
+        cells = (_cells(row, self.schema) for row in rows)
+        if self.format == "csv":
+            lines = (",".join(map(_csv_text, row.values())) for row in cells)
+        else:
+            lines = (json.dumps(row) for row in cells)
+        self._file.writelines(line + "\n" for line in lines)
+        self._file.flush()
+
+
+def write_track(track: Track, path: Path, *, schema: str = "tracknet") -> None:
+    """Write a whole track; the suffix (.csv, .jsonl, .parquet) decides the format.
+
+    The file appears complete or not at all: it is written beside its place and moved there.
+
+    Raises:
+        InputError: the suffix is unknown, the place cannot be written, or Parquet is asked
+            for without pyarrow.
+    """
+    path = Path(path)
+    format = path.suffix.lstrip(".")
+    if format not in FORMATS:
+        raise InputError(f"{path}: tracks are written as {', '.join(FORMATS)}; use such a suffix.")
+    partial = path.with_name(f".{path.name}.partial")
+    if format == "parquet":
+        _write_parquet(track, partial, schema)
+    else:
+        with TrackWriter(partial, format=format, schema=schema) as writer:
+            writer.write(track.rows())
+    os.replace(partial, path)
+
+
+def read_track(path: Path) -> Track:
+    """Read a track that this package wrote: CSV of either schema, JSON lines or Parquet.
+
+    A file with just the first four columns gets confidence 1 where visible and no times.
+
+    Raises:
+        InputError: the file is missing, has other columns, or its frames do not count from
+            0 to N-1.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give a track written by tracknet predict.")
+    records = _read_records(path)
+    if records and not {"Frame", "Visibility", "X", "Y"} <= records[0].keys():
+        raise InputError(
+            f"{path}: not a track, its columns are {', '.join(records[0])};"
+            f" expected {','.join(COLUMNS)}."
+        )
+    rows = []
+    for index, record in enumerate(records):
+        try:
+            row = _row(record)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{path}: row {index} cannot be read ({error}).") from error
+        if row.frame != index:
+            raise InputError(
+                f"{path}: row {index} is for frame {row.frame}; frames must count from 0"
+                " with one row each."
+            )
+        rows.append(row)
+    return Track.from_rows(rows)
+
+
+def _cells(row: TrackRow, schema: str) -> dict[str, Any]:
+    if schema == "tracknetv2":
+        x, y = (round(row.x), round(row.y)) if row.visible else (0, 0)
+        return {"Frame": row.frame, "Visibility": int(row.visible), "X": x, "Y": y}
+    return {
+        "Frame": row.frame,
+        "Visibility": int(row.visible),
+        "X": round(row.x, 3) if row.visible else None,
+        "Y": round(row.y, 3) if row.visible else None,
+        "Confidence": round(row.confidence, 4),
+        "Status": row.status,
+        "Time": None if math.isnan(row.time) else round(row.time, 6),
+    }
+
+
+def _csv_text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _row(record: dict[str, Any]) -> TrackRow:
+    visible = int(record["Visibility"]) == 1
+    status = record.get("Status") or (DETECTED if visible else ABSENT)
+    if status not in STATUSES:
+        raise ValueError(f"Status must be one of {', '.join(STATUSES)}, not {status}")
+    confidence = record.get("Confidence")
+    return TrackRow(
+        frame=int(record["Frame"]),
+        x=float(record["X"]) if visible else math.nan,
+        y=float(record["Y"]) if visible else math.nan,
+        confidence=float(visible) if confidence in (None, "") else float(confidence),
+        status=status,
+        time=math.nan if record.get("Time") in (None, "") else float(record["Time"]),
+    )
+
+
+def _read_records(path: Path) -> list[dict[str, Any]]:
+    try:
+        if path.suffix == ".parquet":
+            return _pyarrow_parquet().read_table(path).to_pylist()
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            if path.suffix == ".jsonl":
+                return [json.loads(line) for line in file if line.strip()]
+            return list(csv.DictReader(file))
+    except (UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a track file ({error}).") from error
+
+
+def _write_parquet(track: Track, path: Path, schema: str) -> None:
+    parquet = _pyarrow_parquet()
+    import pyarrow
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parquet.write_table(
+        pyarrow.Table.from_pylist([_cells(row, schema) for row in track.rows()]), path
+    )
+
+
+def _pyarrow_parquet() -> Any:
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        raise InputError(
+            "Parquet needs pyarrow: pip install 'keras_tracknet[parquet]'."
+        ) from error
+    return pyarrow.parquet

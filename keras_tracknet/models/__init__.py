@@ -1,0 +1,1 @@
+"""The TrackNet family as functional Keras models."""
