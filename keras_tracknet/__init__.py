@@ -1,0 +1,66 @@
+"""Track small, fast balls and shuttlecocks in sports video with the TrackNet family.
+
+Importing this package loads no framework; Keras is loaded when a name that needs it is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from keras_tracknet.errors import InputError
+    from keras_tracknet.inference import Tracker
+    from keras_tracknet.io.tracks import Track, read_track, write_track
+    from keras_tracknet.model_file import load_model, save_model
+    from keras_tracknet.models.rectifier import build_rectifier
+    from keras_tracknet.models.v1 import build_v1
+    from keras_tracknet.models.v2 import build_v2
+    from keras_tracknet.models.v3 import build_v3
+    from keras_tracknet.training import FitConfig, fit
+
+__version__ = "0.1.0"
+
+# Where each public name lives.
+_HOMES = {
+    "FitConfig": "training",
+    "InputError": "errors",
+    "Track": "io.tracks",
+    "Tracker": "inference",
+    "build_rectifier": "models.rectifier",
+    "build_v1": "models.v1",
+    "build_v2": "models.v2",
+    "build_v3": "models.v3",
+    "fit": "training",
+    "load_model": "model_file",
+    "read_track": "io.tracks",
+    "save_model": "model_file",
+    "write_track": "io.tracks",
+}
+
+__all__ = [
+    "FitConfig",
+    "InputError",
+    "Track",
+    "Tracker",
+    "__version__",
+    "build_rectifier",
+    "build_v1",
+    "build_v2",
+    "build_v3",
+    "fit",
+    "load_model",
+    "read_track",
+    "save_model",
+    "write_track",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,152 @@
+"""Frames at the model's size, the background behind them, and the way back to the source.
+
+Pixel centres are on whole numbers, so a position is scaled about the pixel's corner:
+`model = (source + 0.5) x model size / source size - 0.5`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+
+BACKGROUND_MODES = ("none", "subtract", "subtract_concat", "concat")
+BACKGROUND_FRAMES = 101  # frames that a background is estimated from, at most
+
+
+def resize_frame(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Stretch a frame to the model's size, averaging over area where it shrinks.
+
+    Args:
+        image: `(height, width, 3)` uint8.
+        size: (height, width) of the result in pixels.
+
+    Returns:
+        `(*size, 3)` uint8.
+    """
+    height, width = size
+    if image.shape[:2] == (height, width):
+        return image
+    shrinks = image.shape[0] >= height and image.shape[1] >= width
+    return cv2.resize(
+        image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )
+
+
+def scale_positions(
+    positions: np.ndarray, from_size: tuple[int, int], to_size: tuple[int, int]
+) -> np.ndarray:
+    """Convert positions between pictures of two sizes, each axis by its own factor.
+
+    Args:
+        positions: `(..., 2)`, (x, y) in pixels of a picture of `from_size`; NaN stays NaN.
+        from_size, to_size: (height, width) in pixels.
+
+    Returns:
+        `(..., 2)`, (x, y) in pixels of a picture of `to_size`.
+    """
+    factor = np.array([to_size[1] / from_size[1], to_size[0] / from_size[0]])
+    return (np.asarray(positions, dtype=np.float64) + 0.5) * factor - 0.5
+
+
+def sample_indices(frames: int, count: int = BACKGROUND_FRAMES) -> np.ndarray:
+    """Return at most `count` frame indices spread evenly over a clip of `frames` frames."""
+    if frames <= count:
+        return np.arange(frames)
+    return np.linspace(0, frames - 1, count).round().astype(int)
+
+
+def estimate_background(frames: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the median picture of a sample of frames (Chen and Wang 2023, section 3.1).
+
+    Args:
+        frames: frames at the model's size, `(height, width, 3)` uint8; the caller bounds
+            their number, see `sample_indices`.
+
+    Returns:
+        `(height, width, 3)` uint8; of an even number of frames the lower median.
+
+    Raises:
+        ValueError: there is no frame.
+    """
+    stack = np.stack(list(frames)) if not isinstance(frames, np.ndarray) else frames
+    if not len(stack):
+        raise ValueError("A background needs at least one frame. Received: none")
+    middle = (len(stack) - 1) // 2
+    background = np.empty(stack.shape[1:], np.uint8)
+    for row in range(0, stack.shape[1], 16):  # a strip at a time, so that the copy stays small
+        strip = slice(row, row + 16)
+        background[strip] = np.partition(stack[:, strip], middle, axis=0)[middle]
+    return background
+
+
+def subtract_background(frames: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Return how much each frame differs from the background, summed over RGB.
+
+    The sum saturates at 255; the published code lets it wrap around.
+
+    Args:
+        frames: `(frames, height, width, 3)` uint8.
+        background: `(height, width, 3)` uint8.
+
+    Returns:
+        `(frames, height, width)` uint8.
+    """
+    differences = np.empty(frames.shape[:3], np.uint8)
+    ones = np.ones((1, 3), np.float32)
+    for frame, out in zip(frames, differences, strict=True):
+        cv2.transform(cv2.absdiff(frame, background), ones, dst=out)
+    return differences
+
+
+def stack_window(frames: np.ndarray, background: np.ndarray | None, mode: str) -> np.ndarray:
+    """Stack a window's pictures into channels; their order is that of `build_v3`.
+
+    Args:
+        frames: `(frames, height, width, 3)` uint8 RGB, oldest first.
+        background: `(height, width, 3)` uint8 RGB; unused in mode `none`.
+        mode: background mode, as for `build_v3`.
+
+    Returns:
+        `(height, width, channels)` uint8; `scale_window` makes it the model's input.
+
+    Raises:
+        ValueError: the mode needs a background and none is given, or the mode is unknown.
+    """
+    if mode not in BACKGROUND_MODES:
+        raise ValueError(
+            f"mode must be one of {', '.join(BACKGROUND_MODES)}. Received: mode={mode!r}"
+        )
+    if mode == "none":
+        planes = list(frames)
+    elif background is None:
+        raise ValueError(f"mode {mode!r} needs a background. Received: background=None")
+    elif mode == "concat":
+        planes = [background, *frames]
+    elif mode == "subtract":
+        planes = list(subtract_background(frames, background))
+    else:
+        differences = subtract_background(frames, background)
+        planes = [p for pair in zip(frames, differences, strict=True) for p in pair]
+    stacked = cv2.merge(planes)  # several times faster than np.concatenate
+    return stacked.reshape(*stacked.shape[:2], -1)  # a single plane comes without channels
+
+
+def scale_window(stacked: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Return stacked channels, uint8, as the model's input: float32, 0 to 1.
+
+    Args:
+        stacked: uint8 of any shape.
+        out: float32 of that shape to fill instead of a new array.
+    """
+    return np.multiply(stacked, np.float32(1 / 255), out=out, dtype=np.float32)
+
+
+def aligned_empty(shape: tuple[int, ...]) -> np.ndarray:
+    """Return an uninitialised float32 array that TensorFlow can take over without a copy."""
+    count, alignment = math.prod(shape), 64
+    buffer = np.empty(4 * count + alignment, np.uint8)
+    skip = -buffer.ctypes.data % alignment
+    return buffer[skip : skip + 4 * count].view(np.float32).reshape(shape)

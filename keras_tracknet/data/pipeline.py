@@ -1,0 +1,248 @@
+"""Batches of windows for training: clips -> windows -> augmentation -> targets -> mixup.
+
+Every batch is a function of (seed, epoch, number) alone, so a resumed run sees what an
+uninterrupted one would have seen, and tf.data and `keras.utils.PyDataset` give the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from keras_tracknet.data.augment import Augmentation, augment_window, mix_batch, mix_frames
+from keras_tracknet.data.frames import aligned_empty, scale_window, stack_window
+from keras_tracknet.data.heatmaps import render_classes, render_disc, render_gaussian
+from keras_tracknet.data.windows import window_frames, window_starts
+
+TARGETS = ("disc", "gaussian", "classes")
+
+
+@dataclass(frozen=True)
+class LabelledFrames:
+    """A clip ready to be cut into windows.
+
+    Attributes:
+        frames: `(frames, height, width, 3)` uint8 at the model's size; may be a memory map.
+        background: `(height, width, 3)` uint8.
+        positions: `(frames, 2)`, (x, y) in pixels at the model's size; NaN for no ball.
+        labelled: `(frames,)` bool; windows with an unlabelled frame are left out.
+    """
+
+    frames: np.ndarray
+    background: np.ndarray
+    positions: np.ndarray
+    labelled: np.ndarray
+
+
+@dataclass(frozen=True)
+class WindowConfig:
+    """What a window holds and what its target is.
+
+    Attributes:
+        frames: frames in a window.
+        heatmaps: targets, for the last frames of the window.
+        background: background mode, as for `build_v3`.
+        target: `disc`, `gaussian`, or `classes` (V1).
+    """
+
+    frames: int
+    heatmaps: int
+    background: str = "none"
+    target: str = "disc"
+
+    def __post_init__(self) -> None:
+        if self.target not in TARGETS:
+            raise ValueError(
+                f"target must be one of {', '.join(TARGETS)}. Received: target={self.target!r}"
+            )
+        if not 1 <= self.heatmaps <= self.frames:
+            raise ValueError(
+                f"heatmaps must be 1 to frames. Received: heatmaps={self.heatmaps},"
+                f" frames={self.frames}"
+            )
+
+
+class Batches(Protocol):
+    """Anything that can make batch `number` of an epoch, and knows how many there are."""
+
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch."""
+
+    def batch(self, epoch: int, number: int) -> tuple[Any, np.ndarray]:
+        """Return inputs and targets of a batch."""
+
+
+class WindowBatches:
+    """Batches of windows cut from labelled clips.
+
+    Args:
+        clips: where the windows come from; none crosses from one clip to the next.
+        config: what a window holds.
+        batch_size: windows in a batch.
+        training: `True` for every window of every clip in random order and whole batches;
+            `False` for windows that follow each other, in order, and a shorter last batch.
+        augmentation: how to vary the windows; none when omitted.
+        mixup: parameter of mixup's Beta distribution between samples, 0 for none.
+        frame_mixup: the same between neighbouring frames (discs only), 0 for none.
+        seed: start of every random choice.
+        windows: windows in an epoch, drawn anew each time; all of them when omitted.
+
+    Raises:
+        ValueError: no window has all its frames labelled, or `frame_mixup` is asked for with
+            another target than one disc a frame.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[LabelledFrames],
+        config: WindowConfig,
+        *,
+        batch_size: int,
+        training: bool = True,
+        augmentation: Augmentation | None = None,
+        mixup: float = 0.0,
+        frame_mixup: float = 0.0,
+        seed: int = 0,
+        windows: int | None = None,
+    ) -> None:
+        if frame_mixup and (config.target != "disc" or config.heatmaps != config.frames):
+            raise ValueError("frame_mixup needs one disc for each frame of the window.")
+        self.clips, self.config, self.batch_size = clips, config, batch_size
+        self.training, self.augmentation, self.seed = training, augmentation, seed
+        self.mixup, self.frame_mixup = mixup, frame_mixup
+        self._windows = [
+            (number, start)
+            for number, clip in enumerate(clips)
+            for start in _starts(clip, config, training)
+        ]
+        if not self._windows:
+            raise ValueError("No window has all its frames labelled. Received: no usable clip")
+        everything = len(self._windows)
+        self.windows = everything if windows is None else min(windows, everything)
+        if training:
+            self.batch_size = min(batch_size, self.windows)
+        self._order: tuple[int, np.ndarray] | None = None
+
+    def __len__(self) -> int:
+        whole, rest = divmod(self.windows, self.batch_size)
+        return whole if self.training or not rest else whole + 1
+
+    def batch(self, epoch: int, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return batch `number` of an epoch.
+
+        Returns:
+            Inputs `(batch, height, width, channels)` float32 and targets
+            `(batch, height, width, heatmaps)` float32, or for V1 `(batch, height, width)`
+            uint8.
+        """
+        first = number * self.batch_size
+        chosen = self._epoch_order(epoch)[first : first + self.batch_size]
+        stacked, targets = [], []
+        for place, index in enumerate(chosen):
+            rng = np.random.default_rng([self.seed, epoch, first + place])
+            window, target = self._sample(*self._windows[index], rng)
+            stacked.append(window)
+            targets.append(target)
+        if self.mixup:
+            rng = np.random.default_rng([self.seed, epoch, number, 1])
+            return mix_batch(stacked, targets, self.mixup, rng)
+        inputs = aligned_empty((len(chosen), *stacked[0].shape))
+        for window, out in zip(stacked, inputs, strict=True):
+            scale_window(window, out=out)
+        return inputs, np.stack(targets)
+
+    def _sample(
+        self, clip_number: int, start: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        clip = self.clips[clip_number]
+        indices = window_frames(start, self.config.frames, len(clip.frames))
+        if start >= 0 and indices[-1] - indices[0] == len(indices) - 1:
+            frames = clip.frames[start : start + len(indices)]  # a view, not a copy
+        else:
+            frames = clip.frames[indices]
+        background = None if self.config.background == "none" else clip.background
+        positions = clip.positions[indices]
+        if self.augmentation is not None:
+            frames, background, positions = augment_window(
+                frames, background, positions, self.augmentation, rng
+            )
+        if self.frame_mixup:
+            frames, target = mix_frames(frames, positions, self.frame_mixup, rng)
+        else:
+            target = self._target(positions[-self.config.heatmaps :], frames.shape[1:3])
+        return stack_window(frames, background, self.config.background), target
+
+    def _target(self, positions: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        if self.config.target == "classes":
+            return render_classes(positions, size)[..., -1]
+        render = render_disc if self.config.target == "disc" else render_gaussian
+        return render(positions, size)
+
+    def _epoch_order(self, epoch: int) -> np.ndarray:
+        if not self.training:
+            return np.arange(len(self._windows))
+        if self._order is None or self._order[0] != epoch:
+            rng = np.random.default_rng([self.seed, epoch])
+            self._order = (epoch, rng.permutation(len(self._windows)))
+        return self._order[1]
+
+
+def _starts(clip: LabelledFrames, config: WindowConfig, training: bool) -> list[int]:
+    count = len(clip.frames)
+    if config.heatmaps < config.frames:
+        # Windows reach back before the clip so that its first frames get a heatmap, too.
+        ends = range(0, count, 1 if training else config.heatmaps)
+        starts = [end - config.frames + 1 for end in ends]
+    else:
+        starts = window_starts(count, config.frames, 1 if training else config.frames)
+    return [
+        start
+        for start in starts
+        if clip.labelled[window_frames(start, config.frames, count)].all()
+    ]
+
+
+def as_tf_dataset(batches: Batches, *, first_epoch: int, epochs: int) -> Any:
+    """Return the batches of epochs `first_epoch` to `epochs` - 1 as one `tf.data.Dataset`.
+
+    Batches are made in parallel, in order, a few ahead of the network.
+    """
+    import tensorflow as tf
+
+    count = len(batches)
+    inputs, targets = batches.batch(first_epoch, 0)
+
+    def make(position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        epoch, number = divmod(int(position), count)
+        return batches.batch(epoch, number)
+
+    def load(position: Any) -> tuple[Any, Any]:
+        made = tf.numpy_function(make, [position], [inputs.dtype, targets.dtype])
+        made[0].set_shape((None, *inputs.shape[1:]))
+        made[1].set_shape((None, *targets.shape[1:]))
+        return made[0], made[1]
+
+    positions = tf.data.Dataset.range(first_epoch * count, epochs * count)
+    return positions.map(load, num_parallel_calls=2, deterministic=True).prefetch(2)
+
+
+def as_py_dataset(batches: Batches, *, first_epoch: int = 0) -> Any:
+    """Return the batches as a `keras.utils.PyDataset`, which needs no TensorFlow."""
+    import keras
+
+    class BatchSequence(keras.utils.PyDataset):
+        epoch = first_epoch
+
+        def __len__(self) -> int:
+            return len(batches)
+
+        def __getitem__(self, number: int) -> tuple[Any, np.ndarray]:
+            return batches.batch(self.epoch, number)
+
+        def on_epoch_end(self) -> None:
+            self.epoch += 1
+
+    return BatchSequence()

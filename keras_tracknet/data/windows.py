@@ -1,0 +1,135 @@
+"""Windows of consecutive frames: which frames they hold, and how their heatmaps merge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+MODES = ("fast", "balanced", "accurate")
+
+
+def window_step(mode: str, frames: int) -> int:
+    """Return how many frames lie between the starts of neighbouring windows.
+
+    Args:
+        mode: `fast` predicts each frame once, `balanced` twice (windows half-overlap),
+            `accurate` as often as a window is long.
+        frames: frames in a window.
+
+    Raises:
+        ValueError: the mode is unknown.
+    """
+    if mode not in MODES:
+        raise ValueError(f"mode must be one of {', '.join(MODES)}. Received: mode={mode!r}")
+    return {"fast": frames, "balanced": max(1, frames // 2), "accurate": 1}[mode]
+
+
+def window_starts(clip_frames: int, frames: int, step: int) -> list[int]:
+    """Return the first frame of each window over a clip.
+
+    Windows follow each other by `step`; one more ends at the clip's last frame when they do
+    not reach it, so that every frame is covered by real neighbours. A clip shorter than a
+    window has one window, which repeats its last frame.
+
+    Args:
+        clip_frames: frames in the clip.
+        frames: frames in a window.
+        step: frames between the starts of neighbouring windows.
+    """
+    if clip_frames <= 0:
+        return []
+    last = max(0, clip_frames - frames)
+    starts = list(range(0, last + 1, step))
+    if starts[-1] != last:
+        starts.append(last)
+    return starts
+
+
+def window_frames(start: int, frames: int, clip_frames: int) -> np.ndarray:
+    """Return the clip's frame indices in a window; the clip's edges repeat.
+
+    Args:
+        start: index of the window's first frame; may be negative.
+        frames: frames in the window.
+        clip_frames: frames in the clip.
+
+    Returns:
+        `(frames,)` int.
+    """
+    return np.clip(np.arange(start, start + frames), 0, clip_frames - 1)
+
+
+def triangular_weights(frames: int) -> np.ndarray:
+    """Return how much each place in a window counts where windows overlap.
+
+    Highest in the middle: [1, 2, 3, 4, 4, 3, 2, 1] / 20 for 8 frames, as in the published V3
+    code (the paper speaks of a Gaussian).
+
+    Returns:
+        `(frames,)` float64 with sum 1.
+    """
+    place = np.arange(frames)
+    weights = np.minimum(place + 1, frames - place).astype(np.float64)
+    return weights / weights.sum()
+
+
+class WindowMerger:
+    """Merges the heatmaps of overlapping windows as they come, one map a frame.
+
+    A frame inside the clip gets the mean of its windows' maps under triangular weights; a
+    frame near the clip's edges, which fewer windows cover, their plain mean (Chen and Wang
+    2023, section 3.3, as in the published code). Holds at most two windows of maps.
+
+    Args:
+        frames: maps in a window.
+        step: frames between the starts of neighbouring windows.
+    """
+
+    def __init__(self, frames: int, step: int) -> None:
+        self._frames, self._step = frames, step
+        self._weights = triangular_weights(frames)
+        # How many windows cover the frames at each offset from a window's start.
+        self._cover = np.array([len(range(k % step, frames, step)) for k in range(frames)])
+        self._next = 0  # the first frame not yet handed out
+        self._pending: dict[int, list[tuple[int, np.ndarray]]] = {}
+
+    def add(self, start: int, heatmaps: np.ndarray) -> Iterator[np.ndarray]:
+        """Take a window's maps; yield those of the frames that no later window covers.
+
+        Args:
+            start: index of the window's first frame; starts must not decrease.
+            heatmaps: `(frames, height, width)`; those beyond the clip's end may be left out.
+
+        Yields:
+            `(height, width)`, in order of frames.
+        """
+        yield from self._emit_before(start)
+        for place, heatmap in enumerate(heatmaps):
+            frame = start + place
+            if frame >= self._next:
+                self._pending.setdefault(frame, []).append((place, heatmap))
+        yield from self._emit_before(start + self._step)
+
+    def finish(self) -> Iterator[np.ndarray]:
+        """Yield the maps of the frames that are left; call after the last window."""
+        yield from self._emit_before(max(self._pending, default=-1) + 1)
+
+    def _emit_before(self, frame: int) -> Iterator[np.ndarray]:
+        while self._next < frame and self._next in self._pending:
+            yield self._merge(self._pending.pop(self._next))
+            self._next += 1
+
+    def _merge(self, votes: list[tuple[int, np.ndarray]]) -> np.ndarray:
+        places = [place for place, _ in votes]
+        maps = [heatmap for _, heatmap in votes]
+        if len(maps) == 1:
+            return maps[0]
+        weights = self._weights[places]
+        if len(maps) < self._cover[places[0]]:
+            weights = np.ones(len(maps))
+        weights = (weights / weights.sum()).astype(np.float32)
+        merged = weights[0] * maps[0]
+        for weight, heatmap in zip(weights[1:], maps[1:], strict=True):
+            merged += weight * heatmap
+        return merged

@@ -1,0 +1,203 @@
+"""Model files: a `.keras` archive that also says how the network is to be fed and read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+# Registers the losses and metrics that a model file may name.
+import keras_tracknet.losses
+import keras_tracknet.metrics  # noqa: F401
+from keras_tracknet.errors import InputError
+from keras_tracknet.models.v3 import INPUT_NAMES
+
+SPEC_NAME = "tracknet.json"
+VERSIONS = ("v1", "v2", "v3", "rectifier")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What a network expects and what its output means.
+
+    Attributes:
+        version: one of `VERSIONS`.
+        frames: frames in a window.
+        heatmaps: maps out, for the last frames of the window; 0 for the rectifier.
+        background: background mode, as for `build_v3`.
+        input_size: (height, width) that frames are stretched to, pixels; (0, 0) for the
+            rectifier.
+        threshold: probability that a pixel must exceed to be the ball's.
+        trained_on: the footage in a few words, for people.
+        notes: whatever else is worth keeping: recipe, figures.
+    """
+
+    version: str
+    frames: int
+    heatmaps: int
+    background: str
+    input_size: tuple[int, int]
+    threshold: float = 0.5
+    trained_on: str = ""
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.version not in VERSIONS:
+            raise ValueError(
+                f"version must be one of {', '.join(VERSIONS)}. Received: {self.version!r}"
+            )
+        object.__setattr__(self, "input_size", tuple(self.input_size))
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A network with its specification.
+
+    Attributes:
+        model: the Keras model.
+        spec: how it is fed and read.
+        path: where it was read from.
+        sha256: of the file.
+        training: what `fit` needs to continue, or an empty dictionary.
+    """
+
+    model: keras.Model
+    spec: ModelSpec
+    path: Path
+    sha256: str
+    training: dict[str, Any]
+
+
+def save_model(
+    model: keras.Model,
+    spec: ModelSpec,
+    path: Path,
+    *,
+    training: dict[str, Any] | None = None,
+) -> None:
+    """Save a network with its specification as a `.keras` file that any Keras 3 loads.
+
+    The file appears complete or not at all.
+
+    Args:
+        model: the network; its optimizer's state is saved with it when it is compiled.
+        spec: how it is fed and read.
+        path: file to write, ending in `.keras`.
+        training: what `fit` needs to continue.
+
+    Raises:
+        InputError: the place cannot be written.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.stem}.partial.keras")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        model.save(partial)
+        with zipfile.ZipFile(partial, "a") as archive:
+            content = {"spec": asdict(spec), "training": training or {}}
+            archive.writestr(SPEC_NAME, json.dumps(content, indent=1))
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror or error}); free some space or choose"
+            " another place with -o."
+        ) from error
+
+
+def load_model(path: Path, *, compile: bool = False) -> ModelFile:
+    """Load a model file written by this package, or by `model.save` on one of its networks.
+
+    Args:
+        path: a `.keras` file.
+        compile: whether to restore the optimizer, too.
+
+    Returns:
+        The network, its specification and where it came from.
+
+    Raises:
+        InputError: the file is missing, no Keras file, or not of the TrackNet family.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give a model that tracknet fit wrote.")
+    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
+        raise InputError(f"{path}: not a Keras model; give a .keras file that tracknet fit wrote.")
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        content = json.loads(archive.read(SPEC_NAME)) if SPEC_NAME in names else {}
+    if "model.weights.h5" not in names or "config.json" not in names:
+        raise InputError(f"{path}: not a Keras model; give a .keras file that tracknet fit wrote.")
+    try:
+        model = keras.saving.load_model(path, compile=compile)
+    except Exception as error:  # whatever is wrong with the file, keras raises its own
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise InputError(f"{path}: cannot be loaded as a Keras model ({reason}).") from error
+    spec = ModelSpec(**_known(content["spec"])) if content else infer_spec(model, path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return ModelFile(model, spec, path, digest, content.get("training", {}))
+
+
+def infer_spec(model: keras.Model, path: Path = Path("model")) -> ModelSpec:
+    """Return the specification of one of this package's networks, from its shapes and names.
+
+    Raises:
+        InputError: the network is not of the TrackNet family.
+    """
+    names = [tensor.name.split(":")[0] for tensor in model.inputs]
+    if names == ["coordinates", "mask"]:
+        window = model.inputs[0].shape[1] or 16
+        return ModelSpec("rectifier", window, 0, "none", (0, 0))
+    backgrounds = {name: mode for mode, name in INPUT_NAMES.items()}
+    if len(names) == 1 and names[0] in backgrounds and len(model.output_shape) == 4:
+        background, channels = backgrounds[names[0]], model.input_shape[-1]
+        height, width, outputs = model.output_shape[1:]
+        if any(layer.name == "heatmaps" for layer in model.layers):
+            frames = channels // 3 if background == "none" else outputs
+            version = "v2" if model.get_layer("encoder1_conv1").use_bias else "v3"
+            size = (height or 288, width or 512)
+            return ModelSpec(version, frames, outputs, background, size)
+        if any(layer.name == "head_bn" for layer in model.layers):
+            return ModelSpec("v1", channels // 3, 1, "none", (height or 360, width or 640))
+    raise InputError(
+        f"{path}: a Keras model, but not of the TrackNet family; build it with keras_tracknet."
+    )
+
+
+def is_trained(model: keras.Model) -> bool:
+    """Return whether a network has ever been trained.
+
+    A fresh network's batch statistics, or without any its biases, are still what they were
+    initialised to.
+    """
+    norms = [layer for layer in model.layers if hasattr(layer, "moving_mean")]
+    if norms:
+        return any(np.any(np.asarray(norm.moving_mean)) for norm in norms)
+    biases = [layer.bias for layer in model.layers if getattr(layer, "bias", None) is not None]
+    return any(np.any(np.asarray(bias)) for bias in biases)
+
+
+def set_precision(model: keras.Model, policy: str) -> None:
+    """Make a network compute in another precision; its weights stay as they are.
+
+    Args:
+        model: any of this package's networks.
+        policy: a Keras dtype policy such as `float32` or `mixed_bfloat16`.
+    """
+    for layer in model.layers:
+        if layer.name != "heatmaps":  # probabilities are float32 whatever the rest is
+            layer.dtype_policy = keras.dtype_policies.get(policy)
+
+
+def _known(spec: dict[str, Any]) -> dict[str, Any]:
+    """Drop what a newer version of this package may have added."""
+    names = {f.name for f in fields(ModelSpec)}
+    return {name: value for name, value in spec.items() if name in names}
+

@@ -1,0 +1,149 @@
+"""The blocks that the TrackNet networks are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import initializers, layers
+
+# PyTorch's batch normalisation, which the published weights were trained with.
+BATCH_NORM = {"epsilon": 1e-5, "momentum": 0.9}
+
+
+def scale_filters(filters: int, width_multiplier: float) -> int:
+    """Return the number of filters of a layer in a network made wider or narrower."""
+    if width_multiplier <= 0:
+        raise ValueError(
+            f"width_multiplier must be above 0. Received: width_multiplier={width_multiplier}"
+        )
+    return max(1, round(filters * width_multiplier))
+
+
+def check_input_size(input_size: tuple[int | None, int | None]) -> None:
+    """Raise `ValueError` unless three poolings by two leave whole numbers.
+
+    Args:
+        input_size: (height, width) in pixels; `None` stands for any multiple of 8.
+    """
+    for side in input_size:
+        if side is not None and (side <= 0 or side % 8):
+            raise ValueError(
+                "input_size must be (height, width) in multiples of 8."
+                f" Received: input_size={input_size}"
+            )
+
+
+def check_count(name: str, value: int) -> None:
+    """Raise `ValueError` unless `value` is at least 1."""
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1. Received: {name}={value}")
+
+
+def conv_block(
+    x: Any,
+    filters: int,
+    *,
+    name: str,
+    norm_first: bool,
+    use_bias: bool,
+    kernel_initializer: Any = "glorot_uniform",
+) -> Any:
+    """Apply a 3x3 convolution with ReLU and batch normalisation.
+
+    Args:
+        x: `(batch, height, width, channels)`.
+        filters: channels of the result.
+        name: name of the convolution; its ReLU and normalisation are called after it.
+        norm_first: `True` for convolution, normalisation, ReLU (V3); `False` for
+            convolution, ReLU, normalisation (V1, V2).
+        use_bias: whether the convolution has a bias.
+        kernel_initializer: initial weights of the convolution.
+
+    Returns:
+        `(batch, height, width, filters)`.
+    """
+    x = layers.Conv2D(
+        filters,
+        3,
+        padding="same",
+        use_bias=use_bias,
+        kernel_initializer=kernel_initializer,
+        name=name,
+    )(x)
+    if norm_first:
+        x = layers.BatchNormalization(**BATCH_NORM, name=f"{name}_bn")(x)
+        return layers.ReLU(name=f"{name}_relu")(x)
+    x = layers.ReLU(name=f"{name}_relu")(x)
+    return layers.BatchNormalization(**BATCH_NORM, name=f"{name}_bn")(x)
+
+
+def conv_stage(x: Any, filters: int, convs: int, *, name: str, **block: Any) -> Any:
+    """Apply `convs` convolution blocks, called `<name>_conv1` and so on."""
+    for index in range(1, convs + 1):
+        x = conv_block(x, filters, name=f"{name}_conv{index}", **block)
+    return x
+
+
+def decoder_stage(x: Any, skip: Any, filters: int, convs: int, *, name: str, **block: Any) -> Any:
+    """Double the size, append the encoder's map of that size, convolve.
+
+    Args:
+        x: `(batch, height / 2, width / 2, channels)`.
+        skip: `(batch, height, width, skip channels)`; it comes after the enlarged `x`.
+        filters, convs, name, block: as for `conv_stage`.
+
+    Returns:
+        `(batch, height, width, filters)`.
+    """
+    x = layers.UpSampling2D(2, name=f"{name}_up")(x)
+    x = layers.Concatenate(name=f"{name}_concat")([x, skip])
+    return conv_stage(x, filters, convs, name=name, **block)
+
+
+def unet(x: Any, *, width_multiplier: float, **block: Any) -> Any:
+    """Apply the network that V2 and V3 share (Sun et al. 2020, table I).
+
+    Args:
+        x: `(batch, height, width, channels)`, height and width multiples of 8.
+        width_multiplier: factor on the number of filters of every layer.
+        block: arguments of `conv_block` that tell the versions apart.
+
+    Returns:
+        `(batch, height, width, 64 x width_multiplier)`.
+    """
+    f64, f128, f256, f512 = (scale_filters(f, width_multiplier) for f in (64, 128, 256, 512))
+
+    skip1 = conv_stage(x, f64, 2, name="encoder1", **block)
+    x = layers.MaxPooling2D(2, name="encoder1_pool")(skip1)  # (batch, height / 2, width / 2, 64)
+    skip2 = conv_stage(x, f128, 2, name="encoder2", **block)
+    x = layers.MaxPooling2D(2, name="encoder2_pool")(skip2)  # (batch, height / 4, width / 4, 128)
+    skip3 = conv_stage(x, f256, 3, name="encoder3", **block)
+    x = layers.MaxPooling2D(2, name="encoder3_pool")(skip3)  # (batch, height / 8, width / 8, 256)
+
+    x = conv_stage(x, f512, 3, name="bottleneck", **block)
+
+    x = decoder_stage(x, skip3, f256, 3, name="decoder1", **block)  # height / 4
+    x = decoder_stage(x, skip2, f128, 2, name="decoder2", **block)  # height / 2
+    return decoder_stage(x, skip1, f64, 2, name="decoder3", **block)  # height
+
+
+def heatmap_head(x: Any, heatmaps: int, *, output_bias: float) -> Any:
+    """Turn features into one map of ball probabilities a frame.
+
+    Args:
+        x: `(batch, height, width, channels)`.
+        heatmaps: number of maps.
+        output_bias: initial bias before the logistic function.
+
+    Returns:
+        `(batch, height, width, heatmaps)` float32, probability 0 to 1.
+    """
+    x = layers.Conv2D(
+        heatmaps,
+        1,
+        bias_initializer=initializers.Constant(output_bias),
+        name="head",
+    )(x)
+    # Reduced precision would leave the peak's probability with two digits.
+    return layers.Activation("sigmoid", dtype="float32", name="heatmaps")(x)
+
