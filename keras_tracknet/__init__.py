@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from keras_tracknet.backends import choose_backend
+
 if TYPE_CHECKING:
     from keras_tracknet.errors import InputError
     from keras_tracknet.inference import Tracker
@@ -59,6 +61,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if _HOMES[name] not in ("errors", "io.tracks"):  # everything else needs Keras
+        choose_backend()
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 

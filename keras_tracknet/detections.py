@@ -39,7 +39,9 @@ def decode_centroid(heatmap: np.ndarray, threshold: float = 0.5) -> Detection:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     areas = stats[1:, cv2.CC_STAT_AREA]
     candidates = 1 + np.flatnonzero(areas == areas.max())
-    blobs = [_weighted_centre(heatmap, labels, stats[label], label) for label in candidates]
+    blobs = [
+        _weighted_centre(heatmap, labels, stats[label], label) for label in candidates.tolist()
+    ]
     _, x, y = max(blobs)
     return Detection(x, y, peak)
 

@@ -1,6 +1,6 @@
 """How well a track fits the labels: the five outcomes of a frame and what follows from them.
 
-| labels \\ track | within tolerance | farther away | absent |
+| labels, track | within tolerance | farther away | absent |
 |---|---|---|---|
 | visible | TP | FP1 | FN |
 | invisible | FP2 | FP2 | TN |
@@ -182,8 +182,8 @@ class TrackingMetric(keras.metrics.Metric):
 class TrackingAccuracy(TrackingMetric):
     """(TP + TN) / all frames; see `TrackingMetric`."""
 
-    def __init__(self, *args: Any, name: str = "accuracy", **kwargs: Any) -> None:
-        super().__init__(*args, name=name, **kwargs)
+    def __init__(self, name: str = "accuracy", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
 
     def result(self) -> Any:
         """Return the accuracy, 0 to 1."""
@@ -194,8 +194,8 @@ class TrackingAccuracy(TrackingMetric):
 class TrackingF1(TrackingMetric):
     """2 TP / (2 TP + FP1 + FP2 + FN); see `TrackingMetric`."""
 
-    def __init__(self, *args: Any, name: str = "f1", **kwargs: Any) -> None:
-        super().__init__(*args, name=name, **kwargs)
+    def __init__(self, name: str = "f1", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
 
     def result(self) -> Any:
         """Return F1, 0 to 1."""
@@ -207,8 +207,8 @@ class TrackingF1(TrackingMetric):
 class TrackingPrecision(TrackingMetric):
     """TP / (TP + FP1 + FP2); see `TrackingMetric`."""
 
-    def __init__(self, *args: Any, name: str = "precision", **kwargs: Any) -> None:
-        super().__init__(*args, name=name, **kwargs)
+    def __init__(self, name: str = "precision", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
 
     def result(self) -> Any:
         """Return the precision, 0 to 1."""
@@ -219,8 +219,8 @@ class TrackingPrecision(TrackingMetric):
 class TrackingRecall(TrackingMetric):
     """TP / (TP + FN); see `TrackingMetric`."""
 
-    def __init__(self, *args: Any, name: str = "recall", **kwargs: Any) -> None:
-        super().__init__(*args, name=name, **kwargs)
+    def __init__(self, name: str = "recall", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
 
     def result(self) -> Any:
         """Return the recall, 0 to 1."""

@@ -200,4 +200,3 @@ def _known(spec: dict[str, Any]) -> dict[str, Any]:
     """Drop what a newer version of this package may have added."""
     names = {f.name for f in fields(ModelSpec)}
     return {name: value for name, value in spec.items() if name in names}
-

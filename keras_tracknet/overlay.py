@@ -11,11 +11,13 @@ import numpy as np
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.io.tracks import REPAIRED, Track
-from keras_tracknet.io.video import VideoWriter, probe_video, read_frames
+from keras_tracknet.io.video import probe_video, read_frames
+from keras_tracknet.io.video_writer import VideoWriter
 
 # RGB. A repaired position was filled in from its neighbours, not seen in its own frame.
 DETECTED_COLOUR = (255, 214, 10)
 REPAIRED_COLOUR = (64, 196, 255)
+TRUTH_COLOUR = (255, 255, 255)
 OUTLINE_COLOUR = (16, 16, 16)
 # From one frame to the next the ball flies less than this part of the picture height. A
 # longer step is a jump to something else: drawing it would show a flight that never was.
@@ -24,7 +26,9 @@ JUMP = 0.25
 FRACTION_BITS = 4
 
 
-def draw_overlay(image: np.ndarray, track: Track, frame: int, *, trail: int = 10) -> np.ndarray:
+def draw_overlay(
+    image: np.ndarray, track: Track, frame: int, *, trail: int = 10, truth: Track | None = None
+) -> np.ndarray:
     """Draw the ball of one frame with the trail of the frames before it.
 
     Args:
@@ -33,6 +37,7 @@ def draw_overlay(image: np.ndarray, track: Track, frame: int, *, trail: int = 10
         frame: index of the picture in the track.
         trail: number of steps that the trail reaches back, fading. It is broken where the
             ball was absent and where it jumped by more than `JUMP`. 0 draws none.
+        truth: where the ball really is, drawn as a cross; none when omitted.
 
     Returns:
         `(height, width, 3)` uint8 RGB.
@@ -49,6 +54,8 @@ def draw_overlay(image: np.ndarray, track: Track, frame: int, *, trail: int = 10
         colour = _colour(track, frame)
         _draw_ring(picture, ball, radius, OUTLINE_COLOUR, thickness + 2)
         _draw_ring(picture, ball, radius, colour, thickness)
+    if truth is not None and 0 <= frame < len(truth) and truth.visibility[frame]:
+        _draw_cross(picture, (truth.x[frame], truth.y[frame]), 2 * radius, radius, thickness)
     return picture
 
 
@@ -58,6 +65,7 @@ def write_overlay(
     path: Path,
     *,
     trail: int = 10,
+    truth: Track | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> None:
     """Write a copy of a video with its track drawn on it; timestamps and sound stay.
@@ -66,7 +74,7 @@ def write_overlay(
         source: the video, or folder of images, that the track belongs to.
         track: positions in pixels of the source video.
         path: mp4 file to create.
-        trail: as for `draw_overlay`.
+        trail, truth: as for `draw_overlay`.
         progress: called with the number of frames written so far after each one.
 
     Raises:
@@ -80,7 +88,8 @@ def write_overlay(
     writer = VideoWriter(path, size=(info.height, info.width), fps=info.fps, audio_from=audio)
     with writer, contextlib.closing(read_frames(source)) as frames:
         for frame in frames:
-            writer.write(draw_overlay(frame.image, track, frame.index, trail=trail), frame.time)
+            drawn = draw_overlay(frame.image, track, frame.index, trail=trail, truth=truth)
+            writer.write(drawn, frame.time)
             if progress is not None:
                 progress(frame.index + 1)
 
@@ -134,6 +143,20 @@ def _draw_ring(
 ) -> None:
     middle, length = _fixed(np.array(centre)), round(radius * 2**FRACTION_BITS)
     cv2.circle(picture, middle, length, colour, thickness, cv2.LINE_AA, FRACTION_BITS)
+
+
+def _draw_cross(
+    picture: np.ndarray,
+    centre: tuple[float, float],
+    outer: float,
+    inner: float,
+    thickness: int,
+) -> None:
+    """Draw four strokes about a point, which itself stays free."""
+    for direction in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+        ends = [_fixed(np.add(centre, np.multiply(direction, r))) for r in (inner, outer)]
+        for colour, width in ((OUTLINE_COLOUR, thickness + 2), (TRUTH_COLOUR, thickness)):
+            cv2.line(picture, ends[0], ends[1], colour, width, cv2.LINE_AA, FRACTION_BITS)
 
 
 def _colour(track: Track, frame: int) -> tuple[int, int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def repair_mask(
     """
     mask = np.zeros(len(visible), bool)
     seen = np.flatnonzero(visible)
-    for before, after in zip(seen[:-1], seen[1:], strict=True):
+    for before, after in pairwise(seen):
         gap = after - before - 1
         if 0 < gap <= max_gap and y[before] > top and y[after] > top:
             mask[before + 1 : after] = True
@@ -74,7 +75,7 @@ def rectify_track(
     """
     mask = repair_mask(track.visibility, track.y, top=TOP_SHARE * size[0], max_gap=max_gap)
     scale = np.array([size[1], size[0]], dtype=np.float64)
-    coordinates = np.nan_to_num(np.stack([track.x, track.y], axis=-1) / scale)
+    coordinates = np.nan_to_num(track.positions / scale)
     starts = [s for s in range(len(track) - window + 1) if mask[s : s + window].any()]
     if not starts:
         return track

@@ -11,7 +11,8 @@ import pytest
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.io.tracks import REPAIRED, Track
-from keras_tracknet.io.video import VideoWriter, probe_video, read_frames
+from keras_tracknet.io.video import probe_video, read_frames
+from keras_tracknet.io.video_writer import VideoWriter
 from keras_tracknet.overlay import DETECTED_COLOUR, REPAIRED_COLOUR, draw_overlay, write_overlay
 
 SIZE = (360, 640)

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.io import video
-from keras_tracknet.io.video import VideoWriter, probe_video, read_frames, sample_frames
+from keras_tracknet.io import video, video_writer
+from keras_tracknet.io.video import probe_video, read_frames, sample_frames
+from keras_tracknet.io.video_writer import VideoWriter
 
 RED = (220, 20, 20)
 NTSC = Fraction(30000, 1001)
@@ -207,13 +208,13 @@ def test_times_that_run_backwards_are_reported_as_they_are(clip: Path, monkeypat
             self.picture, self.pts, self.rotation = picture, pts, 0
             self.reformat = picture.reformat
 
-    plain = video._decode
+    plain = video.decode_stream
 
     def shuffled(*args):
         for index, picture in enumerate(plain(*args)):
             yield Shuffled(picture, None if index == 3 else picture.pts - 2000 * (index % 2))
 
-    monkeypatch.setattr(video, "_decode", shuffled)
+    monkeypatch.setattr(video, "decode_stream", shuffled)
     times = [frame.time for frame in read_frames(clip)]
     assert len(times) == 24
     assert times[3] == float(3 / NTSC)
@@ -239,7 +240,7 @@ def test_the_file_is_closed_when_the_caller_stops_early(clip: Path, monkeypatch)
         opened.append(Watched(plain(*args, **kwargs)))
         return opened[-1]
 
-    monkeypatch.setattr(video.av, "open", watched)
+    monkeypatch.setattr(av, "open", watched)
     frames = read_frames(clip)
     next(frames)
     assert not opened[0].closed
@@ -527,5 +528,5 @@ def test_a_picture_of_another_size_or_type_is_refused(tmp_path: Path) -> None:
 
 def test_the_docstring_example_runs(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert doctest.testmod(video).failed == 0
+    assert doctest.testmod(video_writer).failed == 0
     assert probe_video(Path("grey.mp4")).width == 64

@@ -71,9 +71,10 @@ def estimate_background(frames: Iterable[np.ndarray]) -> np.ndarray:
     Raises:
         ValueError: there is no frame.
     """
-    stack = np.stack(list(frames)) if not isinstance(frames, np.ndarray) else frames
-    if not len(stack):
+    pictures = frames if isinstance(frames, np.ndarray) else list(frames)
+    if not len(pictures):
         raise ValueError("A background needs at least one frame. Received: none")
+    stack = np.asarray(pictures)
     middle = (len(stack) - 1) // 2
     background = np.empty(stack.shape[1:], np.uint8)
     for row in range(0, stack.shape[1], 16):  # a strip at a time, so that the copy stays small

@@ -68,6 +68,9 @@ class WindowConfig:
 class Batches(Protocol):
     """Anything that can make batch `number` of an epoch, and knows how many there are."""
 
+    windows: int
+    batch_size: int
+
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
 
@@ -143,7 +146,7 @@ class WindowBatches:
         stacked, targets = [], []
         for place, index in enumerate(chosen):
             rng = np.random.default_rng([self.seed, epoch, first + place])
-            window, target = self._sample(*self._windows[index], rng)
+            window, target = self._sample(self._windows[index], rng)
             stacked.append(window)
             targets.append(target)
         if self.mixup:
@@ -155,8 +158,9 @@ class WindowBatches:
         return inputs, np.stack(targets)
 
     def _sample(
-        self, clip_number: int, start: int, rng: np.random.Generator
+        self, window: tuple[int, int], rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
+        clip_number, start = window
         clip = self.clips[clip_number]
         indices = window_frames(start, self.config.frames, len(clip.frames))
         if start >= 0 and indices[-1] - indices[0] == len(indices) - 1:
@@ -192,57 +196,56 @@ class WindowBatches:
 
 def _starts(clip: LabelledFrames, config: WindowConfig, training: bool) -> list[int]:
     count = len(clip.frames)
-    if config.heatmaps < config.frames:
-        # Windows reach back before the clip so that its first frames get a heatmap, too.
-        ends = range(0, count, 1 if training else config.heatmaps)
-        starts = [end - config.frames + 1 for end in ends]
-    else:
-        starts = window_starts(count, config.frames, 1 if training else config.frames)
+    before = config.frames - config.heatmaps  # frames that only give context
+    starts = window_starts(count, config.heatmaps, 1 if training else config.heatmaps)
     return [
-        start
+        start - before
         for start in starts
-        if clip.labelled[window_frames(start, config.frames, count)].all()
+        if clip.labelled[window_frames(start - before, config.frames, count)].all()
     ]
 
 
-def as_tf_dataset(batches: Batches, *, first_epoch: int, epochs: int) -> Any:
-    """Return the batches of epochs `first_epoch` to `epochs` - 1 as one `tf.data.Dataset`.
+def as_tf_dataset(batches: Batches, first: int, stop: int) -> Any:
+    """Return batches as a `tf.data.Dataset`, made in parallel, in order, ahead of the network.
 
-    Batches are made in parallel, in order, a few ahead of the network.
+    Args:
+        batches: what to take them from.
+        first, stop: first batch and the one after the last, counted over all epochs: batch 2
+            of epoch 3 is number 3 x len(batches) + 2.
     """
     import tensorflow as tf
 
-    count = len(batches)
-    inputs, targets = batches.batch(first_epoch, 0)
-
-    def make(position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        epoch, number = divmod(int(position), count)
-        return batches.batch(epoch, number)
+    inputs, targets = _batch_at(batches, first)
 
     def load(position: Any) -> tuple[Any, Any]:
-        made = tf.numpy_function(make, [position], [inputs.dtype, targets.dtype])
+        made = tf.numpy_function(
+            lambda p: _batch_at(batches, int(p)), [position], [inputs.dtype, targets.dtype]
+        )
         made[0].set_shape((None, *inputs.shape[1:]))
         made[1].set_shape((None, *targets.shape[1:]))
         return made[0], made[1]
 
-    positions = tf.data.Dataset.range(first_epoch * count, epochs * count)
+    positions = tf.data.Dataset.range(first, stop)
     return positions.map(load, num_parallel_calls=2, deterministic=True).prefetch(2)
 
 
-def as_py_dataset(batches: Batches, *, first_epoch: int = 0) -> Any:
-    """Return the batches as a `keras.utils.PyDataset`, which needs no TensorFlow."""
+def as_py_dataset(batches: Batches, first: int, stop: int) -> Any:
+    """Return batches as a `keras.utils.PyDataset`, which needs no TensorFlow.
+
+    Args:
+        batches, first, stop: as for `as_tf_dataset`.
+    """
     import keras
 
     class BatchSequence(keras.utils.PyDataset):
-        epoch = first_epoch
-
         def __len__(self) -> int:
-            return len(batches)
+            return stop - first
 
         def __getitem__(self, number: int) -> tuple[Any, np.ndarray]:
-            return batches.batch(self.epoch, number)
+            return _batch_at(batches, first + number)
 
-        def on_epoch_end(self) -> None:
-            self.epoch += 1
+    return BatchSequence(workers=2, max_queue_size=4)
 
-    return BatchSequence()
+
+def _batch_at(batches: Batches, position: int) -> tuple[Any, np.ndarray]:
+    return batches.batch(*divmod(position, len(batches)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -72,6 +74,49 @@ def triangular_weights(frames: int) -> np.ndarray:
     place = np.arange(frames)
     weights = np.minimum(place + 1, frames - place).astype(np.float64)
     return weights / weights.sum()
+
+
+class Window(NamedTuple):
+    """Frames that the network sees together.
+
+    `start` is the clip's index of the first frame that the window has a heatmap for, `frames`
+    the pictures in order, oldest first.
+    """
+
+    start: int
+    frames: list[np.ndarray]
+
+
+def stream_windows(
+    frames: Iterable[np.ndarray], length: int, heatmaps: int, step: int
+) -> Iterator[Window]:
+    """Cut a stream of frames into windows without knowing how many frames will come.
+
+    The same windows as `window_starts` gives. Networks with fewer heatmaps than frames see
+    frames before the ones they answer for; at the clip's start the first frame repeats.
+
+    Args:
+        frames: pictures in order.
+        length: frames in a window.
+        heatmaps: maps that the network returns, for the last frames of a window.
+        step: frames between the starts of neighbouring windows.
+    """
+    recent: deque[np.ndarray] = deque(maxlen=length)
+    count, last_start = 0, -1
+    for frame in frames:
+        if not recent:
+            recent.extend([frame] * (length - heatmaps))
+        recent.append(frame)
+        count += 1
+        start = count - heatmaps
+        if start >= 0 and start % step == 0:
+            yield Window(start, list(recent))
+            last_start = start
+    if 0 < count < heatmaps:
+        recent.extend([recent[-1]] * (heatmaps - count))
+        yield Window(0, list(recent))
+    elif count and last_start != count - heatmaps:
+        yield Window(count - heatmaps, list(recent))
 
 
 class WindowMerger:

@@ -81,6 +81,11 @@ class Track:
         return ~np.isnan(self.x)
 
     @property
+    def positions(self) -> np.ndarray:
+        """`(frames, 2)` float64: (x, y) in pixels of the source video, NaN for no ball."""
+        return np.stack([self.x, self.y], axis=-1)
+
+    @property
     def labelled(self) -> np.ndarray:
         """`(frames,)` bool: whether somebody, or a model, has looked at the frame."""
         return self.status != UNLABELLED
@@ -332,7 +337,5 @@ def _pyarrow_parquet() -> Any:
     try:
         import pyarrow.parquet
     except ImportError as error:
-        raise InputError(
-            "Parquet needs pyarrow: pip install 'keras_tracknet[parquet]'."
-        ) from error
+        raise InputError("Parquet needs pyarrow: pip install 'keras_tracknet[parquet]'.") from error
     return pyarrow.parquet

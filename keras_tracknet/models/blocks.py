@@ -146,4 +146,3 @@ def heatmap_head(x: Any, heatmaps: int, *, output_bias: float) -> Any:
     )(x)
     # Reduced precision would leave the peak's probability with two digits.
     return layers.Activation("sigmoid", dtype="float32", name="heatmaps")(x)
-

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from keras_tracknet.io.tracks import write_track
-from keras_tracknet.io.video import VideoWriter
+from keras_tracknet.io.video_writer import VideoWriter
 from keras_tracknet.synthetic.rally import RallyConfig, simulate_rally
 
 

@@ -1,0 +1,50 @@
+"""`tracknet demo`: see that everything works, without any video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .options import overwrite_option, quiet_option
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default="runs/demo",
+    show_default=True,
+    help="Folder for the results.",
+)
+@click.option("--seed", default=1_000_000, show_default=True, help="Which rally to render.")
+@click.option("--weights", help="Weights to use. [default: those trained on rendered rallies]")
+@overwrite_option
+@quiet_option
+def demo(output: Path, seed: int, weights: str | None, overwrite: bool, quiet: bool) -> None:
+    """Render a short badminton rally, track it, and compare with the truth.
+
+    Writes the rally, track.csv, overlay.mp4 (ring: tracked, cross: truth) and overlay.png.
+    Nothing is downloaded.
+    """
+    from keras_tracknet.demo import run_demo
+    from keras_tracknet.presets import DEMO
+
+    from .console import ConsoleReporter
+    from .options import load_tracker
+
+    reporter = ConsoleReporter(quiet=quiet)
+    tracker = load_tracker(reporter, weights=weights or DEMO, rectifier=None)
+    result = run_demo(tracker, output, seed=seed, overwrite=overwrite, reporter=reporter)
+    counts = result.counts
+    click.echo(
+        f"{counts.frames} frames tracked at {result.summary['frames_per_second']:.0f} frames a"
+        f" second: {counts.tp} found, {counts.tn} rightly without a ball, {counts.fp1} too far"
+        f" off, {counts.fp2} invented, {counts.fn} missed"
+    )
+    click.echo(
+        f"accuracy {counts.accuracy:.3f}, F1 {counts.f1:.3f} at 4 pixels; position error"
+        f" {counts.rmse:.2f} pixels RMS at 512x288"
+    )
+    click.echo(output.resolve())

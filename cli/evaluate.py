@@ -1,0 +1,112 @@
+"""`tracknet evaluate`: measure weights on labelled clips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import json_option, quiet_option, tracker_options
+
+if TYPE_CHECKING:
+    from keras_tracknet.evaluation import Evaluation
+    from keras_tracknet.metrics import Counts
+
+
+@click.command()
+@click.option(
+    "--data", type=click.Path(path_type=Path), required=True, help="Folder of labelled clips."
+)
+@tracker_options
+@click.option(
+    "--clips",
+    multiple=True,
+    help="Clip, folder or glob; repeat or separate by commas. [default: every clip]",
+)
+@click.option(
+    "--tolerance", default=4.0, show_default=True, help="Greatest distance that counts as right."
+)
+@click.option(
+    "--tolerance-unit",
+    "unit",
+    type=click.Choice(["model", "source"]),
+    default="model",
+    show_default=True,
+    help="Pixels at the model's size (512x288) or of the video.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Folder for evaluation.json and every clip's track. [default: none is written]",
+)
+@json_option
+@quiet_option
+def evaluate(
+    data: Path,
+    clips: tuple[str, ...],
+    tolerance: float,
+    unit: str,
+    output: Path | None,
+    as_json: bool,
+    quiet: bool,
+    **settings: Any,
+) -> None:
+    """Measure weights on labelled clips, by the same streaming code as tracknet predict.
+
+    A frame is right when the ball is found within the tolerance (TP), or rightly not found
+    (TN); FP1 is too far away, FP2 found where there is none, FN missed.
+    """
+    import json
+
+    from .console import ConsoleReporter
+    from .options import load_tracker
+
+    reporter = ConsoleReporter(quiet=quiet)
+    from keras_tracknet.evaluation import evaluate as run
+
+    names = [part for value in clips for part in value.split(",") if part]
+    tracker = load_tracker(reporter, **settings)
+    evaluation = run(
+        tracker,
+        data,
+        clips=names,
+        tolerance=tolerance,
+        unit=unit,
+        output=output,
+        reporter=reporter,
+    )
+    if as_json:
+        click.echo(json.dumps(evaluation.as_dict(), indent=1))
+    else:
+        _print_table(evaluation)
+    if output is not None:
+        reporter.note(str(output.resolve()))
+
+
+def _print_table(evaluation: Evaluation) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("Clip", no_wrap=True)
+    titles = ("Frames", "Accuracy", "Precision", "Recall", "F1", "TP", "TN", "FP1", "FP2", "FN")
+    for title in (*titles, "RMSE"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for clip in evaluation.clips:
+        table.add_row(clip.name, *_cells(clip.counts))
+    table.add_section()
+    table.add_row("total", *_cells(evaluation.total))
+    console = Console(width=1000, markup=False, highlight=False)
+    console.print(table)
+    where = "at the model's size" if evaluation.unit == "model" else "of the video"
+    console.print(f"Tolerance {evaluation.tolerance:g} pixels {where}.")
+
+
+def _cells(counts: Counts) -> list[str]:
+    scores = [counts.accuracy, counts.precision, counts.recall, counts.f1]
+    shown = ["-" if score != score else f"{score:.3f}" for score in scores]
+    frames = [counts.tp, counts.tn, counts.fp1, counts.fp2, counts.fn]
+    rmse = "-" if counts.rmse != counts.rmse else f"{counts.rmse:.2f}"
+    return [f"{counts.frames:,}", *shown, *(f"{n:,}" for n in frames), rmse]

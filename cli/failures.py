@@ -1,0 +1,121 @@
+"""What becomes of an error: one line with the next step, or a traceback where the bug is ours."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import traceback
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from keras_tracknet.backends import BACKENDS, choose_backend
+from keras_tracknet.errors import InputError
+
+NEXT_STEPS = {
+    errno.ENOENT: "check the path",
+    errno.ENOTDIR: "check the path",
+    errno.EISDIR: "give a file, not a folder",
+    errno.EACCES: "check its permissions, or choose another place",
+    errno.EPERM: "check its permissions, or choose another place",
+    errno.EROFS: "choose another place",
+    errno.ENOSPC: "make room, or choose another place",
+    errno.EDQUOT: "make room, or choose another place",
+}
+# How frameworks say that the memory of a GPU is full: neither raises a MemoryError.
+OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError")
+
+
+class Failure(click.ClickException):
+    """An error as the user reads it: one line on stderr."""
+
+    exit_code = 1
+
+    def show(self, file: Any = None) -> None:
+        """Print the line."""
+        click.echo(self.message, file=file, err=True)
+
+
+class Interruption(Failure):
+    """The end of a command that the user has stopped."""
+
+    exit_code = 130
+
+
+@contextlib.contextmanager
+def explain_failures() -> Iterator[None]:
+    """Turn the errors that users can do something about into a `Failure`.
+
+    Anything else is a bug of ours, and passes with its traceback. With TRACKNET_DEBUG=1 the
+    traceback is printed in any case.
+    """
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning  # type: ignore[assignment]
+        try:
+            yield
+        except KeyboardInterrupt as error:
+            _show_traceback()
+            raise Interruption("interrupted") from error
+        except Exception as error:
+            line = describe_error(error)
+            if line is None:
+                raise
+            _show_traceback()
+            raise Failure(f"tracknet: {line}") from error
+
+
+def describe_error(error: Exception) -> str | None:
+    """Return what the user is told about an error; None when it is not the user's to mend."""
+    if isinstance(error, InputError):
+        return _one_line(error)
+    if isinstance(error, ModuleNotFoundError) and error.name in BACKENDS:
+        return _describe_missing(error.name)
+    if _is_out_of_memory(error):
+        return "out of memory; close other programs, or take a smaller batch."
+    if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+        return _describe_os_error(error)
+    return None
+
+
+def debugging() -> bool:
+    """Whether TRACKNET_DEBUG asks for everything that there is to see."""
+    return os.environ.get("TRACKNET_DEBUG", "0") not in ("", "0")
+
+
+def _show_traceback() -> None:
+    if debugging():
+        traceback.print_exc()
+
+
+def _describe_missing(name: str) -> str:
+    try:
+        choose_backend()
+    except InputError as error:
+        return _one_line(error)
+    return f"{name} is needed for this and not installed; pip install {name}."
+
+
+def _describe_os_error(error: OSError) -> str:
+    number, reason = error.errno, error.strerror or _one_line(error) or type(error).__name__
+    # HDF5 says so in the middle of a long line, and gives no number.
+    if os.strerror(errno.ENOSPC) in reason:
+        number, reason = errno.ENOSPC, os.strerror(errno.ENOSPC)
+    place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    step = NEXT_STEPS.get(number or 0, "TRACKNET_DEBUG=1 shows where")
+    return f"{place}{reason[0].lower()}{reason[1:]}; {step}."
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    full = type(error).__name__ in OUT_OF_MEMORY or "RESOURCE_EXHAUSTED" in str(error)
+    return full or isinstance(error, MemoryError)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _show_warning(message: Warning | str, *_where: Any) -> None:
+    click.echo(f"tracknet: warning: {' '.join(str(message).split())}", err=True)

@@ -1,0 +1,152 @@
+"""`tracknet fit`: train a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .options import RANGE, SIZE, precision_option, quiet_option
+
+
+@click.command()
+@click.option(
+    "--version",
+    type=click.Choice(["v1", "v2", "v3", "rectifier"]),
+    default="v3",
+    show_default=True,
+    help="Which network of the family to train.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Folder of labelled clips. [default: ./data where there is one, else rendered rallies]",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The run folder. [default: runs/fit/<version>]",
+)
+@click.option("--epochs", default=30, show_default=True, help="Passes over the windows.")
+@click.option("--batch-size", default=4, show_default=True, help="Windows in a batch.")
+@click.option("--learning-rate", default=1e-3, show_default=True, help="Adam's, at its highest.")
+@click.option(
+    "--schedule",
+    type=click.Choice(["cosine", "constant"]),
+    default="cosine",
+    show_default=True,
+    help="How the learning rate goes over the run.",
+)
+@precision_option
+@click.option("--width", default=1.0, show_default=True, help="Factor on the number of filters.")
+@click.option("--frames", type=int, help="Frames in a window. [default: 3, V3 8, rectifier 16]")
+@click.option("--heatmaps", type=int, help="Maps out (V2). [default: as many as frames]")
+@click.option(
+    "--background",
+    type=click.Choice(["none", "subtract", "subtract_concat", "concat"]),
+    default="concat",
+    show_default=True,
+    help="What V3 sees of the background.",
+)
+@click.option("--input-size", type=SIZE, help="Model input. [default: 288x512, V1 360x640]")
+@click.option(
+    "--target",
+    type=click.Choice(["disc", "gaussian"]),
+    default="disc",
+    show_default=True,
+    help="Target of V2 and V3: disc with weighted cross-entropy, Gaussian with focal loss.",
+)
+@click.option("--mixup", default=0.0, show_default=True, help="Beta parameter, 0 for none.")
+@click.option(
+    "--frame-mixup",
+    default=0.0,
+    show_default=True,
+    help="Beta parameter of mixup between neighbouring frames, 0 for none.",
+)
+@click.option("--flip", default=0.5, show_default=True, help="Share of windows mirrored.")
+@click.option("--brightness", default=0.1, show_default=True, help="Greatest change, 0 to 1.")
+@click.option("--contrast", default=0.2, show_default=True, help="Greatest change, 0 to 1.")
+@click.option(
+    "--crop",
+    type=SIZE,
+    help="Train on random cut-outs of this size: several times faster. [default: whole frames]",
+)
+@click.option(
+    "--zoom",
+    type=RANGE,
+    default="1x1",
+    show_default=True,
+    help="Random enlargement of the picture, such as 0.8x1.25.",
+)
+@click.option("--on-ball", default=0.7, show_default=True, help="Share of cut-outs on the ball.")
+@click.option(
+    "--windows", type=int, help="Windows in an epoch, drawn anew each time. [default: all]"
+)
+@click.option(
+    "--val",
+    "validation",
+    multiple=True,
+    help="Clip, folder or glob to validate on; repeat or separate by commas. [default: chosen]",
+)
+@click.option(
+    "--tracks",
+    type=click.Path(path_type=Path),
+    help="Predicted tracks to train the rectifier on, as tracknet evaluate -o writes them."
+    " [default: the labels themselves]",
+)
+@click.option("--seed", default=0, show_default=True, help="Start of every random choice.")
+@click.option(
+    "--init",
+    type=click.Path(path_type=Path),
+    help="Model to take the weights from, for fine-tuning.",
+)
+@click.option(
+    "--resume", is_flag=True, help="Continue the run in OUTPUT; all other options come from it."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be trained, and stop.")
+@quiet_option
+def fit(resume: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
+    r"""Train a model on labelled clips.
+
+    The run folder gets best.keras, last.keras, config.json, history.csv, curves.png and a
+    TensorBoard log. Ctrl-C keeps the last state; --resume goes on from it.
+
+    \b
+    tracknet fit --version v3 --data DIR
+    tracknet fit --version v2 --data DIR --width 0.5 --crop 128x128 --batch-size 8
+    tracknet fit --resume -o runs/fit/v3
+    """
+    from keras_tracknet.training import FitConfig, load_config, plan_fit, run_plan
+
+    from .console import ConsoleReporter
+
+    reporter = ConsoleReporter(quiet=quiet)
+    output = options["output"] or Path("runs/fit") / options["version"]
+    if resume:
+        config = load_config(output)
+    else:
+        if (output / "last.keras").exists():
+            raise click.UsageError(
+                f"{output} holds a run; continue it with --resume or choose another -o."
+            )
+        data = options["data"] or (Path("data") if Path("data").is_dir() else None)
+        reporter.note(f"data: {data.resolve() if data else 'rendered rallies'}")
+        paths = {name: options[name] for name in ("tracks", "init")}
+        names = [part for value in options["validation"] for part in value.split(",") if part]
+        try:
+            config = FitConfig(
+                **options
+                | {name: str(path) if path else None for name, path in paths.items()}
+                | {"data": str(data) if data else None, "output": str(output)}
+                | {"validation": tuple(names)}
+            )
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+    plan = plan_fit(config, resume=resume, reporter=reporter)
+    for line in plan.describe():
+        reporter.note(line)
+    if not dry_run:
+        run_plan(plan, reporter)
+    click.echo(Path(config.output).resolve())

@@ -1,0 +1,64 @@
+"""The `tracknet` command: the group of sub-commands, each loaded when it is called."""
+
+from __future__ import annotations
+
+import contextlib
+from importlib import import_module
+from typing import Any
+
+import click
+
+from keras_tracknet import __version__
+from keras_tracknet.backends import choose_backend
+from keras_tracknet.errors import InputError
+
+from .failures import explain_failures
+from .quiet import silence_frameworks
+
+# Name and one line of help. The command of a name is the attribute of that name in the module
+# of that name.
+COMMANDS = {
+    "predict": "Track the ball in videos, image folders or a live stream.",
+    "fit": "Train a network on labelled clips.",
+    "evaluate": "Measure weights on labelled clips.",
+    "demo": "Render a rally and track it, to see that everything works.",
+    "data": "Look at datasets of labelled clips.",
+    "doctor": "Show what this machine has, and what is missing.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name, and imports the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of `COMMANDS`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None when there is no such name."""
+        if cmd_name not in COMMANDS:
+            return None
+        return getattr(import_module(f".{cmd_name}", __package__), cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; what goes wrong in it becomes a line and an exit code."""
+        with explain_failures():
+            return super().invoke(ctx)
+
+
+@click.group(cls=LazyGroup)
+@click.version_option(__version__, prog_name="tracknet", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Track small, fast balls and shuttlecocks in sports video.
+
+    Start with: tracknet demo
+    """
+    silence_frameworks()
+    # A command that needs no framework runs without; one that does fails when it loads it.
+    with contextlib.suppress(InputError):
+        choose_backend()

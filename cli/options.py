@@ -1,0 +1,106 @@
+"""Option types and options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from keras_tracknet.inference import Tracker
+    from keras_tracknet.reporting import Reporter
+
+
+class PairType(click.ParamType):
+    """Two numbers joined by x, such as 288x512 (height x width).
+
+    Args:
+        number: type of each.
+        name: how the help calls the value.
+    """
+
+    def __init__(self, number: Callable[[str], Any], name: str) -> None:
+        self.number, self.name = number, name
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return the pair as a tuple."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            first, second = (self.number(part) for part in str(value).split("x"))
+        except ValueError:
+            self.fail(f"{value!r} is not of the form {self.name}.", param, ctx)
+        return first, second
+
+
+SIZE = PairType(int, "HEIGHTxWIDTH")
+RANGE = PairType(float, "LEASTxGREATEST")
+
+quiet_option = click.option("--quiet", is_flag=True, help="Show no progress, only warnings.")
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "mixed_bfloat16", "mixed_float16"]),
+    default="auto",
+    show_default=True,
+    help="Numeric precision of the network; auto takes bfloat16 where the hardware has it.",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object on stdout."
+)
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Replace results that are there already."
+)
+
+_TRACKER_OPTIONS = (
+    click.option(
+        "--weights",
+        help="A bundled tracker's name, a .keras file, or a run folder of tracknet fit."
+        " [default: the bundled tracker]",
+    ),
+    click.option("--rectifier", help="A rectifier's .keras file, to fill in hidden stretches."),
+    click.option(
+        "--mode",
+        type=click.Choice(["fast", "balanced", "accurate"]),
+        default="fast",
+        show_default=True,
+        help="See each frame once, twice, or as often as a window is long.",
+    ),
+    click.option(
+        "--threshold", type=float, help="Probability of a ball, 0 to 1. [default: the weights']"
+    ),
+    click.option(
+        "--decode",
+        type=click.Choice(["centroid", "published"]),
+        default="centroid",
+        show_default=True,
+        help="Centre of the largest blob, or the published code's bounding-box rule.",
+    ),
+    click.option(
+        "--max-gap", type=int, help="Longest stretch that the rectifier fills in. [default: 12]"
+    ),
+    precision_option,
+)
+
+
+def tracker_options(command: Any) -> Any:
+    """Add the options that decide how a tracker works."""
+    for option in reversed(_TRACKER_OPTIONS):
+        command = option(command)
+    return command
+
+
+def load_tracker(reporter: Reporter, **settings: Any) -> Tracker:
+    """Make the tracker that the options ask for, and name its weights."""
+    from keras_tracknet.inference import Tracker
+    from keras_tracknet.presets import DEFAULT, find_weights
+
+    name = settings.pop("weights") or DEFAULT
+    rectifier = settings.pop("rectifier")
+    given = {key: value for key, value in settings.items() if value is not None}
+    tracker = Tracker.from_file(
+        find_weights(name), rectifier=find_weights(rectifier) if rectifier else None, **given
+    )
+    trained_on = tracker.spec.trained_on or "unknown footage"
+    reporter.note(f"weights: {name} ({tracker.spec.version}, trained on {trained_on})")
+    return tracker

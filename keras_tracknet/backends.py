@@ -1,0 +1,85 @@
+"""Which framework Keras computes with, chosen before Keras is loaded."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+
+from keras_tracknet.errors import InputError
+
+# In the order of preference. The first is what Keras takes when nobody says otherwise.
+BACKENDS = ("tensorflow", "jax", "torch")
+# Keras can predict with these, not train.
+OTHER_BACKENDS = ("openvino", "numpy")
+
+
+def find_backends() -> list[str]:
+    """Return the frameworks that are installed, without loading any."""
+    return [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
+
+
+def choose_backend() -> str:
+    """Return the backend that Keras will use, and see to it that it is one that is installed.
+
+    What `KERAS_BACKEND` and Keras' own `keras.json` say is kept. Only where that leads to
+    TensorFlow, and TensorFlow is not installed, `KERAS_BACKEND` is set to what is there.
+
+    Raises:
+        InputError: no framework is installed, or the one that was asked for is not, or
+            Keras does not know it.
+    """
+    if "keras" in sys.modules:  # the choice has been made
+        import keras
+
+        return keras.backend.backend()
+    installed = find_backends()
+    asked_by, configured = _read_choice()
+    if configured in installed or configured in OTHER_BACKENDS:
+        return configured
+    if configured not in BACKENDS:
+        known = ", ".join(BACKENDS)
+        raise InputError(f"{asked_by} asks for {configured}; Keras knows {known}.")
+    if asked_by:
+        raise InputError(
+            f"{asked_by} asks for {configured}, which is not installed; pip install"
+            f" {configured}, or ask for another."
+        )
+    if not installed:
+        raise InputError(
+            "no framework for Keras is installed; pip install tensorflow, or jax, or torch."
+        )
+    os.environ["KERAS_BACKEND"] = installed[0]
+    return installed[0]
+
+
+def list_devices() -> list[str]:
+    """Return the devices that the backend computes on, such as `gpu:0`; loads Keras."""
+    import keras
+
+    backend = keras.backend.backend()
+    if backend in ("tensorflow", "jax"):
+        return keras.distribution.list_devices()
+    if backend == "torch":
+        import torch
+
+        if torch.cuda.is_available():
+            return [f"gpu:{index}" for index in range(torch.cuda.device_count())]
+        if torch.backends.mps.is_available():
+            return ["mps:0"]
+    return ["cpu:0"]
+
+
+def _read_choice() -> tuple[str, str]:
+    """Return who asked for a backend, and for which; nobody asks for the default."""
+    if os.environ.get("KERAS_BACKEND"):
+        return "KERAS_BACKEND", os.environ["KERAS_BACKEND"]
+    path = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "keras.json"
+    try:
+        configured = str(json.loads(path.read_text(encoding="utf-8"))["backend"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "", BACKENDS[0]
+    # Keras writes the default into this file by itself, so that is nobody's wish.
+    return ("" if configured == BACKENDS[0] else str(path)), configured

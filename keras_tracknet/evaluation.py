@@ -1,0 +1,146 @@
+"""Evaluation: a tracker against labelled clips, by the same code that predicts."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from keras_tracknet.data.frames import scale_positions
+from keras_tracknet.errors import InputError
+from keras_tracknet.inference import Tracker
+from keras_tracknet.io.datasets import Clip, find_dataset, pick_clips, read_labels
+from keras_tracknet.io.tracks import Track, write_track
+from keras_tracknet.io.video import probe_video
+from keras_tracknet.metrics import TOLERANCE, Counts, count_outcomes
+from keras_tracknet.reporting import Reporter
+
+UNITS = ("model", "source")
+
+
+@dataclass(frozen=True)
+class ClipResult:
+    """A clip's outcome: its name, counted frames, and seconds that tracking took."""
+
+    name: str
+    counts: Counts
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The outcome of an evaluation.
+
+    Attributes:
+        clips: one result a clip.
+        tolerance: greatest distance that counts as right.
+        unit: `model` for pixels at the model's size, `source` for pixels of the video.
+    """
+
+    clips: tuple[ClipResult, ...]
+    tolerance: float
+    unit: str
+
+    @property
+    def total(self) -> Counts:
+        """The counts of all clips together."""
+        return sum((clip.counts for clip in self.clips), Counts())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return scores and counts of the total, and by clip under `clips`."""
+        return {
+            **self.total.as_dict(),
+            "frames": self.total.frames,
+            "tolerance": self.tolerance,
+            "tolerance_unit": self.unit,
+            "clips": {
+                clip.name: {**clip.counts.as_dict(), "frames": clip.counts.frames}
+                for clip in self.clips
+            },
+        }
+
+
+def evaluate(
+    tracker: Tracker,
+    data: Path,
+    *,
+    clips: Sequence[str] = (),
+    tolerance: float = TOLERANCE,
+    unit: str = "model",
+    output: Path | None = None,
+    reporter: Reporter | None = None,
+) -> Evaluation:
+    """Track labelled clips and count how often that is right.
+
+    Args:
+        tracker: the tracker.
+        data: folder of labelled clips.
+        clips: names of clips, folders or globs; every clip when empty.
+        tolerance: greatest distance that counts as right.
+        unit: `model` for pixels at the model's size, `source` for pixels of the video.
+        output: folder for `tracks/<clip>.csv` and `evaluation.json`; none are written when
+            omitted.
+        reporter: where progress goes.
+
+    Returns:
+        The `Evaluation`. Unlabelled frames do not count, nor those that the dataset's
+        `drop_frame.json` leaves out.
+
+    Raises:
+        InputError: no clip, or one that cannot be read.
+        ValueError: an unknown unit.
+    """
+    if unit not in UNITS:
+        raise ValueError(f"unit must be one of {', '.join(UNITS)}. Received: unit={unit!r}")
+    reporter = reporter or Reporter()
+    found: Sequence[Clip] = find_dataset(data).clips
+    if clips:
+        found = pick_clips(found, clips)
+    if not found:
+        raise InputError(
+            f"{data}: no labelled clips found; tracknet data check {data} says what is missing."
+        )
+    results = []
+    total = sum(probe_video(clip.source).frames or 0 for clip in found)
+    with reporter.track("evaluating", total, unit="frames") as advance:
+        for clip in found:
+            began = time.perf_counter()
+            track = tracker.track(clip.source, advance=advance)
+            counts = count_clip(clip, track, tracker.spec.input_size, tolerance, unit)
+            results.append(ClipResult(clip.name, counts, time.perf_counter() - began))
+            if output is not None:
+                write_track(track, output / "tracks" / f"{clip.name}.csv")
+    evaluation = Evaluation(tuple(results), tolerance, unit)
+    if output is not None:
+        partial = output / ".evaluation.json.partial"
+        partial.write_text(json.dumps(evaluation.as_dict(), indent=1) + "\n")
+        os.replace(partial, output / "evaluation.json")
+    return evaluation
+
+
+def count_clip(
+    clip: Clip, track: Track, model_size: tuple[int, int], tolerance: float, unit: str
+) -> Counts:
+    """Count the outcomes of one clip's frames.
+
+    Args:
+        clip: where the labels are.
+        track: the prediction.
+        model_size: (height, width) of the model's input, pixels.
+        tolerance, unit: as for `evaluate`.
+    """
+    info = probe_video(clip.source)
+    size = (info.height, info.width)
+    labels = read_labels(clip, size=size).resized(len(track))
+    counted = labels.labelled.copy()
+    if clip.evaluated is not None:
+        start, stop = clip.evaluated
+        counted[:start] = counted[stop:] = False
+    truth, predicted = labels.positions[counted], track.positions[counted]
+    if unit == "model":
+        truth, predicted = (scale_positions(p, size, model_size) for p in (truth, predicted))
+    return count_outcomes(truth, predicted, tolerance)

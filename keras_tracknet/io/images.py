@@ -1,0 +1,84 @@
+"""Folders of images, read as if they were the frames of a video."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from keras_tracknet.errors import InputError
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+def list_images(folder: Path) -> list[Path]:
+    """List the images of a folder in the order of the numbers in their names.
+
+    Raises:
+        InputError: the folder cannot be read, or there is no image in it.
+    """
+    try:
+        names = sorted(os.listdir(folder), key=_natural_key)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: the folder cannot be read ({error.strerror}); check its permissions."
+        ) from error
+    files = [
+        folder / name
+        for name in names
+        if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
+    ]
+    if not files:
+        raise InputError(
+            f"{folder}: no images in this folder; it needs {', '.join(IMAGE_SUFFIXES)} files."
+        )
+    return files
+
+
+def _natural_key(name: str) -> list[tuple[int, str]]:
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)
+    ]
+
+
+def read_images(files: Iterable[Path]) -> Iterator[np.ndarray]:
+    """Yield images of one size, each `(height, width, 3)` uint8 RGB.
+
+    Raises:
+        InputError: an image cannot be read, or has another size than the first.
+    """
+    size: tuple[int, ...] | None = None
+    for file in files:
+        image = read_image(file)
+        size = size or image.shape
+        if image.shape != size:
+            raise InputError(
+                f"{file}: this image has {show_size(image.shape)} pixels, the others"
+                f" {show_size(size)}; a folder must hold images of one size."
+            )
+        yield image
+
+
+def read_image(file: Path) -> np.ndarray:
+    """Read one image as `(height, width, 3)` uint8 RGB.
+
+    Raises:
+        InputError: the file cannot be read, or is no image.
+    """
+    try:
+        data = np.fromfile(file, np.uint8)
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror}); check it.") from error
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if image is None:
+        raise InputError(f"{file}: not an image that can be decoded; remove or replace it.")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def show_size(shape: tuple[int, ...]) -> str:
+    """Width and height as people write them: `1280 x 720`."""
+    return f"{shape[1]} x {shape[0]}"

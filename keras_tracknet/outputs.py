@@ -1,0 +1,210 @@
+"""What prediction leaves behind: track files, overlay video, summary."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_tracknet import __version__
+from keras_tracknet.errors import InputError
+from keras_tracknet.inference import Stopwatch, Tracker
+from keras_tracknet.io.tracks import FORMATS, Track, TrackRow, TrackWriter, write_track
+from keras_tracknet.io.video import VideoInfo, probe_video
+from keras_tracknet.overlay import write_overlay
+from keras_tracknet.reporting import Reporter
+
+
+@dataclass(frozen=True)
+class OutputPaths:
+    """Where the results of one video go.
+
+    Attributes:
+        tracks: one file for each format.
+        overlay: the video with the track drawn on it, or None.
+        summary: JSON with settings, counts and times.
+    """
+
+    tracks: tuple[Path, ...]
+    overlay: Path | None
+    summary: Path
+
+    @classmethod
+    def choose(
+        cls, source: Path, output: Path | None, formats: Sequence[str], overlay: bool
+    ) -> OutputPaths:
+        """Place the results.
+
+        Args:
+            source: the video.
+            output: a folder, or a track file by its suffix, beside which the rest goes; None
+                for `runs/predict/<video stem>` under the current folder.
+            formats: track formats, out of csv, jsonl and parquet; a track file's own suffix
+                comes first.
+            overlay: whether there is an overlay video.
+        """
+        suffix = output.suffix.lstrip(".") if output is not None else ""
+        if output is not None and suffix in FORMATS:
+            kinds = list(dict.fromkeys((suffix, *(f for f in formats if f != "csv"))))
+            folder, prefix, name = output.parent, f"{output.stem}.", output.stem
+        else:
+            kinds, prefix, name = list(dict.fromkeys(formats)), "", "track"
+            folder = output if output is not None else Path("runs/predict") / source.stem
+        return cls(
+            tracks=tuple(folder / f"{name}.{kind}" for kind in kinds),
+            overlay=folder / f"{prefix}overlay.mp4" if overlay else None,
+            summary=folder / f"{prefix}summary.json",
+        )
+
+    def check_free(self) -> None:
+        """Raise `InputError` where a result is there already."""
+        for path in (*self.tracks, self.overlay, self.summary):
+            if path is not None and path.exists():
+                raise InputError(
+                    f"{path}: exists already; use --overwrite or choose another place with -o."
+                )
+
+
+def predict_video(
+    tracker: Tracker,
+    source: Path,
+    paths: OutputPaths,
+    *,
+    schema: str = "tracknet",
+    reporter: Reporter | None = None,
+) -> dict[str, Any]:
+    """Track the ball through a video and write the results.
+
+    The first track file grows while the video is read, so that an interruption leaves what
+    was tracked so far, and a summary that says `complete: false`.
+
+    Args:
+        tracker: the tracker.
+        source: a video, or a folder of images.
+        paths: where the results go; what is there is replaced.
+        schema: columns of the track files, see `TrackWriter`.
+        reporter: where progress goes.
+
+    Returns:
+        The content of `summary.json`.
+
+    Raises:
+        InputError: the video cannot be read or a result cannot be written.
+    """
+    reporter, watch, began = reporter or Reporter(), Stopwatch(), time.perf_counter()
+    info = probe_video(source)
+    rows: list[TrackRow] = []
+    growing = next((p for p in paths.tracks if p.suffix != ".parquet"), None)
+    try:
+        _track_rows(tracker, source, info, growing, schema, rows, watch, reporter)
+        track = tracker.repair(Track.from_rows(rows), (info.height, info.width))
+        with watch.stage("write"):
+            for path in paths.tracks:
+                if path != growing or tracker.rectifier is not None:
+                    write_track(track, path, schema=schema)
+        if paths.overlay is not None:
+            _draw(source, track, paths.overlay, watch, reporter)
+    except BaseException:
+        if rows:
+            summary = _summarise(tracker, source, info, rows, watch, began, complete=False)
+            _write_json(summary, paths.summary)
+        raise
+    summary = _summarise(tracker, source, info, list(track.rows()), watch, began, complete=True)
+    _write_json(summary, paths.summary)
+    return summary
+
+
+def _track_rows(
+    tracker: Tracker,
+    source: Path,
+    info: VideoInfo,
+    growing: Path | None,
+    schema: str,
+    rows: list[TrackRow],
+    watch: Stopwatch,
+    reporter: Reporter,
+) -> None:
+    """Fill `rows`, and the growing track file, frame by frame."""
+    with reporter.track(f"tracking {source.name}", info.frames, unit="frames") as advance:
+        stream = tracker.stream(source, stopwatch=watch)
+        try:
+            first = next(stream)  # nothing is written for a video that cannot be read
+            if growing is None:
+                rows.append(first)
+                for row in stream:
+                    rows.append(row)
+                    advance(1)
+                return
+            with TrackWriter(growing, format=growing.suffix[1:], schema=schema) as writer:
+                for row in _chain(first, stream):
+                    rows.append(row)
+                    with watch.stage("write"):
+                        writer.write([row])
+                    advance(1)
+        finally:
+            stream.close()
+
+
+def _chain(first: TrackRow, rest: Any) -> Any:
+    yield first
+    yield from rest
+
+
+def _draw(source: Path, track: Track, path: Path, watch: Stopwatch, reporter: Reporter) -> None:
+    drawing = reporter.track("drawing overlay", len(track), unit="frames")
+    with watch.stage("write"), drawing as advance:
+        write_overlay(source, track, path, progress=lambda _done: advance(1))
+
+
+def _summarise(
+    tracker: Tracker,
+    source: Path,
+    info: VideoInfo,
+    rows: list[TrackRow],
+    watch: Stopwatch,
+    began: float,
+    *,
+    complete: bool,
+) -> dict[str, Any]:
+    seconds = time.perf_counter() - began
+    rectifier = tracker.rectifier
+    return {
+        "command": "predict",
+        "version": __version__,
+        "complete": complete,
+        "source": str(Path(source).resolve()),
+        "width": info.width,
+        "height": info.height,
+        "fps": str(info.fps),
+        "frames": len(rows),
+        "status": dict(Counter(row.status for row in rows)),
+        "weights": str(tracker.weights.path),
+        "weights_sha256": tracker.weights.sha256,
+        "trained_on": tracker.spec.trained_on,
+        "rectifier": str(rectifier.path) if rectifier else None,
+        "rectifier_sha256": rectifier.sha256 if rectifier else None,
+        "network": tracker.spec.version,
+        "mode": tracker.mode,
+        "threshold": tracker.threshold,
+        "backend": keras.backend.backend(),
+        "engine": "keras",
+        "device": "gpu" if keras.distribution.list_devices("gpu") else "cpu",
+        "precision": tracker.precision,
+        "seconds": round(seconds, 3),
+        "frames_per_second": round(len(rows) / seconds, 2),
+        "milliseconds": {stage: round(1e3 * s, 1) for stage, s in watch.seconds.items()},
+    }
+
+
+def _write_json(content: dict[str, Any], path: Path) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial.write_text(json.dumps(content, indent=1) + "\n")
+    os.replace(partial, path)

@@ -1,0 +1,178 @@
+"""The run folder: models, history, curves and log of a training run."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_tracknet.errors import InputError
+from keras_tracknet.model_file import ModelSpec, save_model
+from keras_tracknet.reporting import Advance, Reporter
+
+SAVE_EVERY = 300.0  # seconds between saves within an epoch
+BLIND_EPOCHS = 3  # epochs without a single detection before a warning
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return the content of a run's `config.json`.
+
+    Raises:
+        InputError: the folder holds no run.
+    """
+    path = Path(folder) / "config.json"
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise InputError(f"{folder}: no run to resume; start one without --resume.") from error
+    except ValueError as error:
+        raise InputError(f"{path}: not a run's configuration ({error}).") from error
+
+
+def write_config(config: dict[str, Any], folder: Path) -> None:
+    """Write a run's `config.json`, creating the folder.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be written ({error.strerror}); choose another place with -o."
+        ) from error
+
+
+class Recorder(keras.callbacks.Callback):
+    """Saves models, history, curves and log; reports progress; warns of a blind model.
+
+    Args:
+        folder: the run folder.
+        spec: of the network, saved with it.
+        epochs: of the whole run.
+        history: rows of earlier epochs.
+        reporter: where notes go.
+
+    Attributes:
+        advance: called after each batch.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        spec: ModelSpec,
+        epochs: int,
+        history: Sequence[dict[str, Any]],
+        reporter: Reporter,
+    ) -> None:
+        super().__init__()
+        self.folder, self.spec, self.epochs = folder, spec, epochs
+        self.history, self.reporter = list(history), reporter
+        self.advance: Advance = Reporter.ignore
+        self._saved_at = self._epoch_began = time.monotonic()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note the time."""
+        self._epoch_began = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Report progress, and save the state now and then."""
+        figures = {k: float(v) for k, v in (logs or {}).items() if k in ("loss", "f1")}
+        self.advance(1, **figures)
+        if time.monotonic() - self._saved_at > SAVE_EVERY:
+            self.save_state()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Save the state, the model if it is the best so far, history, curves and log."""
+        row: dict[str, Any] = {"epoch": epoch + 1}
+        row |= {name: float(value) for name, value in (logs or {}).items()}
+        row["seconds"] = round(time.monotonic() - self._epoch_began, 1)
+        row["learning_rate"] = float(np.asarray(self.model.optimizer.learning_rate))
+        better = all(_score(row) >= _score(earlier) for earlier in self.history)
+        self.history.append(row)
+        if better:
+            self._save("best.keras")
+        self.save_state()
+        self._write_history()
+        self._write_log(row)
+        _draw_curves(self.history, self.folder / "curves.png")
+        self.reporter.note(_describe(row, self.epochs, better))
+        self._warn_if_blind()
+
+    def save_state(self) -> None:
+        """Save what `fit` needs to go on from here."""
+        self._save("last.keras")
+
+    def _save(self, name: str) -> None:
+        save_model(self.model, self.spec, self.folder / name, training={"history": self.history})
+        self._saved_at = time.monotonic()
+
+    def _write_history(self) -> None:
+        names = list(dict.fromkeys(name for row in self.history for name in row))
+        with open(self.folder / "history.csv", "w", newline="") as file:
+            writer = csv.DictWriter(file, names)
+            writer.writeheader()
+            writer.writerows(self.history)
+
+    def _write_log(self, row: dict[str, Any]) -> None:
+        if importlib.util.find_spec("tensorflow") is None:
+            return
+        import tensorflow as tf
+
+        with tf.summary.create_file_writer(str(self.folder / "tensorboard")).as_default():
+            for name, value in row.items():
+                tf.summary.scalar(name, value, step=row["epoch"])
+
+    def _warn_if_blind(self) -> None:
+        recent = [row.get("val_f1") for row in self.history[-BLIND_EPOCHS:]]
+        if len(self.history) == BLIND_EPOCHS and not any(recent) and None not in recent:
+            self.reporter.warn(
+                f"After {BLIND_EPOCHS} epochs the model finds no ball on validation. Usual causes:"
+                " labels that do not fit the frames (tracknet data check), too few epochs or"
+                " windows, a learning rate that is too high; V1 may need dozens of epochs."
+            )
+
+
+def _score(row: dict[str, Any]) -> float:
+    return row["val_accuracy"] if "val_accuracy" in row else -row["val_loss"]
+
+
+def _describe(row: dict[str, Any], epochs: int, better: bool) -> str:
+    names = ("loss", "val_loss", "val_accuracy", "val_f1")
+    figures = "  ".join(f"{name} {row[name]:.4g}" for name in names if name in row)
+    return f"epoch {row['epoch']}/{epochs}: {figures}  {row['seconds']:.0f} s" + (
+        "  (best so far)" if better else ""
+    )
+
+
+def _draw_curves(history: list[dict[str, Any]], path: Path) -> None:
+    """Draw loss and scores over epochs, where matplotlib is installed."""
+    if importlib.util.find_spec("matplotlib") is None:
+        return
+    from matplotlib.figure import Figure
+
+    epochs = [row["epoch"] for row in history]
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    loss, score = figure.subplots(1, 2)
+    for name, label in (("loss", "training"), ("val_loss", "validation")):
+        loss.plot(epochs, [row.get(name, math.nan) for row in history], label=label, marker=".")
+    loss.set(title="Loss", xlabel="epoch", yscale="log")
+    for name in ("val_accuracy", "val_f1"):
+        if name in history[-1]:
+            values = [row.get(name, math.nan) for row in history]
+            score.plot(epochs, values, label=name.removeprefix("val_"), marker=".")
+    score.set(title="Validation, tolerance 4 pixels", xlabel="epoch", ylim=(0, 1))
+    for axes in (loss, score):
+        axes.grid(alpha=0.3)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend()
+    figure.savefig(path, dpi=120)

@@ -1,0 +1,1 @@
+"""Bundled weights; see `keras_tracknet.presets`."""

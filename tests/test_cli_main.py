@@ -1,0 +1,188 @@
+import errno
+import os
+import subprocess
+import sys
+import warnings
+from types import SimpleNamespace
+
+import click
+import pytest
+from click.testing import CliRunner
+from helpers_clips import write_pair
+from keras_tracknet_cli import main, quiet
+from keras_tracknet_cli.failures import describe_error
+
+from keras_tracknet.backends import find_backends
+from keras_tracknet.errors import InputError
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Return a function that runs a command which does what the function it is given does."""
+    # What the group sets for its own process is not for the tests after this one.
+    monkeypatch.setattr(main, "silence_frameworks", lambda: None)
+    monkeypatch.delenv("TRACKNET_DEBUG", raising=False)
+
+    def run(action):
+        command = click.Command("broken", callback=action)
+        name = "keras_tracknet_cli.broken"
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace(broken=command))
+        monkeypatch.setitem(main.COMMANDS, "broken", "Do what a test wants.")
+        return CliRunner().invoke(main.cli, ["broken"])
+
+    return run
+
+
+def fail_with(error):
+    def fail():
+        raise error
+
+    return fail
+
+
+class ResourceExhaustedError(Exception):
+    """Of TensorFlow's name."""
+
+
+FULL_HDF5 = (
+    "[Errno 28] Unable to synchronously flush file (file write failed: time = Mon,"
+    " errno = 28, error message = 'No space left on device', buf = 0x55)"
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            InputError("a.mp4: no such file; check the path."),
+            "a.mp4: no such file; check the path.",
+        ),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file or directory", "a.csv"),
+            "a.csv: no such file or directory; check the path.",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "out"),
+            "out: permission denied; check its permissions, or choose another place.",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            "no space left on device; make room, or choose another place.",
+        ),
+        (OSError(FULL_HDF5), "no space left on device; make room, or choose another place."),
+        (OSError("odd\nthing"), "odd thing; TRACKNET_DEBUG=1 shows where."),
+        (MemoryError(), "out of memory; close other programs, or take a smaller batch."),
+        (
+            ResourceExhaustedError("OOM when allocating"),
+            "out of memory; close other programs, or take a smaller batch.",
+        ),
+        (
+            RuntimeError("RESOURCE_EXHAUSTED: failed to allocate"),
+            "out of memory; close other programs, or take a smaller batch.",
+        ),
+    ],
+)
+def test_a_users_mistake_is_one_line(run, error, line):
+    result = run(fail_with(error))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"tracknet: {line}\n"
+
+
+def test_an_interruption_is_one_line_and_130(run):
+    result = run(fail_with(KeyboardInterrupt()))
+    assert (result.exit_code, result.stderr) == (130, "interrupted\n")
+
+
+def test_our_bugs_pass_with_their_traceback(run):
+    result = run(fail_with(ZeroDivisionError("ours")))
+    assert result.exit_code == 1
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def test_a_commands_own_exit_code_is_kept(run):
+    assert run(fail_with(SystemExit(3))).exit_code == 3
+    assert run(fail_with(click.UsageError("wrong"))).exit_code == 2
+
+
+@pytest.mark.parametrize("error", [InputError("one line"), KeyboardInterrupt()])
+def test_debugging_shows_the_traceback_too(run, monkeypatch, error):
+    monkeypatch.setenv("TRACKNET_DEBUG", "1")
+    stderr = run(fail_with(error)).stderr
+    assert "Traceback (most recent call last)" in stderr
+    assert "in fail" in stderr
+
+
+def test_a_warning_is_one_line(run):
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")  # pytest makes them errors
+        result = run(lambda: warnings.warn("a.mp4: cut\nshort", stacklevel=1))
+    assert result.stderr == "tracknet: warning: a.mp4: cut short\n"
+
+
+def test_a_missing_framework_names_the_pip_command(monkeypatch):
+    missing = ModuleNotFoundError("No module named 'torch'", name="torch")
+    line = describe_error(missing)
+    assert line == "torch is needed for this and not installed; pip install torch."
+    assert describe_error(ModuleNotFoundError("No module named 'x'", name="x")) is None
+
+
+def test_a_closed_pipe_is_quiet(tmp_path):
+    write_pair(tmp_path, "clip")
+    command = [sys.executable, "-m", "keras_tracknet_cli", "data", "check", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
+def test_help_loads_no_library():
+    code = (
+        "import sys\n"
+        "from keras_tracknet_cli.main import cli\n"
+        "cli(['--help'], standalone_mode=False)\n"
+        "heavy = {'av', 'cv2', 'jax', 'keras', 'numpy', 'rich', 'tensorflow', 'torch'}\n"
+        "print('loaded:', sorted(heavy & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.endswith("loaded: []\n"), result.stderr
+
+
+def test_the_package_runs_as_a_module():
+    command = [sys.executable, "-m", "keras_tracknet_cli", "--version"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.stdout.startswith("tracknet ")
+
+
+@pytest.mark.skipif("tensorflow" not in find_backends(), reason="needs TensorFlow")
+def test_tensorflow_prints_nothing_while_it_loads():
+    code = (
+        "from keras_tracknet_cli.quiet import silence_frameworks\n"
+        "silence_frameworks()\n"
+        "import tensorflow as tf\n"
+        "tf.config.list_logical_devices()"
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("TF_", "TRACKNET_"))}
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], env=environment, capture_output=True
+    )
+    assert (result.returncode, result.stderr) == (0, b"")
+
+
+def test_the_users_log_level_is_kept(monkeypatch):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+    finders = list(sys.meta_path)
+    quiet.silence_frameworks()
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
+    assert sys.meta_path == finders
+
+
+def test_only_log_lines_are_held_back(capfd):
+    log = (
+        b"WARNING: All log messages before absl::InitializeLog() is called are written\n"
+        b"I0000 00:00:1784.9 12 port.cc:153] oneDNN custom operations are on.\n"
+        b"2025-09-17 14:44:05.157831: I cudart_stub.cc:32] Could not find cuda drivers\n"
+        b"Illegal instruction\n"
+        b"E0000 00:00:1784.9 12 cuda_platform.cc:52] failed call to cuInit\n"
+    )
+    with quiet._filtered_stderr():
+        os.write(2, log)
+    assert capfd.readouterr().err == "Illegal instruction\n"
