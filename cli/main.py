@@ -18,7 +18,7 @@ from .quiet import silence_frameworks
 # Name and one line of help. The command of a name is the attribute of that name in the module
 # of that name.
 COMMANDS = {
-    "predict": "Track the ball in videos, image folders or a live stream.",
+    "predict": "Track the ball in a video or a folder of images.",
     "fit": "Train a network on labelled clips.",
     "evaluate": "Measure weights on labelled clips.",
     "demo": "Render a rally and track it, to see that everything works.",

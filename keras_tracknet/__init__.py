@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from keras_tracknet.backends import choose_backend
 
 if TYPE_CHECKING:
+    from keras_tracknet import losses, metrics
     from keras_tracknet.errors import InputError
     from keras_tracknet.inference import Tracker
     from keras_tracknet.io.tracks import Track, read_track, write_track
@@ -35,6 +36,8 @@ _HOMES = {
     "build_v3": "models.v3",
     "fit": "training",
     "load_model": "model_file",
+    "losses": "losses",
+    "metrics": "metrics",
     "read_track": "io.tracks",
     "save_model": "model_file",
     "write_track": "io.tracks",
@@ -52,6 +55,8 @@ __all__ = [
     "build_v3",
     "fit",
     "load_model",
+    "losses",
+    "metrics",
     "read_track",
     "save_model",
     "write_track",
@@ -63,7 +68,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if _HOMES[name] not in ("errors", "io.tracks"):  # everything else needs Keras
         choose_backend()
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    module = import_module(f"{__name__}.{_HOMES[name]}")
+    return module if name == _HOMES[name] else getattr(module, name)
 
 
 def __dir__() -> list[str]:

@@ -31,6 +31,7 @@ from keras_tracknet.io.tracks import ABSENT, DETECTED, Track, TrackRow
 from keras_tracknet.io.video import Frame, probe_video, read_frames, sample_frames
 from keras_tracknet.model_file import ModelFile, is_trained, load_model, set_precision
 from keras_tracknet.precision import choose_precision
+from keras_tracknet.presets import DEFAULT, find_weights
 from keras_tracknet.tracking import MAX_GAP, rectify_track
 
 STAGES = ("decode", "prepare", "network", "decode_heatmaps", "write")
@@ -127,6 +128,16 @@ class Tracker:
         """
         second = load_model(Path(rectifier)) if rectifier else None
         return cls(load_model(Path(path)), rectifier=second, **settings)
+
+    @classmethod
+    def from_preset(cls, name: str = DEFAULT, **settings: Any) -> Tracker:
+        """Load one of the trackers that come with the package.
+
+        Args:
+            name: see `keras_tracknet.presets.preset_names`.
+            settings: the other arguments of `Tracker`.
+        """
+        return cls.from_file(find_weights(name), **settings)
 
     def track(
         self,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import zipfile
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.models.v3 import INPUT_NAMES
 
 SPEC_NAME = "tracknet.json"
+WEIGHTS_NAME = "model.weights.h5"
 VERSIONS = ("v1", "v2", "v3", "rectifier")
 
 
@@ -99,13 +101,15 @@ def save_model(
     partial = path.with_name(f".{path.stem}.partial.keras")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        model.save(partial)
-        with zipfile.ZipFile(partial, "a") as archive:
-            content = {"spec": asdict(spec), "training": training or {}}
-            archive.writestr(SPEC_NAME, json.dumps(content, indent=1))
-        os.replace(partial, path)
+        try:
+            model.save(partial)
+            with zipfile.ZipFile(partial, "a") as archive:
+                content = {"spec": asdict(spec), "training": training or {}}
+                archive.writestr(SPEC_NAME, json.dumps(content, indent=1))
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise InputError(
             f"{path}: cannot be written ({error.strerror or error}); free some space or choose"
             " another place with -o."
@@ -133,7 +137,7 @@ def load_model(path: Path, *, compile: bool = False) -> ModelFile:
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         content = json.loads(archive.read(SPEC_NAME)) if SPEC_NAME in names else {}
-    if "model.weights.h5" not in names or "config.json" not in names:
+    if WEIGHTS_NAME not in names or "config.json" not in names:
         raise InputError(f"{path}: not a Keras model; give a .keras file that tracknet fit wrote.")
     try:
         model = keras.saving.load_model(path, compile=compile)
@@ -145,13 +149,39 @@ def load_model(path: Path, *, compile: bool = False) -> ModelFile:
     return ModelFile(model, spec, path, digest, content.get("training", {}))
 
 
+def pack_model(source: Path, target: Path, **changes: Any) -> None:
+    """Write a model file for shipping: half-precision weights, no optimizer.
+
+    Keras reads it like any other; its weights are float32 again in memory.
+
+    Args:
+        source: a model file.
+        target: file to write, ending in `.keras`.
+        changes: fields of the specification to replace, such as `trained_on`.
+
+    Raises:
+        InputError: as for `load_model` and `save_model`.
+    """
+    file = load_model(source)
+    save_model(file.model, replace(file.spec, notes={}, **changes), target)
+    with zipfile.ZipFile(target) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members[WEIGHTS_NAME] = _halve(members[WEIGHTS_NAME])
+    partial = target.with_name(f".{target.stem}.partial.keras")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    os.replace(partial, target)
+
+
 def infer_spec(model: keras.Model, path: Path = Path("model")) -> ModelSpec:
     """Return the specification of one of this package's networks, from its shapes and names.
 
     Raises:
         InputError: the network is not of the TrackNet family.
     """
-    names = [tensor.name.split(":")[0] for tensor in model.inputs]
+    inputs = getattr(model, "inputs", None) or []  # a foreign model may not know them
+    names = [tensor.name.split(":")[0] for tensor in inputs]
     if names == ["coordinates", "mask"]:
         window = model.inputs[0].shape[1] or 16
         return ModelSpec("rectifier", window, 0, "none", (0, 0))
@@ -200,3 +230,23 @@ def _known(spec: dict[str, Any]) -> dict[str, Any]:
     """Drop what a newer version of this package may have added."""
     names = {f.name for f in fields(ModelSpec)}
     return {name: value for name, value in spec.items() if name in names}
+
+
+def _halve(weights: bytes) -> bytes:
+    """Return an HDF5 file of weights with its float32 arrays in float16."""
+    import h5py
+
+    buffer = io.BytesIO()
+    with h5py.File(io.BytesIO(weights)) as source, h5py.File(buffer, "w") as target:
+
+        def copy(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset):
+                kind = "float16" if item.dtype == np.float32 else item.dtype
+                copied = target.create_dataset(name, data=item[()], dtype=kind)
+            else:
+                copied = target.require_group(name)
+            copied.attrs.update(item.attrs)
+
+        source.visititems(copy)
+        target.attrs.update(source.attrs)
+    return buffer.getvalue()

@@ -8,6 +8,7 @@ import json
 import math
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ class Recorder(keras.callbacks.Callback):
         folder: the run folder.
         spec: of the network, saved with it.
         epochs: of the whole run.
+        validation_steps: batches of validation data.
         history: rows of earlier epochs.
         reporter: where notes go.
 
@@ -71,6 +73,7 @@ class Recorder(keras.callbacks.Callback):
         folder: Path,
         spec: ModelSpec,
         epochs: int,
+        validation_steps: int,
         history: Sequence[dict[str, Any]],
         reporter: Reporter,
     ) -> None:
@@ -78,6 +81,9 @@ class Recorder(keras.callbacks.Callback):
         self.folder, self.spec, self.epochs = folder, spec, epochs
         self.history, self.reporter = list(history), reporter
         self.advance: Advance = Reporter.ignore
+        self.validation_steps = validation_steps
+        self._advance_validation: Advance = Reporter.ignore
+        self._validating = ExitStack()
         self._saved_at = self._epoch_began = time.monotonic()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -90,6 +96,20 @@ class Recorder(keras.callbacks.Callback):
         self.advance(1, **figures)
         if time.monotonic() - self._saved_at > SAVE_EVERY:
             self.save_state()
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Start to report on validation, which takes its time, too."""
+        self._advance_validation = self._validating.enter_context(
+            self.reporter.track("validating", self.validation_steps, unit="steps")
+        )
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Report progress."""
+        self._advance_validation(1)
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """End the report on validation."""
+        self._validating.close()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Save the state, the model if it is the best so far, history, curves and log."""

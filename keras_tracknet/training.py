@@ -47,6 +47,7 @@ from keras_tracknet.synthetic import write_rallies
 
 SCHEDULES = ("constant", "cosine")
 RENDERED_RALLIES = 24
+RENDERED_SIZE = (720, 1280)  # (height, width), as broadcasts are
 
 
 @dataclass(frozen=True)
@@ -260,7 +261,7 @@ def run_plan(plan: FitPlan, reporter: Reporter) -> list[dict[str, Any]]:
     write_config(asdict(config), folder)
     epoch, done = divmod(plan.first, count)
     spec = replace(config.spec, notes={"fit": asdict(config)})
-    recorder = Recorder(folder, spec, config.epochs, plan.history, reporter)
+    recorder = Recorder(folder, spec, config.epochs, len(plan.validation), plan.history, reporter)
     validation = _dataset(plan.validation, 0, len(plan.validation))
     with reporter.track(
         f"training {config.version}", total=(config.epochs - epoch) * count - done, unit="steps"
@@ -309,7 +310,7 @@ def _find_clips(config: FitConfig, reporter: Reporter) -> tuple[Sequence[Clip], 
             write_rallies(
                 root,
                 RENDERED_RALLIES,
-                size=config.spec.input_size if any(config.spec.input_size) else (288, 512),
+                size=RENDERED_SIZE,
                 progress=lambda _done, _count: advance(1),
             )
     else:

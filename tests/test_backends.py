@@ -1,106 +1,90 @@
-import json
+import importlib.util
 import os
-import re
 import subprocess
 import sys
+from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
+from conftest import BACKENDS
+from helpers_backends import compute
+from helpers_models import KINDS, build_tiny, draw_inputs, randomize_weights
 
-from keras_tracknet import backends
-from keras_tracknet.backends import BACKENDS, choose_backend, find_backends, list_devices
-from keras_tracknet.errors import InputError
+from keras_tracknet.data.heatmaps import render_disc
+from keras_tracknet.model_file import infer_spec, save_model
 
-
-@pytest.fixture
-def choice(tmp_path, monkeypatch):
-    """Return a function that sets what there is, and asks for the choice."""
-    monkeypatch.delitem(sys.modules, "keras", raising=False)
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-
-    def choose(installed, environment=None, configured=None):
-        monkeypatch.setattr(backends, "find_backends", lambda: installed)
-        if environment is None:
-            # What the choice leaves in the environment goes again with the test.
-            monkeypatch.setenv("KERAS_BACKEND", "")
-            monkeypatch.delenv("KERAS_BACKEND")
-        else:
-            monkeypatch.setenv("KERAS_BACKEND", environment)
-        if configured is not None:
-            (tmp_path / "keras.json").write_text(json.dumps({"backend": configured}))
-        return choose_backend(), os.environ.get("KERAS_BACKEND")
-
-    return choose
+pytestmark = pytest.mark.backends
+OTHERS = [backend for backend in BACKENDS if backend != keras.backend.backend()]
+SIZE = (24, 40)  # (height, width)
 
 
-@pytest.mark.parametrize(
-    ("installed", "environment", "configured", "expected", "left"),
-    [
-        (["tensorflow", "jax"], None, None, "tensorflow", None),
-        (["tensorflow", "jax"], None, "jax", "jax", None),
-        (["tensorflow", "jax"], "jax", "tensorflow", "jax", "jax"),
-        (["jax", "torch"], None, None, "jax", "jax"),  # steps in
-        (["torch"], None, "tensorflow", "torch", "torch"),  # Keras wrote that line by itself
-        (["torch"], "", None, "torch", "torch"),  # empty counts as unset, as for Keras
-        (["jax", "torch"], None, "torch", "torch", None),
-        ([], "openvino", None, "openvino", "openvino"),
-        ([], "numpy", None, "numpy", "numpy"),
-    ],
-)
-def test_the_users_choice_is_kept_and_else_what_is_installed_is_taken(
-    choice, installed, environment, configured, expected, left
-):
-    assert choice(installed, environment, configured) == (expected, left)
+def draw_targets(kind, model, rng):
+    if kind == "v1":
+        return rng.integers(0, 256, (2, *model.output_shape[1:3]), dtype=np.uint8)
+    if kind == "rectifier":
+        return rng.uniform(0, 1, (2, 16, 3)).astype(np.float32)
+    return rng.integers(0, 2, (2, *model.output_shape[1:])).astype(np.float32)
 
 
-@pytest.mark.parametrize(
-    ("installed", "environment", "configured", "message"),
-    [
-        ([], None, None, r"no framework .* installed; pip install tensorflow, or jax"),
-        (["jax"], "torch", None, r"KERAS_BACKEND asks for torch, .*; pip install torch"),
-        (["jax"], "tensorflow", None, r"KERAS_BACKEND asks for tensorflow, which is not"),
-        (["tensorflow"], None, "jax", r"keras\.json asks for jax, which is not installed"),
-        (["tensorflow"], "theano", None, r"KERAS_BACKEND asks for theano; Keras knows tensor"),
-    ],
-)
-def test_a_choice_that_cannot_be_met_is_one_line(
-    choice, installed, environment, configured, message
-):
-    with pytest.raises(InputError, match=message):
-        choice(installed, environment, configured)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Network files, inputs and targets, written by the backend that runs the tests."""
+    folder, rng = tmp_path_factory.mktemp("backends"), np.random.default_rng(0)
+    points = rng.uniform(0, 24, (12, 2))
+    points[::4] = np.nan
+    found = points + rng.uniform(-4, 4, points.shape)
+    found[::5] = np.nan
+    noise = rng.uniform(0, 0.4, (4, *SIZE, 3)).astype(np.float32)
+    arrays = {
+        "truth": np.stack(np.split(render_disc(points, SIZE), 4, axis=-1)),
+        "predicted": noise + 0.6 * np.stack(np.split(render_disc(found, SIZE), 4, axis=-1)),
+    }
+    for kind in KINDS:
+        model = randomize_weights(build_tiny(kind))
+        save_model(model, infer_spec(model), folder / f"{kind}.keras")
+        inputs = draw_inputs(model)
+        inputs = inputs if isinstance(inputs, list) else [inputs]
+        for tensor, values in zip(model.inputs, inputs, strict=True):
+            arrays[f"{kind}.{tensor.name}"] = values
+        arrays[f"{kind}.target"] = draw_targets(kind, model, rng)
+        if kind == "v2":
+            model.save_weights(folder / "v2.weights.h5")
+    np.savez(folder / "arrays.npz", **arrays)
+    return folder
 
 
-def test_a_damaged_configuration_asks_for_nothing(choice, tmp_path):
-    (tmp_path / "keras.json").write_text("{")
-    assert choice(["jax"]) == ("jax", "jax")
+@pytest.fixture(scope="module")
+def ours(folder):
+    return compute(folder)
 
 
-def test_once_keras_is_loaded_the_choice_is_made(monkeypatch):
-    import keras
-
-    monkeypatch.setenv("KERAS_BACKEND", "none at all")
-    assert choose_backend() == keras.backend.backend()
-
-
-def test_devices_have_a_kind_and_a_number():
-    devices = list_devices()
-    assert devices
-    assert all(re.fullmatch(r"[a-z]+:\d+", device) for device in devices)
-
-
-@pytest.mark.backends
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_every_backend_says_what_it_computes_on(backend):
-    if backend not in find_backends():
+@pytest.fixture(scope="module", params=OTHERS)
+def theirs(request, folder):
+    """What another backend computes in a process of its own."""
+    backend = request.param
+    if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    code = (
-        "from keras_tracknet.precision import choose_precision, list_devices\n"
-        "print(list_devices()[0], choose_precision())"
+    script = Path(__file__).with_name("helpers_backends.py")
+    subprocess.run(
+        [sys.executable, script, folder],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        check=True,
+        timeout=300,
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | {"KERAS_BACKEND": backend},
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr
-    assert re.fullmatch(r"\w+:\d+ (mixed_bfloat16|float32)\n", result.stdout)
+    return np.load(folder / f"{backend}.npz")
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "v2 from weights"])
+def test_same_weights_give_the_same_output(ours, theirs, kind):
+    output = f"{kind}.output"
+    assert np.ptp(ours[output]) > 0.05  # else anything would agree
+    np.testing.assert_allclose(theirs[output], ours[output], atol=1e-4)
+
+
+def test_losses_and_metrics_have_the_same_values(ours, theirs):
+    names = [name for name in ours if name.endswith((".loss", ".metric"))]
+    assert len(names) == 11
+    for name in names:
+        assert np.isfinite(ours[name]).all()
+        np.testing.assert_allclose(theirs[name], ours[name], rtol=1e-4, err_msg=name)

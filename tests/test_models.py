@@ -18,6 +18,7 @@ CONV = (layers.Conv1D, layers.Conv2D)
 # Networks that a test only looks at are built once.
 build_full = cache(lambda build, **settings: build(**settings))
 look_at = cache(build_tiny)
+look_at_random = cache(lambda kind: randomize_weights(build_tiny(kind)))
 
 
 def kernels(model):
@@ -218,7 +219,7 @@ def test_first_weights_are_uniform_within_a_twentieth(kind):
 
 @pytest.mark.parametrize("kind", ["v2", "v3", "rectifier"])
 def test_output_is_between_0_and_1_in_float32(kind):
-    model = randomize_weights(build_tiny(kind))
+    model = look_at_random(kind)
     output = run(model, draw_inputs(model))
     assert output.shape == (2, *model.output_shape[1:])
     assert output.dtype == np.float32
@@ -226,7 +227,7 @@ def test_output_is_between_0_and_1_in_float32(kind):
 
 
 def test_v1_gives_scores_before_the_softmax():
-    model = randomize_weights(build_tiny("v1"))
+    model = look_at_random("v1")
     output = run(model, draw_inputs(model))
     assert output.shape == (2, *SIZE, 256)
     assert output.min() < 0
@@ -383,7 +384,7 @@ def test_wrong_argument_is_named_with_what_came(build, settings, message):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_saved_network_predicts_the_same(kind, tmp_path):
-    model = randomize_weights(build_tiny(kind))
+    model = look_at_random(kind)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert (loaded.name, names(loaded)) == (model.name, names(model))
@@ -393,7 +394,7 @@ def test_saved_network_predicts_the_same(kind, tmp_path):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_network_comes_back_from_its_json(kind):
-    model = randomize_weights(build_tiny(kind))
+    model = look_at_random(kind)
     copy = keras.models.model_from_json(model.to_json())
     assert (copy.name, names(copy)) == (model.name, names(model))
     copy.set_weights(model.get_weights())

@@ -94,8 +94,8 @@ class WindowBatches:
         windows: windows in an epoch, drawn anew each time; all of them when omitted.
 
     Raises:
-        ValueError: no window has all its frames labelled, or `frame_mixup` is asked for with
-            another target than one disc a frame.
+        ValueError: no window has all its frames labelled, `mixup` is asked for with classes, or
+            `frame_mixup` with another target than one disc a frame.
     """
 
     def __init__(
@@ -111,6 +111,8 @@ class WindowBatches:
         seed: int = 0,
         windows: int | None = None,
     ) -> None:
+        if mixup and config.target == "classes":
+            raise ValueError("mixup needs probabilities as targets. Received: target='classes'")
         if frame_mixup and (config.target != "disc" or config.heatmaps != config.frames):
             raise ValueError("frame_mixup needs one disc for each frame of the window.")
         self.clips, self.config, self.batch_size = clips, config, batch_size
@@ -187,11 +189,12 @@ class WindowBatches:
 
     def _epoch_order(self, epoch: int) -> np.ndarray:
         if not self.training:
-            return np.arange(len(self._windows))
-        if self._order is None or self._order[0] != epoch:
+            return np.arange(self.windows)
+        order = self._order  # read once: batches of two epochs may be in the making
+        if order is None or order[0] != epoch:
             rng = np.random.default_rng([self.seed, epoch])
-            self._order = (epoch, rng.permutation(len(self._windows)))
-        return self._order[1]
+            order = self._order = (epoch, rng.permutation(len(self._windows))[: self.windows])
+        return order[1]
 
 
 def _starts(clip: LabelledFrames, config: WindowConfig, training: bool) -> list[int]:
