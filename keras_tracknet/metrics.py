@@ -20,6 +20,8 @@ import numpy as np
 from keras import ops
 
 TOLERANCE = 4.0
+# Square pixels; a distance of exactly the tolerance must not fail for a rounded last digit.
+ROUNDING = 1e-3
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def count_outcomes(
         )
     visible, found = np.isfinite(truth).all(-1), np.isfinite(predicted).all(-1)
     squares = np.square(truth - predicted).sum(-1)
-    near = visible & found & (squares <= tolerance**2)
+    near = visible & found & (squares <= tolerance**2 + ROUNDING)
     both = visible & found
     return Counts(
         tp=int(near.sum()),
@@ -161,8 +163,8 @@ class TrackingMetric(keras.metrics.Metric):
         true_xy, visible = _target_centroids(ops.cast(y_true, "float32"))
         pred_xy, peak = _peaks(ops.cast(y_pred, "float32"))
         found = ops.cast(peak > self.threshold, "float32")
-        near = ops.sum(ops.square(true_xy - pred_xy), axis=-1) <= self.tolerance**2
-        near = ops.cast(near, "float32")
+        squares = ops.sum(ops.square(true_xy - pred_xy), axis=-1)
+        near = ops.cast(squares <= self.tolerance**2 + ROUNDING, "float32")
         outcomes = (
             visible * found * near,  # TP
             (1 - visible) * (1 - found),  # TN

@@ -14,6 +14,7 @@ from typing import Any
 import keras
 
 from keras_tracknet import __version__
+from keras_tracknet.backends import list_devices
 from keras_tracknet.errors import InputError
 from keras_tracknet.inference import Stopwatch, Tracker
 from keras_tracknet.io.tracks import FORMATS, Track, TrackRow, TrackWriter, write_track
@@ -195,7 +196,7 @@ def _summarise(
         "threshold": tracker.threshold,
         "backend": keras.backend.backend(),
         "engine": "keras",
-        "device": "gpu" if keras.distribution.list_devices("gpu") else "cpu",
+        "device": list_devices()[0].partition(":")[0],
         "precision": tracker.precision,
         "seconds": round(seconds, 3),
         "frames_per_second": round(len(rows) / seconds, 2),

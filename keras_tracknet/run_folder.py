@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.model_file import ModelSpec, save_model
@@ -66,6 +65,7 @@ class Recorder(keras.callbacks.Callback):
 
     Attributes:
         advance: called after each batch.
+        validating: closes the report on validation, also where that is interrupted.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Recorder(keras.callbacks.Callback):
         self.advance: Advance = Reporter.ignore
         self.validation_steps = validation_steps
         self._advance_validation: Advance = Reporter.ignore
-        self._validating = ExitStack()
+        self.validating = ExitStack()
         self._saved_at = self._epoch_began = time.monotonic()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -99,7 +99,7 @@ class Recorder(keras.callbacks.Callback):
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Start to report on validation, which takes its time, too."""
-        self._advance_validation = self._validating.enter_context(
+        self._advance_validation = self.validating.enter_context(
             self.reporter.track("validating", self.validation_steps, unit="steps")
         )
 
@@ -109,14 +109,14 @@ class Recorder(keras.callbacks.Callback):
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         """End the report on validation."""
-        self._validating.close()
+        self.validating.close()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Save the state, the model if it is the best so far, history, curves and log."""
         row: dict[str, Any] = {"epoch": epoch + 1}
         row |= {name: float(value) for name, value in (logs or {}).items()}
         row["seconds"] = round(time.monotonic() - self._epoch_began, 1)
-        row["learning_rate"] = float(np.asarray(self.model.optimizer.learning_rate))
+        row["learning_rate"] = float(self.model.optimizer.learning_rate)
         better = all(_score(row) >= _score(earlier) for earlier in self.history)
         self.history.append(row)
         if better:

@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_tracknet.data.augment import Augmentation
 from keras_tracknet.data.cache import FrameCache, prepare_clips
-from keras_tracknet.data.frames import scale_positions
+from keras_tracknet.data.frames import BACKGROUND_MODES, scale_positions
 from keras_tracknet.data.pipeline import (
     Batches,
     LabelledFrames,
@@ -36,6 +36,7 @@ from keras_tracknet.model_file import (
     load_model,
     set_precision,
 )
+from keras_tracknet.models.blocks import check_count, check_input_size
 from keras_tracknet.models.rectifier import build_rectifier
 from keras_tracknet.models.v1 import build_v1
 from keras_tracknet.models.v2 import build_v2
@@ -45,7 +46,12 @@ from keras_tracknet.reporting import Reporter
 from keras_tracknet.run_folder import Recorder, read_config, write_config
 from keras_tracknet.synthetic import write_rallies
 
-SCHEDULES = ("constant", "cosine")
+CHOICES = {
+    "version": VERSIONS,
+    "schedule": ("constant", "cosine"),
+    "background": BACKGROUND_MODES,
+    "target": ("disc", "gaussian"),
+}
 RENDERED_RALLIES = 24
 RENDERED_SIZE = (720, 1280)  # (height, width), as broadcasts are
 
@@ -112,20 +118,33 @@ class FitConfig:
     init: str | None = None
 
     def __post_init__(self) -> None:
-        for name, known in (("version", VERSIONS), ("schedule", SCHEDULES)):
+        for name in ("input_size", "crop", "zoom", "validation"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, None if value is None else tuple(value))
+        for name, known in CHOICES.items():
             value = getattr(self, name)
             if value not in known:
                 raise ValueError(
                     f"{name} must be one of {', '.join(known)}. Received: {name}={value!r}"
                 )
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} must be at least 1. Received: {name}={getattr(self, name)}"
-                )
-        for name in ("input_size", "crop", "zoom", "validation"):
-            value = getattr(self, name)
-            object.__setattr__(self, name, None if value is None else tuple(value))
+        for name in ("epochs", "batch_size", "frames", "heatmaps", "windows"):
+            if getattr(self, name) is not None:
+                check_count(name, getattr(self, name))
+        for name, least, fits in (
+            ("learning_rate", "above 0", self.learning_rate > 0),
+            ("width", "above 0", self.width > 0),
+            ("mixup", "at least 0", self.mixup >= 0),
+            ("frame_mixup", "at least 0", self.frame_mixup >= 0),
+        ):
+            if not fits:
+                raise ValueError(f"{name} must be {least}. Received: {name}={getattr(self, name)}")
+        if self.heatmaps and (self.version != "v2" or self.heatmaps > self.spec.frames):
+            raise ValueError(
+                "heatmaps is for v2, and at most frames."
+                f" Received: version={self.version!r}, heatmaps={self.heatmaps}"
+            )
+        check_input_size(self.input_size or (None, None))
+        _ = self.augmentation  # raises what is wrong with it
 
     @property
     def spec(self) -> ModelSpec:
@@ -240,7 +259,12 @@ def plan_fit(
     if resume:
         saved = _load_run(config)
         model, history = saved.model, tuple(saved.training["history"])
-        first = int(np.asarray(model.optimizer.iterations))
+        first = int(model.optimizer.iterations)
+        if first // len(training) - len(history) not in (0, 1):
+            raise InputError(
+                f"{config.output}: its data has changed since the run began; start another run"
+                f" with --init {saved.path}."
+            )
     else:
         model, history, first = _build(config), (), 0
         if config.init:
@@ -262,31 +286,33 @@ def run_plan(plan: FitPlan, reporter: Reporter) -> list[dict[str, Any]]:
     epoch, done = divmod(plan.first, count)
     spec = replace(config.spec, notes={"fit": asdict(config)})
     recorder = Recorder(folder, spec, config.epochs, len(plan.validation), plan.history, reporter)
+    recorder.set_model(plan.model)
     validation = _dataset(plan.validation, 0, len(plan.validation))
-    with reporter.track(
-        f"training {config.version}", total=(config.epochs - epoch) * count - done, unit="steps"
-    ) as advance:
-        recorder.advance = advance
-        # An epoch that was cut short is finished first; then the others in one go.
-        parts = [(epoch, epoch + 1, done)] if done else []
-        if epoch + len(parts) < config.epochs:
-            parts.append((epoch + len(parts), config.epochs, 0))
-        for start, stop, skip in parts:
-            try:
+    steps = (config.epochs - epoch) * count - done
+    training = reporter.track(f"training {config.version}", steps, unit="steps")
+    with training as recorder.advance, recorder.validating:
+        try:
+            if len(plan.history) < epoch:  # it was stopped between training and validation
+                scores = plan.model.evaluate(
+                    validation, callbacks=[recorder], return_dict=True, verbose=0
+                )
+                recorder.on_epoch_end(epoch - 1, {f"val_{n}": v for n, v in scores.items()})
+            # An epoch a call: a PyDataset that goes on over several starts from its head again.
+            for number in range(epoch, config.epochs):
+                first = plan.first if number == epoch else number * count
                 plan.model.fit(
-                    _dataset(plan.training, start * count + skip, stop * count),
-                    initial_epoch=start,
-                    epochs=stop,
-                    steps_per_epoch=count - skip,
+                    _dataset(plan.training, first, (number + 1) * count),
+                    initial_epoch=number,
+                    epochs=number + 1,
                     validation_data=validation,
                     callbacks=[recorder],
                     shuffle=False,
                     verbose=0,
                 )
-            except KeyboardInterrupt:
-                recorder.save_state()
-                reporter.warn(f"stopped; go on with: tracknet fit --resume -o {folder}")
-                raise
+        except KeyboardInterrupt:
+            recorder.save_state()
+            reporter.warn(f"stopped; go on with: tracknet fit --resume -o {folder}")
+            raise
     return recorder.history
 
 
@@ -472,7 +498,8 @@ def load_config(folder: Path) -> FitConfig:
         InputError: the folder holds no run.
     """
     try:
-        return FitConfig(**read_config(folder))
+        # The folder may have been moved since.
+        return FitConfig(**read_config(folder) | {"output": str(folder)})
     except (TypeError, ValueError) as error:
         raise InputError(f"{folder}: not a run of tracknet fit ({error}).") from error
 

@@ -1,7 +1,8 @@
-import importlib.util
 import os
 
-# Keras asks for TensorFlow unless told otherwise; the tests run on whatever is installed.
-BACKENDS = ("tensorflow", "jax", "torch")
-os.environ.setdefault("KERAS_BACKEND", next(filter(importlib.util.find_spec, BACKENDS)))
+from keras_tracknet.backends import choose_backend
+
+choose_backend()  # Keras asks for TensorFlow; where that is missing, another one serves
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Networks of a test run once or twice: compiling them well takes longer than running them.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")

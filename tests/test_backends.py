@@ -7,10 +7,10 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import BACKENDS
 from helpers_backends import compute
 from helpers_models import KINDS, build_tiny, draw_inputs, randomize_weights
 
+from keras_tracknet.backends import BACKENDS
 from keras_tracknet.data.heatmaps import render_disc
 from keras_tracknet.model_file import infer_spec, save_model
 

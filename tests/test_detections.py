@@ -119,13 +119,11 @@ def test_confidence_is_the_peak_also_below_the_threshold(decode):
     assert detection.confidence == 0.375
 
 
-@pytest.mark.parametrize(
-    ("decode", "expected"), [(decode_centroid, (41, 21)), (decode_bounding_box, (41, 21))]
-)
-def test_largest_blob_wins_over_the_brightest(decode, expected):
-    heatmap = fill((40, 20, 3, 3), value=0.6) + fill((10, 5, 2, 2), value=0.99)
-    x, y, confidence = decode(heatmap)
-    assert (round(x, 5), round(y, 5)) == expected
+@pytest.mark.parametrize("other", [(10, 5, 4, 2), (10, 5, 2, 4), (10, 5, 8, 1)])
+@pytest.mark.parametrize("decode", [decode_centroid, decode_bounding_box])
+def test_largest_blob_wins_over_the_brightest_the_widest_and_the_highest(decode, other):
+    x, y, confidence = decode(fill((40, 20, 3, 3), value=0.6) + fill(other, value=0.99))
+    assert (x, y) == pytest.approx((41, 21))
     assert confidence == pytest.approx(0.99)
 
 

@@ -47,8 +47,8 @@ def test_frame_of_the_models_size_is_passed_on_untouched():
 
 
 def test_shrinking_averages_over_area():
-    frame = draw_noise(8, 12, 3)
-    blocks = frame.reshape(4, 2, 6, 2, 3).mean(axis=(1, 3))
+    frame = draw_noise(12, 18, 3)
+    blocks = frame.reshape(4, 3, 6, 3, 3).mean(axis=(1, 3))
     np.testing.assert_allclose(resize_frame(frame, (4, 6)), blocks, atol=0.5)
 
 

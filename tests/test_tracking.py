@@ -194,19 +194,17 @@ def test_network_sees_fractions_of_the_picture_with_nothing_where_masked():
 
 
 def test_windows_have_a_say_by_the_frames_place_in_them():
-    line = "ooo.oo"
-
     def rectify(coordinates, mask):
         # Window k answers k / 10 everywhere.
         windows = np.arange(len(coordinates), dtype=np.float32)[:, None, None] / 10
         return np.broadcast_to(windows, coordinates.shape)
 
-    track = rectify_track(make_track(line), rectify, SIZE, window=4)
-    # Frame 3 is last in window 0, where nothing is seen after it: no say. It is in place 2 of
-    # window 1 and in place 1 of window 2.
-    weights = triangular_weights(4)
-    expected = (0.1 * weights[2] + 0.2 * weights[1]) / (weights[2] + weights[1])
-    assert track.x[3] == pytest.approx(expected * SIZE[1])
+    track = rectify_track(make_track("oooo.oo"), rectify, SIZE, window=5)
+    # Frame 4 is last in window 0, where nothing is seen after it: no say. It is in place 3 of
+    # window 1 and in place 2, the middle, of window 2.
+    weights = triangular_weights(5)
+    expected = (0.1 * weights[3] + 0.2 * weights[2]) / (weights[3] + weights[2])
+    assert track.x[4] == pytest.approx(expected * SIZE[1])
 
 
 def test_gap_that_no_window_sees_both_sides_of_stays_absent():

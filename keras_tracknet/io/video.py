@@ -16,7 +16,6 @@ import numpy as np
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.io.container import decode_stream, demux_stream, open_video
-from keras_tracknet.io.images import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from keras_tracknet.io.images import list_images, read_image, read_images, show_size
 
 DEFAULT_FPS = Fraction(30)

@@ -1,0 +1,67 @@
+"""Networks that find a white dot without any training, and pictures of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_tracknet.model_file import ModelFile, ModelSpec, save_model
+from keras_tracknet.models.v3 import INPUT_NAMES, input_channels
+
+SIZE = (32, 64)  # (height, width) of the model's input
+GAIN = 40.0  # steepness of the probability over brightness
+
+
+def detector_spec(version="v2", *, frames=3, heatmaps=None, background="none", **more) -> ModelSpec:
+    heatmaps = frames if heatmaps is None else heatmaps
+    return ModelSpec(version, frames, heatmaps, background, SIZE, **more)
+
+
+def build_detector(spec: ModelSpec) -> keras.Model:
+    """A network whose maps are high where a frame is white.
+
+    With a background, where a frame is much brighter than that. V1's answers are class 255
+    or class 0.
+    """
+    channels = input_channels(spec.background, spec.frames)
+    inputs = keras.Input((*spec.input_size, channels), name=INPUT_NAMES[spec.background])
+    maps = 256 if spec.version == "v1" else spec.heatmaps
+    kernel, bias = np.zeros((1, 1, channels, maps), np.float32), np.zeros(maps, np.float32)
+    first = channels - 3 * spec.heatmaps  # channel of the first frame that has a map
+    for index in range(spec.heatmaps):
+        place = 255 if spec.version == "v1" else index
+        kernel[0, 0, first + 3 * index : first + 3 * index + 3, place] = GAIN / 3
+        bias[place] = -0.6 * GAIN
+        if spec.background == "concat":
+            kernel[0, 0, :3, place] = -GAIN / 3
+            bias[place] = -0.3 * GAIN
+    if spec.version == "v1":
+        bias[1:255] = -1000.0
+    head = keras.layers.Conv2D(maps, 1, name="head")
+    outputs = head(inputs)
+    if spec.version != "v1":
+        outputs = keras.layers.Activation("sigmoid", dtype="float32", name="heatmaps")(outputs)
+    model = keras.Model(inputs, outputs)
+    head.set_weights([kernel, bias])
+    return model
+
+
+def make_detector(version="v2", **settings) -> ModelFile:
+    spec = detector_spec(version, **settings)
+    return ModelFile(build_detector(spec), spec, Path(f"{version}.keras"), "0" * 64, {})
+
+
+def save_detector(path: Path, version="v2", **settings) -> Path:
+    spec = detector_spec(version, **settings)
+    save_model(build_detector(spec), spec, path)
+    return path
+
+
+def paint(size, *dots, radius=2, shade=20) -> np.ndarray:
+    """A dark picture of `size` (height, width) with a white square about each (x, y)."""
+    image = np.full((*size, 3), shade, np.uint8)
+    for x, y in dots:
+        image[y - radius : y + radius + 1, x - radius : x + radius + 1] = 255
+    return image

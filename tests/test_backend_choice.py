@@ -1,0 +1,106 @@
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from keras_tracknet import backends
+from keras_tracknet.backends import BACKENDS, choose_backend, find_backends, list_devices
+from keras_tracknet.errors import InputError
+
+
+@pytest.fixture
+def choice(tmp_path, monkeypatch):
+    """Return a function that sets what there is, and asks for the choice."""
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+
+    def choose(installed, environment=None, configured=None):
+        monkeypatch.setattr(backends, "find_backends", lambda: installed)
+        if environment is None:
+            # What the choice leaves in the environment goes again with the test.
+            monkeypatch.setenv("KERAS_BACKEND", "")
+            monkeypatch.delenv("KERAS_BACKEND")
+        else:
+            monkeypatch.setenv("KERAS_BACKEND", environment)
+        if configured is not None:
+            (tmp_path / "keras.json").write_text(json.dumps({"backend": configured}))
+        return choose_backend(), os.environ.get("KERAS_BACKEND")
+
+    return choose
+
+
+@pytest.mark.parametrize(
+    ("installed", "environment", "configured", "expected", "left"),
+    [
+        (["tensorflow", "jax"], None, None, "tensorflow", None),
+        (["tensorflow", "jax"], None, "jax", "jax", None),
+        (["tensorflow", "jax"], "jax", "tensorflow", "jax", "jax"),
+        (["jax", "torch"], None, None, "jax", "jax"),  # steps in
+        (["torch"], None, "tensorflow", "torch", "torch"),  # Keras wrote that line by itself
+        (["torch"], "", None, "torch", "torch"),  # empty counts as unset, as for Keras
+        (["jax", "torch"], None, "torch", "torch", None),
+        ([], "openvino", None, "openvino", "openvino"),
+        ([], "numpy", None, "numpy", "numpy"),
+    ],
+)
+def test_the_users_choice_is_kept_and_else_what_is_installed_is_taken(
+    choice, installed, environment, configured, expected, left
+):
+    assert choice(installed, environment, configured) == (expected, left)
+
+
+@pytest.mark.parametrize(
+    ("installed", "environment", "configured", "message"),
+    [
+        ([], None, None, r"no framework .* installed; pip install tensorflow, or jax"),
+        (["jax"], "torch", None, r"KERAS_BACKEND asks for torch, .*; pip install torch"),
+        (["jax"], "tensorflow", None, r"KERAS_BACKEND asks for tensorflow, which is not"),
+        (["tensorflow"], None, "jax", r"keras\.json asks for jax, which is not installed"),
+        (["tensorflow"], "theano", None, r"KERAS_BACKEND asks for theano; Keras knows tensor"),
+    ],
+)
+def test_a_choice_that_cannot_be_met_is_one_line(
+    choice, installed, environment, configured, message
+):
+    with pytest.raises(InputError, match=message):
+        choice(installed, environment, configured)
+
+
+def test_a_damaged_configuration_asks_for_nothing(choice, tmp_path):
+    (tmp_path / "keras.json").write_text("{")
+    assert choice(["jax"]) == ("jax", "jax")
+
+
+def test_once_keras_is_loaded_the_choice_is_made(monkeypatch):
+    import keras
+
+    monkeypatch.setenv("KERAS_BACKEND", "none at all")
+    assert choose_backend() == keras.backend.backend()
+
+
+def test_devices_have_a_kind_and_a_number():
+    devices = list_devices()
+    assert devices
+    assert all(re.fullmatch(r"[a-z]+:\d+", device) for device in devices)
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_backend_says_what_it_computes_on(backend):
+    if backend not in find_backends():
+        pytest.skip(f"{backend} is not installed")
+    code = (
+        "from keras_tracknet.precision import choose_precision, list_devices\n"
+        "print(list_devices()[0], choose_precision())"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert re.fullmatch(r"\w+:\d+ (mixed_bfloat16|float32)\n", result.stdout)

@@ -1,0 +1,536 @@
+import importlib.util
+import json
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+from helpers_clips import write_labels, write_match, write_pair, write_video
+
+from keras_tracknet import training
+from keras_tracknet.data.pipeline import as_py_dataset
+from keras_tracknet.errors import InputError
+from keras_tracknet.inference import Tracker
+from keras_tracknet.io.tracks import Track, write_track
+from keras_tracknet.model_file import is_trained, load_model
+from keras_tracknet.models import v1, v2, v3
+from keras_tracknet.models.blocks import conv_block
+from keras_tracknet.reporting import Reporter
+from keras_tracknet.training import FitConfig, fit, load_config, plan_fit
+
+SIZE = (32, 64)  # (height, width) of the model's input
+CLIP_FRAMES = 12
+DOTS = [(6 + 8 * frame % 50, 18) for frame in range(CLIP_FRAMES)]  # as the clips show them
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """A folder of three clips; the last one validates."""
+    folder = tmp_path_factory.mktemp("clips")
+    for number, name in enumerate("abc"):
+        write_video(folder / f"{name}.mp4", CLIP_FRAMES, shade=20 + 30 * number)
+        write_labels(folder / f"{name}.csv", [(f, 1, *dot) for f, dot in enumerate(DOTS)])
+    return folder
+
+
+@pytest.fixture(autouse=True, scope="module")
+def cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("TRACKNET_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_networks(request):
+    """Leave out all but the ends of each network: what is in between costs compile time."""
+
+    def short_unet(x, *, width_multiplier, **block):
+        return conv_block(x, 4, name="encoder1_conv1", **block)
+
+    def no_stage(x, filters, convs, **_block):
+        return x
+
+    compile_network = keras.Model.compile
+
+    def compile_plainly(model, *arguments, **settings):
+        compile_network(model, *arguments, **{"jit_compile": False} | settings)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(v1, "conv_stage", no_stage)
+        patch.setattr(v2, "unet", short_unet)
+        patch.setattr(v3, "unet", short_unet)
+        if keras.backend.backend() == "tensorflow":
+            patch.setattr(keras.Model, "compile", compile_plainly)
+        yield patch
+
+
+def configure(data, output, version="v2", **settings):
+    usual = {
+        "v1": {"input_size": SIZE},
+        "v2": {"input_size": SIZE},
+        "v3": {"input_size": SIZE, "frames": 4},
+        "rectifier": {"frames": 8},
+    }
+    return FitConfig(
+        version=version,
+        data=str(data),
+        output=str(output),
+        **{"epochs": 1, "width": 0.1, "precision": "float32", "validation": ("c",)}
+        | usual[version]
+        | settings,
+    )
+
+
+class Notebook(Reporter):
+    """Remembers what it is told."""
+
+    def __init__(self):
+        self.notes, self.warnings = [], []
+
+    def note(self, message):
+        self.notes.append(message)
+
+    def warn(self, message):
+        self.warnings.append(message)
+
+
+class Interrupter(Notebook):
+    """Presses Ctrl-C at a step of a piece of work, or when something is noted."""
+
+    def __init__(self, work="", step=0, note=None):
+        super().__init__()
+        self.work, self.step, self.awaited = work, step, note
+
+    def note(self, message):
+        super().note(message)
+        if self.awaited and message.startswith(self.awaited):
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def track(self, description, total=None, *, unit="items"):
+        def advance(n=1, **_figures):
+            if self.work and description.startswith(self.work):
+                self.step -= n
+                if self.step == 0:
+                    raise KeyboardInterrupt
+
+        yield advance
+
+
+def read_weights(path):
+    return load_model(path).model.get_weights()
+
+
+def assert_same_weights(path, other):
+    for array, twin in zip(read_weights(path), read_weights(other), strict=True):
+        np.testing.assert_allclose(array, twin, atol=1e-5)
+
+
+def assert_same_history(rows, others, cut_short=()):
+    """Compare histories but for the time, and the training figures of epochs cut short."""
+    assert [row["epoch"] for row in rows] == [row["epoch"] for row in others]
+    for row, other in zip(rows, others, strict=True):
+        names = {
+            name
+            for name in other
+            if name != "seconds"
+            and not (row["epoch"] in cut_short and name in ("loss", "accuracy", "f1"))
+        }
+        assert {n: row[n] for n in names} == pytest.approx({n: other[n] for n in names}, abs=1e-5)
+
+
+# --- what a run leaves behind
+
+
+@pytest.mark.parametrize(
+    ("version", "settings", "spec"),
+    [
+        ("v1", {}, ("v1", 3, 1, "none", SIZE)),
+        ("v2", {}, ("v2", 3, 3, "none", SIZE)),
+        ("v2", {"heatmaps": 1}, ("v2", 3, 1, "none", SIZE)),
+        ("v3", {"target": "gaussian", "mixup": 0.5}, ("v3", 4, 4, "concat", SIZE)),
+        ("rectifier", {}, ("rectifier", 8, 0, "none", (0, 0))),
+    ],
+    ids=["v1", "v2", "v2 3-in-1", "v3", "rectifier"],
+)
+def test_run_folder_holds_config_models_history_and_curves(
+    clips, tmp_path, version, settings, spec
+):
+    config = configure(clips, tmp_path / "run", version, **settings)
+    (row,) = fit(config)
+    assert row["epoch"] == 1
+    assert {"loss", "val_loss", "learning_rate", "seconds"} <= row.keys()
+    run = tmp_path / "run"
+    files = {path.name for path in run.iterdir()}
+    expected = {"config.json", "best.keras", "last.keras", "history.csv"}
+    for package, name in (("matplotlib", "curves.png"), ("tensorflow", "tensorboard")):
+        if importlib.util.find_spec(package):
+            expected.add(name)
+    assert files == expected
+    assert load_config(run) == config
+    for name in ("best.keras", "last.keras"):
+        saved = load_model(run / name)
+        kept = saved.spec
+        assert (
+            kept.version,
+            kept.frames,
+            kept.heatmaps,
+            kept.background,
+            kept.input_size,
+        ) == spec
+        assert kept.notes["fit"]["version"] == version
+        assert saved.training["history"] == [row]
+        assert is_trained(saved.model)
+    header, *rows = (run / "history.csv").read_text().splitlines()
+    assert header.split(",") == list(row)
+    assert len(rows) == 1
+
+
+def test_best_model_is_of_the_best_epoch(uninterrupted):
+    folder, history = uninterrupted
+    scores = [row["val_accuracy"] for row in history]
+    kept = load_model(folder / "best.keras").training["history"]
+    assert kept[-1]["val_accuracy"] == max(scores)
+    assert load_model(folder / "last.keras").training["history"] == history
+
+
+def test_cosine_schedule_ends_near_zero(uninterrupted):
+    _, history = uninterrupted
+    rates = [row["learning_rate"] for row in history]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 1e-3 * 1e-2
+    assert rates[0] > 1e-4
+
+
+def test_constant_schedule_stays(clips, tmp_path):
+    plan = plan_fit(configure(clips, tmp_path, schedule="constant", learning_rate=0.25))
+    assert float(plan.model.optimizer.learning_rate) == 0.25
+
+
+def test_network_learns_to_find_a_dot(clips, tmp_path, quick_networks):
+    """The whole chain with a whole network: decode, label, augment, train, validate, save."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(v2, "unet", WHOLE_UNET)
+        config = configure(
+            clips, tmp_path / "run", epochs=12, learning_rate=1e-2, brightness=0, contrast=0
+        )
+        reporter = Notebook()
+        history = fit(config, reporter=reporter)
+    assert history[-1]["loss"] < 0.2 * history[0]["loss"]
+    assert max(row["val_f1"] for row in history) > 0.9
+    assert reporter.warnings == []
+    track = Tracker.from_file(tmp_path / "run" / "best.keras").track(clips / "c.mp4")
+    errors = np.hypot(*(track.positions - DOTS).T)
+    assert np.median(errors) < 2
+
+
+# --- going on
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(clips, tmp_path_factory):
+    """Folder and history of a run of three epochs of five steps."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    return folder, fit(configure(clips, folder, epochs=3))
+
+
+@pytest.mark.parametrize(
+    ("interrupter", "cut_short"),
+    [
+        ({"note": "epoch 1/3"}, []),  # after a whole epoch
+        ({"work": "training", "step": 2}, [1]),
+        ({"work": "training", "step": 9}, [2]),
+        ({"work": "training", "step": 10}, [2]),  # all steps done, nothing validated
+        ({"work": "validating", "step": 2}, [1]),
+    ],
+    ids=["after an epoch", "first epoch", "mid-epoch", "last step", "validation"],
+)
+def test_resumed_run_ends_as_an_uninterrupted_one(
+    clips, tmp_path, uninterrupted, interrupter, cut_short
+):
+    whole, expected = uninterrupted
+    config = configure(clips, tmp_path, epochs=3)
+    reporter = Interrupter(**interrupter)
+    with pytest.raises(KeyboardInterrupt):
+        fit(config, reporter=reporter)
+    assert f"tracknet fit --resume -o {tmp_path}" in reporter.warnings[-1]
+    history = fit(load_config(tmp_path), resume=True)
+    assert_same_history(history, expected, cut_short)
+    assert_same_weights(tmp_path / "last.keras", whole / "last.keras")
+    assert_same_weights(tmp_path / "best.keras", whole / "best.keras")
+    assert len((tmp_path / "history.csv").read_text().splitlines()) == 4
+
+
+def test_resumed_rectifier_ends_as_an_uninterrupted_one(clips, tmp_path):
+    whole, cut = (configure(clips, tmp_path / n, "rectifier", epochs=3) for n in ("whole", "cut"))
+    expected = fit(whole)
+    with pytest.raises(KeyboardInterrupt):
+        fit(cut, reporter=Interrupter("training", 4))
+    history = fit(cut, resume=True)
+    assert_same_history(history, expected, cut_short=[2])
+    assert_same_weights(tmp_path / "cut" / "last.keras", tmp_path / "whole" / "last.keras")
+
+
+def test_run_without_tensorflow_sees_the_same_batches(clips, tmp_path, monkeypatch, uninterrupted):
+    _, expected = uninterrupted
+    monkeypatch.setattr(training, "as_tf_dataset", as_py_dataset)
+    assert_same_history(fit(configure(clips, tmp_path, epochs=3)), expected)
+
+
+def test_run_can_be_resumed_where_its_folder_was_moved_to(clips, tmp_path):
+    with suppress(KeyboardInterrupt):
+        fit(configure(clips, tmp_path / "here"), reporter=Interrupter("training", 1))
+    moved = (tmp_path / "here").rename(tmp_path / "there")
+    fit(load_config(moved), resume=True)
+    assert (moved / "best.keras").is_file()
+    assert not (tmp_path / "here").exists()
+
+
+def test_finished_run_has_nothing_to_resume(uninterrupted):
+    folder, history = uninterrupted
+    before = (folder / "last.keras").read_bytes()
+    assert fit(load_config(folder), resume=True) == history
+    assert (folder / "last.keras").read_bytes() == before
+
+
+def test_resume_refuses_other_data(uninterrupted, tmp_path):
+    folder, _ = uninterrupted
+    for name in "abcd":
+        write_pair(tmp_path, name)
+    config = replace(load_config(folder), data=str(tmp_path))
+    with pytest.raises(InputError, match=r"its data has changed since.*--init .*last\.keras"):
+        plan_fit(config, resume=True)
+
+
+def test_resume_refuses_weights_of_another_origin(clips, tmp_path, uninterrupted):
+    folder, _ = uninterrupted
+    load_model(folder / "best.keras").model.save(tmp_path / "last.keras")
+    with pytest.raises(InputError, match=r"last\.keras: not written by tracknet fit.*--init"):
+        plan_fit(configure(clips, tmp_path), resume=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no run to resume; start one without --resume"),
+        ("no JSON", "config.json: not a run's configuration"),
+        ('{"colour": "red"}', "not a run of tracknet fit"),
+        ('{"version": "v9"}', "not a run of tracknet fit .version must be one of"),
+    ],
+)
+def test_folder_without_a_run_is_refused(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "config.json").write_text(content)
+    with pytest.raises(InputError, match=message):
+        load_config(tmp_path)
+
+
+def test_run_without_saved_state_is_refused(clips, tmp_path):
+    with pytest.raises(InputError, match=r"last\.keras: no run to resume"):
+        plan_fit(configure(clips, tmp_path / "missing"), resume=True)
+
+
+# --- what a run starts from
+
+
+def test_init_takes_the_weights_of_another_run(clips, tmp_path, uninterrupted):
+    folder, _ = uninterrupted
+    plan = plan_fit(configure(clips, tmp_path, init=str(folder / "best.keras")))
+    for array, twin in zip(
+        plan.model.get_weights(), read_weights(folder / "best.keras"), strict=True
+    ):
+        np.testing.assert_array_equal(array, twin)
+    assert (plan.first, plan.history) == (0, ())
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"frames": 4}, r"its layers do not fit; use the --version.*v2, 3 frames"),
+        ({"version": "rectifier"}, "its layers do not fit"),
+    ],
+)
+def test_init_refuses_weights_that_do_not_fit(clips, tmp_path, uninterrupted, settings, message):
+    folder, _ = uninterrupted
+    config = configure(clips, tmp_path, init=str(folder / "best.keras"), **settings)
+    with pytest.raises(InputError, match=message):
+        plan_fit(config)
+
+
+def test_init_refuses_a_missing_file(clips, tmp_path):
+    with pytest.raises(InputError, match="nowhere.keras: no such file"):
+        plan_fit(configure(clips, tmp_path, init="nowhere.keras"))
+
+
+def test_seed_decides_weights_and_batches(clips, tmp_path):
+    one, same, other = (plan_fit(configure(clips, tmp_path, seed=seed)) for seed in (1, 1, 2))
+    kernels = [plan.model.get_layer("encoder1_conv1").get_weights()[0] for plan in (one, same)]
+    np.testing.assert_array_equal(*kernels)
+    np.testing.assert_array_equal(one.training.batch(2, 1)[0], same.training.batch(2, 1)[0])
+    kernel = other.model.get_layer("encoder1_conv1").get_weights()[0]
+    assert np.abs(kernel - kernels[0]).max() > 1e-3
+    assert np.abs(other.training.batch(2, 1)[0] - one.training.batch(2, 1)[0]).max() > 1e-3
+
+
+def test_tracks_are_what_the_rectifier_sees(clips, tmp_path):
+    shifted = Track.from_positions([x + 5 for x, _ in DOTS], [9] * CLIP_FRAMES, [1] * CLIP_FRAMES)
+    for name in "abc":
+        write_track(shifted, tmp_path / f"{name}.csv")
+    plan = plan_fit(configure(clips, tmp_path / "run", "rectifier", tracks=str(tmp_path)))
+    (coordinates, mask), targets = plan.validation.batch(0, 0)
+    seen = mask[0, :, 0] == 0
+    np.testing.assert_allclose(coordinates[0, seen, 1], 9 / 36, atol=1e-6)
+    np.testing.assert_allclose(targets[0, :, 1], 18 / 36, atol=1e-6)
+    np.testing.assert_allclose((coordinates - targets[..., :2])[0, seen, 0], 5 / 64, atol=1e-6)
+
+
+def test_missing_track_is_an_input_error(clips, tmp_path):
+    with pytest.raises(InputError, match=r"a\.csv: no such file"):
+        plan_fit(configure(clips, tmp_path / "run", "rectifier", tracks=str(tmp_path)))
+
+
+def test_crops_train_a_network_that_takes_whole_frames(clips, tmp_path):
+    config = configure(clips, tmp_path, crop=(16, 24))
+    fit(config)
+    saved = load_model(tmp_path / "best.keras")
+    assert saved.model.input_shape == (None, None, None, 9)
+    assert saved.spec.input_size == SIZE
+    assert plan_fit(config).training.batch(0, 0)[0].shape[1:3] == (16, 24)
+    track = Tracker(saved, precision="float32").track(clips / "c.mp4")
+    assert len(track) == CLIP_FRAMES
+
+
+def test_without_data_rallies_are_rendered_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRACKNET_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(training, "RENDERED_RALLIES", 2)
+    monkeypatch.setattr(training, "RENDERED_SIZE", (72, 128))
+    config = FitConfig(
+        version="v2", output=str(tmp_path / "run"), input_size=SIZE, precision="float32"
+    )
+    plan = plan_fit(config)
+    assert [len(clips) for clips in plan.clips] == [1, 1]
+    assert config.spec.trained_on == "rendered rallies"
+    assert [path.name for path in tmp_path.iterdir()] == ["cache"]
+    videos = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.mp4")}
+    assert len(videos) == 2
+    assert plan_fit(config).clips == plan.clips
+    assert {path: path.stat().st_mtime_ns for path in videos} == videos
+
+
+# --- what a run says
+
+
+def test_plan_describes_itself_and_writes_nothing(clips, tmp_path):
+    plan = plan_fit(configure(clips, tmp_path / "run", epochs=7))
+    lines = plan.describe()
+    assert lines[0].startswith("network: v2, 3 frames of 32x64, ")
+    assert lines[0].endswith(f"float32 on {keras.backend.backend()}")
+    assert lines[1:] == [
+        "training: 2 clips, 20 windows an epoch in 5 batches of 4",
+        "validation: 1 clips (c), 4 windows",
+        "epochs: 7, 0 of them done",
+    ]
+    assert not (tmp_path / "run").exists()
+
+
+def test_blind_network_is_warned_of_once(clips, tmp_path):
+    reporter = Notebook()
+    history = fit(configure(clips, tmp_path, epochs=4, learning_rate=1e-9), reporter=reporter)
+    assert [row["val_f1"] for row in history] == [0, 0, 0, 0]
+    (warning,) = reporter.warnings
+    assert "After 3 epochs the model finds no ball" in warning
+
+
+def test_single_clip_is_noted(tmp_path):
+    write_pair(tmp_path, "only")
+    write_labels(tmp_path / "only.csv", [(f, 1, *dot) for f, dot in enumerate(DOTS[:6])])
+    reporter = Notebook()
+    plan = plan_fit(configure(tmp_path, tmp_path / "run", validation=()), reporter=reporter)
+    assert plan.clips == (("only",), ("only",))
+    assert any("single clip, so validation is on the clip that trains" in n for n in reporter.notes)
+
+
+def test_split_keeps_matches_apart(tmp_path):
+    for number in range(4):
+        write_match(tmp_path / f"match{number}", ["1_01_00"])
+    labels = [(f, 1, *dot) for f, dot in enumerate(DOTS[:6])]
+    for path in tmp_path.rglob("*_ball.csv"):
+        write_labels(path, labels)
+    plan = plan_fit(configure(tmp_path, tmp_path / "run", validation=("match2",)))
+    assert plan.clips[1] == ("match2/1_01_00",)
+    assert len(plan.clips[0]) == 3
+
+
+# --- what cannot be trained
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"version": "v9"}, "version must be one of v1, v2, v3, rectifier.*version='v9'"),
+        ({"schedule": "steps"}, "schedule must be one of .*schedule='steps'"),
+        ({"background": "sky"}, "background must be one of .*background='sky'"),
+        ({"target": "square"}, "target must be one of disc, gaussian.*target='square'"),
+        ({"epochs": 0}, "epochs must be at least 1.*epochs=0"),
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"frames": 0}, "frames must be at least 1"),
+        ({"windows": 0}, "windows must be at least 1"),
+        ({"learning_rate": 0.0}, "learning_rate must be above 0"),
+        ({"width": -1.0}, "width must be above 0"),
+        ({"mixup": -0.5}, "mixup must be at least 0"),
+        ({"frame_mixup": -0.5}, "frame_mixup must be at least 0"),
+        ({"input_size": (30, 64)}, r"multiples of 8.*\(30, 64\)"),
+        ({"crop": (30, 30)}, "crop must be in multiples of 8"),
+        ({"flip": 1.5}, "flip must be 0 to 1"),
+        # Only V2 has a choice.
+        ({"version": "v3", "heatmaps": 1}, "heatmaps is for v2"),
+        ({"version": "v2", "heatmaps": 4}, "heatmaps is for v2, and at most frames"),
+    ],
+)
+def test_impossible_configuration_is_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        FitConfig(**settings)
+
+
+def test_config_survives_json():
+    config = FitConfig(crop=(64, 64), zoom=(0.8, 1.2), validation=["a", "b"], input_size=[32, 64])
+    assert config.validation == ("a", "b")
+    kept = json.loads(json.dumps(training.asdict(config)))
+    assert FitConfig(**kept) == config
+
+
+def write_unlabelled(folder):
+    write_video(folder / "clip.mp4")
+
+
+def write_too_few_labels(folder):
+    for name in "ab":
+        write_pair(folder, name)
+        write_labels(folder / f"{name}.csv", [(0, 1, 6, 18), (4, 1, 6, 18)])
+
+
+@pytest.mark.parametrize(
+    ("write", "version", "message"),
+    [
+        (lambda folder: None, "v2", "no labelled clips found; tracknet data check"),
+        (write_unlabelled, "v2", "no labelled clips found; tracknet data check"),
+        (write_too_few_labels, "v2", "No window has all its frames labelled"),
+        (write_too_few_labels, "rectifier", "No window of 8 frames has three visible"),
+    ],
+)
+def test_data_without_a_window_is_an_input_error(tmp_path, write, version, message):
+    write(tmp_path)
+    with pytest.raises(InputError, match=message):
+        plan_fit(configure(tmp_path, tmp_path / "run", version, validation=()))
+    assert not (tmp_path / "run").exists()
+
+
+def test_output_that_cannot_be_written_is_an_input_error(clips, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"file/run: cannot be written .*choose another place"):
+        fit(configure(clips, tmp_path / "file" / "run"))
+
+
+WHOLE_UNET = v2.unet  # as it is before `quick_networks`
