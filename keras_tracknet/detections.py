@@ -65,6 +65,9 @@ def decode_bounding_box(heatmap: np.ndarray, threshold: float = 0.5) -> Detectio
 def decode_circle(brightness: np.ndarray, threshold: float = 0.5) -> Detection:
     """Return the strongest Hough circle of V1's brightness map (Huang et al. 2019, III.C).
 
+    Where no circle's centre lies on bright pixels, as with balls of few pixels, the centre of
+    the largest blob stands in for it.
+
     Args:
         brightness: `(height, width)` float32, most likely class divided by the highest one.
         threshold: brightness that a pixel must exceed; 0.5 keeps classes 128 and above.
@@ -76,10 +79,12 @@ def decode_circle(brightness: np.ndarray, threshold: float = 0.5) -> Detection:
     circles = cv2.HoughCircles(
         mask, cv2.HOUGH_GRADIENT, dp=1, minDist=1, param1=50, param2=2, minRadius=2, maxRadius=7
     )
-    if circles is None:
-        return Detection(math.nan, math.nan, peak)
-    x, y = np.asarray(circles).reshape(-1, 3)[0, :2]
-    return Detection(float(x), float(y), peak)
+    if circles is not None:
+        # OpenCV's centres lie half a pixel up and left of the disc that they are found for.
+        x, y = (np.asarray(circles).reshape(-1, 3)[0, :2] + 0.5).tolist()
+        if mask[round(y), round(x)]:
+            return Detection(x, y, peak)
+    return decode_centroid(brightness, threshold)
 
 
 DECODERS: dict[str, Callable[[np.ndarray, float], Detection]] = {

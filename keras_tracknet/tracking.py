@@ -61,7 +61,8 @@ def rectify_track(
     """Fill in a track's gaps; detected positions stay as they are.
 
     Every window that holds a gap and a real position on both sides of it has a say, weighted
-    as overlapping windows of heatmaps are (Chen and Wang 2023, section 3.3).
+    as overlapping windows of heatmaps are (Chen and Wang 2023, section 3.3). A track shorter
+    than the window stays as it is.
 
     Args:
         track: a predicted track, pixels of the source video.

@@ -6,3 +6,5 @@ choose_backend()  # Keras asks for TensorFlow; where that is missing, another on
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # Networks of a test run once or twice: compiling them well takes longer than running them.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# PyTorch's threads wait busily for each other: ten times slower where cores are shared.
+os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -92,10 +92,17 @@ def test_v1_map_gives_its_circle_back_within_a_pixel(point):
     assert confidence == 1
 
 
-def test_map_without_an_edge_has_no_circle():
-    detection = decode_circle(np.ones(SIZE, np.float32))
-    assert is_absent(detection)
-    assert detection.confidence == 1
+def test_v1_circle_of_a_whole_pixel_position_is_exact():
+    x, y, _ = decode_circle(draw_brightness((20, 10)))
+    assert (x, y) == (20, 10)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])  # pixels across: too small for a circle
+def test_v1_ball_of_few_pixels_is_found_at_its_centre(size):
+    brightness = np.zeros(SIZE, np.float32)
+    brightness[14 : 14 + size, 40 : 40 + size] = 1
+    x, y, _ = decode_circle(brightness)
+    assert math.dist((x, y), (40 + (size - 1) / 2, 14 + (size - 1) / 2)) <= 1
 
 
 @pytest.mark.parametrize("decode", [decode_centroid, decode_bounding_box])

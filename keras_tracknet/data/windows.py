@@ -124,7 +124,8 @@ class WindowMerger:
 
     A frame inside the clip gets the mean of its windows' maps under triangular weights; a
     frame near the clip's edges, which fewer windows cover, their plain mean (Chen and Wang
-    2023, section 3.3, as in the published code). Holds at most two windows of maps.
+    2023, section 3.3, as in the published code). Holds the maps of the
+    windows that overlap, and no others.
 
     Args:
         frames: maps in a window.

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.io.labels import is_label_file, read_label_table
 from keras_tracknet.io.images import IMAGE_SUFFIXES
+from keras_tracknet.io.labels import is_label_file, read_label_table
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".mpg", ".mpeg", ".ts")
 
