@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import json_option, quiet_option, tracker_options
+from .options import json_option, overwrite_option, quiet_option, tracker_options
 
 if TYPE_CHECKING:
     from keras_tracknet.evaluation import Evaluation
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     help="Clip, folder or glob; repeat or separate by commas. [default: every clip]",
 )
 @click.option(
-    "--tolerance", default=4.0, show_default=True, help="Greatest distance that counts as right."
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    default=4.0,
+    show_default=True,
+    help="Greatest distance that counts as right.",
 )
 @click.option(
     "--tolerance-unit",
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Folder for evaluation.json and every clip's track. [default: none is written]",
 )
+@overwrite_option
 @json_option
 @quiet_option
 def evaluate(
@@ -49,6 +54,7 @@ def evaluate(
     tolerance: float,
     unit: str,
     output: Path | None,
+    overwrite: bool,
     as_json: bool,
     quiet: bool,
     **settings: Any,
@@ -75,14 +81,15 @@ def evaluate(
         tolerance=tolerance,
         unit=unit,
         output=output,
+        overwrite=overwrite,
         reporter=reporter,
     )
     if as_json:
         click.echo(json.dumps(evaluation.as_dict(), indent=1))
     else:
         _print_table(evaluation)
-    if output is not None:
-        reporter.note(str(output.resolve()))
+        if output is not None:
+            click.echo(output.resolve())
 
 
 def _print_table(evaluation: Evaluation) -> None:

@@ -53,7 +53,7 @@ def explain_failures() -> Iterator[None]:
     traceback is printed in any case.
     """
     with warnings.catch_warnings():
-        warnings.showwarning = _show_warning  # type: ignore[assignment]
+        warnings.showwarning = _warn_once()
         try:
             yield
         except KeyboardInterrupt as error:
@@ -117,5 +117,14 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _show_warning(message: Warning | str, *_where: Any) -> None:
-    click.echo(f"tracknet: warning: {' '.join(str(message).split())}", err=True)
+def _warn_once() -> Any:
+    """Return what shows each warning once, from wherever it comes: a video is read repeatedly."""
+    shown = set()
+
+    def show(message: Warning | str, *_where: Any) -> None:
+        line = " ".join(str(message).split())
+        if line not in shown:
+            shown.add(line)
+            click.echo(f"tracknet: warning: {line}", err=True)
+
+    return show

@@ -67,7 +67,9 @@ _TRACKER_OPTIONS = (
         help="See each frame once, twice, or as often as a window is long.",
     ),
     click.option(
-        "--threshold", type=float, help="Probability of a ball, 0 to 1. [default: the weights']"
+        "--threshold",
+        type=click.FloatRange(0, 1),
+        help="Probability of a ball, 0 to 1. [default: the weights']",
     ),
     click.option(
         "--decode",
@@ -77,7 +79,9 @@ _TRACKER_OPTIONS = (
         help="Centre of the largest blob, or the published code's bounding-box rule.",
     ),
     click.option(
-        "--max-gap", type=int, help="Longest stretch that the rectifier fills in. [default: 12]"
+        "--max-gap",
+        type=click.IntRange(min=0),
+        help="Longest stretch that the rectifier fills in. [default: 12]",
     ),
     precision_option,
 )

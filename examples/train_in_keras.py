@@ -44,6 +44,6 @@ def main(frames: int, epochs: int) -> dict[str, list[float]]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--frames", type=int, default=150)
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--frames", type=int, default=60)
+    parser.add_argument("--epochs", type=int, default=10)
     main(**vars(parser.parse_args()))

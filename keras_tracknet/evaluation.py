@@ -13,7 +13,7 @@ from typing import Any
 from keras_tracknet.data.frames import scale_positions
 from keras_tracknet.errors import InputError
 from keras_tracknet.inference import Tracker
-from keras_tracknet.io.datasets import Clip, find_dataset, pick_clips, read_labels
+from keras_tracknet.io.datasets import Clip, find_labelled_clips, pick_clips, read_labels
 from keras_tracknet.io.tracks import Track, write_track
 from keras_tracknet.io.video import probe_video
 from keras_tracknet.metrics import TOLERANCE, Counts, count_outcomes
@@ -72,6 +72,7 @@ def evaluate(
     tolerance: float = TOLERANCE,
     unit: str = "model",
     output: Path | None = None,
+    overwrite: bool = False,
     reporter: Reporter | None = None,
 ) -> Evaluation:
     """Track labelled clips and count how often that is right.
@@ -84,6 +85,7 @@ def evaluate(
         unit: `model` for pixels at the model's size, `source` for pixels of the video.
         output: folder for `tracks/<clip>.csv` and `evaluation.json`; none are written when
             omitted.
+        overwrite: whether to replace an evaluation that is there.
         reporter: where progress goes.
 
     Returns:
@@ -91,19 +93,18 @@ def evaluate(
         `drop_frame.json` leaves out.
 
     Raises:
-        InputError: no clip, or one that cannot be read.
+        InputError: no clip, or one that cannot be read, or a result that cannot be written.
         ValueError: an unknown unit.
     """
     if unit not in UNITS:
         raise ValueError(f"unit must be one of {', '.join(UNITS)}. Received: unit={unit!r}")
     reporter = reporter or Reporter()
-    found: Sequence[Clip] = find_dataset(data).clips
-    if clips:
-        found = pick_clips(found, clips)
-    if not found:
-        raise InputError(
-            f"{data}: no labelled clips found; tracknet data check {data} says what is missing."
-        )
+    dataset = find_labelled_clips(data)
+    if dataset.doubts:
+        reporter.note(dataset.describe_doubts())
+    found = pick_clips(dataset.clips, clips) if clips else dataset.clips
+    if output is not None:
+        _prepare_folder(output, overwrite)
     results = []
     total = sum(probe_video(clip.source).frames or 0 for clip in found)
     with reporter.track("evaluating", total, unit="frames") as advance:
@@ -120,6 +121,20 @@ def evaluate(
         partial.write_text(json.dumps(evaluation.as_dict(), indent=1) + "\n")
         os.replace(partial, output / "evaluation.json")
     return evaluation
+
+
+def _prepare_folder(output: Path, overwrite: bool) -> None:
+    result = output / "evaluation.json"
+    if result.exists() and not overwrite:
+        raise InputError(
+            f"{result}: exists already; use --overwrite or choose another place with -o."
+        )
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{output}: cannot be written ({error.strerror}); choose another place with -o."
+        ) from error
 
 
 def count_clip(

@@ -30,6 +30,7 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.io.tracks import ABSENT, DETECTED, Track, TrackRow
 from keras_tracknet.io.video import Frame, probe_video, read_frames, sample_frames
 from keras_tracknet.model_file import ModelFile, is_trained, load_model, set_precision
+from keras_tracknet.models.blocks import check_count
 from keras_tracknet.precision import choose_precision
 from keras_tracknet.presets import DEFAULT, find_weights
 from keras_tracknet.tracking import MAX_GAP, rectify_track
@@ -70,7 +71,7 @@ class Tracker:
 
     Raises:
         InputError: weights that were never trained, or that are no tracker's or rectifier's.
-        ValueError: an unknown mode or way to decode.
+        ValueError: an unknown mode or way to decode, or a number out of range.
 
     Example:
         >>> tracker = Tracker.from_file("best.keras")  # doctest: +SKIP
@@ -92,6 +93,9 @@ class Tracker:
     ) -> None:
         if decode not in ("centroid", "published"):
             raise ValueError(f"decode must be centroid or published. Received: decode={decode!r}")
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise ValueError(f"threshold must be 0 to 1. Received: threshold={threshold}")
+        check_count("batch_size", batch_size)
         self.spec, self.weights, self.rectifier = weights.spec, weights, rectifier
         if self.spec.version == "rectifier":
             raise InputError(f"{weights.path}: a rectifier, not a tracker; give it as rectifier.")

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import tempfile
 import zipfile
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -163,15 +164,17 @@ def pack_model(source: Path, target: Path, **changes: Any) -> None:
         InputError: as for `load_model` and `save_model`.
     """
     file = load_model(source)
-    save_model(file.model, replace(file.spec, notes={}, **changes), target)
-    with zipfile.ZipFile(target) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "model.keras"
+        save_model(file.model, replace(file.spec, notes={}, **changes), whole)
+        with zipfile.ZipFile(whole) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
     members[WEIGHTS_NAME] = _halve(members[WEIGHTS_NAME])
-    partial = target.with_name(f".{target.stem}.partial.keras")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
-    os.replace(partial, target)
+    Path(target).write_bytes(buffer.getvalue())
 
 
 def infer_spec(model: keras.Model, path: Path = Path("model")) -> ModelSpec:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
 import time
@@ -17,7 +19,14 @@ from keras_tracknet import __version__
 from keras_tracknet.backends import list_devices
 from keras_tracknet.errors import InputError
 from keras_tracknet.inference import Stopwatch, Tracker
-from keras_tracknet.io.tracks import FORMATS, Track, TrackRow, TrackWriter, write_track
+from keras_tracknet.io.tracks import (
+    FORMATS,
+    Track,
+    TrackRow,
+    TrackWriter,
+    check_format,
+    write_track,
+)
 from keras_tracknet.io.video import VideoInfo, probe_video
 from keras_tracknet.overlay import write_overlay
 from keras_tracknet.reporting import Reporter
@@ -100,6 +109,8 @@ def predict_video(
         InputError: the video cannot be read or a result cannot be written.
     """
     reporter, watch, began = reporter or Reporter(), Stopwatch(), time.perf_counter()
+    for path in paths.tracks:
+        check_format(path)  # before hours of tracking, not after
     info = probe_video(source)
     rows: list[TrackRow] = []
     growing = next((p for p in paths.tracks if p.suffix != ".parquet"), None)
@@ -115,7 +126,8 @@ def predict_video(
     except BaseException:
         if rows:
             summary = _summarise(tracker, source, info, rows, watch, began, complete=False)
-            _write_json(summary, paths.summary)
+            with contextlib.suppress(OSError):  # the first error is the one to be told
+                _write_json(summary, paths.summary)
         raise
     summary = _summarise(tracker, source, info, list(track.rows()), watch, began, complete=True)
     _write_json(summary, paths.summary)
@@ -137,25 +149,18 @@ def _track_rows(
         stream = tracker.stream(source, stopwatch=watch)
         try:
             first = next(stream)  # nothing is written for a video that cannot be read
-            if growing is None:
-                rows.append(first)
-                for row in stream:
+            file: Any = contextlib.nullcontext()
+            if growing is not None:
+                file = TrackWriter(growing, format=growing.suffix[1:], schema=schema)
+            with file as writer:
+                for row in itertools.chain([first], stream):
                     rows.append(row)
-                    advance(1)
-                return
-            with TrackWriter(growing, format=growing.suffix[1:], schema=schema) as writer:
-                for row in _chain(first, stream):
-                    rows.append(row)
-                    with watch.stage("write"):
-                        writer.write([row])
+                    if writer is not None:
+                        with watch.stage("write"):
+                            writer.write([row])
                     advance(1)
         finally:
             stream.close()
-
-
-def _chain(first: TrackRow, rest: Any) -> Any:
-    yield first
-    yield from rest
 
 
 def _draw(source: Path, track: Track, path: Path, watch: Stopwatch, reporter: Reporter) -> None:

@@ -6,9 +6,11 @@ import csv
 import importlib.util
 import json
 import math
+import signal
+import threading
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,7 @@ class Recorder(keras.callbacks.Callback):
     Attributes:
         advance: called after each batch.
         validating: closes the report on validation, also where that is interrupted.
+        between_steps: whether the network's state is whole, so that it can be saved.
     """
 
     def __init__(
@@ -84,14 +87,43 @@ class Recorder(keras.callbacks.Callback):
         self.validation_steps = validation_steps
         self._advance_validation: Advance = Reporter.ignore
         self.validating = ExitStack()
+        self.between_steps = True
+        self._interrupted = False
         self._saved_at = self._epoch_began = time.monotonic()
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Let Ctrl-C take effect after the step in the `with` block, a second one at once.
+
+        In the middle of a step Keras may swallow it, and with JAX the weights are elsewhere.
+        """
+        before = signal.getsignal(signal.SIGINT)
+        ours = threading.current_thread() is threading.main_thread()
+        if not ours or before in (None, signal.SIG_IGN):
+            yield
+            return
+
+        def interrupt(_signal: int, _frame: Any) -> None:
+            signal.signal(signal.SIGINT, before)
+            self._interrupted = True
+
+        signal.signal(signal.SIGINT, interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Note the time."""
         self._epoch_began = time.monotonic()
 
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note that a step has begun."""
+        self.between_steps = False
+
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Report progress, and save the state now and then."""
+        self._end_step()
         figures = {k: float(v) for k, v in (logs or {}).items() if k in ("loss", "f1")}
         self.advance(1, **figures)
         if time.monotonic() - self._saved_at > SAVE_EVERY:
@@ -103,8 +135,13 @@ class Recorder(keras.callbacks.Callback):
             self.reporter.track("validating", self.validation_steps, unit="steps")
         )
 
+    def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note that a step has begun."""
+        self.between_steps = False
+
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Report progress."""
+        self._end_step()
         self._advance_validation(1)
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
@@ -127,6 +164,11 @@ class Recorder(keras.callbacks.Callback):
         _draw_curves(self.history, self.folder / "curves.png")
         self.reporter.note(_describe(row, self.epochs, better))
         self._warn_if_blind()
+
+    def _end_step(self) -> None:
+        self.between_steps = True
+        if self._interrupted:
+            raise KeyboardInterrupt
 
     def save_state(self) -> None:
         """Save what `fit` needs to go on from here."""

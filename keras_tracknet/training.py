@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +27,7 @@ from keras_tracknet.data.pipeline import (
 )
 from keras_tracknet.data.trajectories import Trajectory, TrajectoryBatches
 from keras_tracknet.errors import InputError
-from keras_tracknet.io.datasets import Clip, find_dataset, read_labels, split_clips
+from keras_tracknet.io.datasets import Clip, find_labelled_clips, read_labels, split_clips
 from keras_tracknet.io.tracks import read_track
 from keras_tracknet.io.video import probe_video
 from keras_tracknet.losses import MaskedMSE, PixelCrossEntropy, QualityFocal, WeightedBCE
@@ -220,7 +223,8 @@ def fit(
     The run folder gets `config.json`, `best.keras` (highest validation accuracy; for the
     rectifier least loss), `last.keras` with the optimizer's state, `history.csv`,
     `curves.png` where matplotlib is installed, and a TensorBoard log where TensorFlow is.
-    Ctrl-C, or a kill, keeps the last state; `resume` goes on from it as if never stopped.
+    Ctrl-C stops after the step and keeps the state, a kill that of some minutes ago; `resume`
+    goes on from it as if never stopped.
 
     Args:
         config: what to train, on what and how.
@@ -247,6 +251,8 @@ def plan_fit(
     """
     reporter = reporter or Reporter()
     keras.utils.set_random_seed(config.seed)
+    saved = _load_run(config) if resume else None
+    start = load_model(Path(config.init)) if config.init and not resume else None
     train_clips, validation_clips = _find_clips(config, reporter)
     training: Batches
     validation: Batches
@@ -256,8 +262,7 @@ def plan_fit(
         training, validation = _window_batches(config, train_clips, validation_clips, reporter)
     names = tuple(tuple(c.name for c in clips) for clips in (train_clips, validation_clips))
     precision = "float32" if config.version == "rectifier" else choose_precision(config.precision)
-    if resume:
-        saved = _load_run(config)
+    if saved is not None:
         model, history = saved.model, tuple(saved.training["history"])
         first = int(model.optimizer.iterations)
         if first // len(training) - len(history) not in (0, 1):
@@ -267,8 +272,8 @@ def plan_fit(
             )
     else:
         model, history, first = _build(config), (), 0
-        if config.init:
-            _take_weights(model, load_model(Path(config.init)))
+        if start is not None:
+            _take_weights(model, start)
         set_precision(model, precision)
         model.compile(
             optimizer=keras.optimizers.Adam(_learning_rate(config, len(training))),
@@ -290,7 +295,12 @@ def run_plan(plan: FitPlan, reporter: Reporter) -> list[dict[str, Any]]:
     validation = _dataset(plan.validation, 0, len(plan.validation))
     steps = (config.epochs - epoch) * count - done
     training = reporter.track(f"training {config.version}", steps, unit="steps")
-    with training as recorder.advance, recorder.validating:
+    with (
+        training as recorder.advance,
+        recorder.validating,
+        recorder.interruptible(),
+        _release_pipelines(),
+    ):
         try:
             if len(plan.history) < epoch:  # it was stopped between training and validation
                 scores = plan.model.evaluate(
@@ -310,10 +320,26 @@ def run_plan(plan: FitPlan, reporter: Reporter) -> list[dict[str, Any]]:
                     verbose=0,
                 )
         except KeyboardInterrupt:
-            recorder.save_state()
-            reporter.warn(f"stopped; go on with: tracknet fit --resume -o {folder}")
+            if recorder.between_steps:
+                recorder.save_state()
+            if (folder / "last.keras").is_file():
+                reporter.warn(f"stopped; go on with: tracknet fit --resume -o {folder}")
             raise
     return recorder.history
+
+
+@contextmanager
+def _release_pipelines() -> Iterator[None]:
+    """Let go of the data pipelines that an error passing through the `with` block holds on to.
+
+    One of tf.data that still makes batches when Python ends aborts it, or hangs it.
+    """
+    try:
+        yield
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)
+        gc.collect()
+        raise
 
 
 def load_clip(clip: Clip, frames: Any, size: tuple[int, int]) -> LabelledFrames:
@@ -331,7 +357,7 @@ def load_clip(clip: Clip, frames: Any, size: tuple[int, int]) -> LabelledFrames:
 
 def _find_clips(config: FitConfig, reporter: Reporter) -> tuple[Sequence[Clip], Sequence[Clip]]:
     if config.data is None:
-        root = FrameCache().folder.parent / "rendered"
+        root = FrameCache().folder / "rendered"
         with reporter.track("rendering rallies", total=RENDERED_RALLIES, unit="clips") as advance:
             write_rallies(
                 root,
@@ -341,11 +367,9 @@ def _find_clips(config: FitConfig, reporter: Reporter) -> tuple[Sequence[Clip], 
             )
     else:
         root = Path(config.data)
-    dataset = find_dataset(root)
-    if not dataset.clips:
-        raise InputError(
-            f"{root}: no labelled clips found; tracknet data check {root} says what is missing."
-        )
+    dataset = find_labelled_clips(root)
+    if dataset.doubts:
+        reporter.note(dataset.describe_doubts())
     train, validation = split_clips(dataset, list(config.validation) or None, seed=config.seed)
     if set(c.name for c in train) == set(c.name for c in validation):
         reporter.note(f"{root}: a single clip, so validation is on the clip that trains.")
@@ -486,7 +510,7 @@ def _load_run(config: FitConfig) -> ModelFile:
     if not path.is_file():
         raise InputError(f"{path}: no run to resume; start one without --resume.")
     saved = load_model(path, compile=True)
-    if saved.model.optimizer is None or "history" not in saved.training:
+    if not saved.model.compiled or "history" not in saved.training:
         raise InputError(f"{path}: not written by tracknet fit; use it with --init instead.")
     return saved
 

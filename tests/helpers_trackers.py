@@ -1,4 +1,4 @@
-"""Networks that find a white dot without any training, and pictures of one."""
+"""Networks that find a white dot without any training, pictures of one, and short networks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import keras
 import numpy as np
 
 from keras_tracknet.model_file import ModelFile, ModelSpec, save_model
+from keras_tracknet.models import v1, v2, v3
+from keras_tracknet.models.blocks import conv_block
 from keras_tracknet.models.v3 import INPUT_NAMES, input_channels
 
 SIZE = (32, 64)  # (height, width) of the model's input
@@ -65,3 +67,21 @@ def paint(size, *dots, radius=2, shade=20) -> np.ndarray:
     for x, y in dots:
         image[y - radius : y + radius + 1, x - radius : x + radius + 1] = 255
     return image
+
+
+def shorten_networks(patch) -> None:
+    """Leave out all but the ends of each tracker: what is in between costs compile time.
+
+    Args:
+        patch: a `pytest.MonkeyPatch`.
+    """
+
+    def short_unet(x, *, width_multiplier, **block):
+        return conv_block(x, 4, name="encoder1_conv1", **block)
+
+    def no_stage(x, filters, convs, **_block):
+        return x
+
+    patch.setattr(v1, "conv_stage", no_stage)
+    patch.setattr(v2, "unet", short_unet)
+    patch.setattr(v3, "unet", short_unet)

@@ -7,6 +7,7 @@ uninterrupted one would have seen, and tf.data and `keras.utils.PyDataset` give 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ from keras_tracknet.data.heatmaps import render_classes, render_disc, render_gau
 from keras_tracknet.data.windows import window_frames, window_starts
 
 TARGETS = ("disc", "gaussian", "classes")
+AHEAD = 4  # batches of a PyDataset that are made before they are asked for
 
 
 @dataclass(frozen=True)
@@ -235,19 +237,30 @@ def as_tf_dataset(batches: Batches, first: int, stop: int) -> Any:
 def as_py_dataset(batches: Batches, first: int, stop: int) -> Any:
     """Return batches as a `keras.utils.PyDataset`, which needs no TensorFlow.
 
+    Made in threads, ahead of the network, as those of `as_tf_dataset` are.
+
     Args:
         batches, first, stop: as for `as_tf_dataset`.
     """
     import keras
 
     class BatchSequence(keras.utils.PyDataset):
+        # Keras's own workers go on with batches of before where it starts a second pass.
+        def __init__(self) -> None:
+            super().__init__(workers=1)
+            self._pool = ThreadPoolExecutor(2)
+            self._ahead: dict[int, Future[Any]] = {}
+
         def __len__(self) -> int:
             return stop - first
 
         def __getitem__(self, number: int) -> tuple[Any, np.ndarray]:
-            return _batch_at(batches, first + number)
+            for wanted in range(number, min(number + AHEAD, len(self))):
+                if wanted not in self._ahead:
+                    self._ahead[wanted] = self._pool.submit(_batch_at, batches, first + wanted)
+            return self._ahead.pop(number).result()
 
-    return BatchSequence(workers=2, max_queue_size=4)
+    return BatchSequence()
 
 
 def _batch_at(batches: Batches, position: int) -> tuple[Any, np.ndarray]:

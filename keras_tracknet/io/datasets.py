@@ -37,6 +37,14 @@ class Dataset:
     clips: tuple[Clip, ...]
     doubts: tuple[str, ...]
 
+    def describe_doubts(self) -> str:
+        """Return in one line what was left out or looked wrong; empty when nothing was."""
+        if not self.doubts:
+            return ""
+        first = self.doubts[0].rstrip(".")
+        more = f", and {len(self.doubts) - 1} more like it" if len(self.doubts) > 1 else ""
+        return f"{first}{more}; tracknet data check {self.root} lists what to look at."
+
 
 @dataclass(frozen=True)
 class ClipReport:
@@ -123,6 +131,19 @@ def find_dataset(root: Path) -> Dataset:
     clips = tuple(sorted(search.clips, key=lambda clip: clip.name))
     doubts = dict.fromkeys([*search.doubts, *_doubt_units(clips)])
     return Dataset(root, search.describe(), clips, tuple(doubts))
+
+
+def find_labelled_clips(root: Path) -> Dataset:
+    """Find the clips below a folder as `find_dataset` does; there must be one.
+
+    Raises:
+        InputError: there is no such folder, or no labelled clip in it.
+    """
+    dataset = find_dataset(root)
+    if not dataset.clips:
+        why = dataset.describe_doubts() or f"tracknet data check {root} says what is missing."
+        raise InputError(f"{root}: no labelled clips found; {why}")
+    return dataset
 
 
 def read_labels(clip: Clip, *, size: tuple[int, int]) -> Track:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
@@ -186,13 +187,9 @@ class TrackWriter:
         self._file: IO[str] | None = None
 
     def __enter__(self) -> TrackWriter:
-        try:
+        with _explain_failure(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self.path, "w", newline="", encoding="utf-8")
-        except OSError as error:
-            raise InputError(
-                f"{self.path}: cannot be written ({error.strerror}); choose another place with -o."
-            ) from error
         if self.format == "csv":
             names = COLUMNS if self.schema == "tracknet" else COLUMNS[:4]
             self._file.write(",".join(names) + "\n")
@@ -204,12 +201,17 @@ class TrackWriter:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            with _explain_failure(self.path):  # what a full disk did not take is tried again
+                file.close()
 
     def write(self, rows: Iterable[TrackRow]) -> None:
-        """Append rows and hand them to the operating system."""
+        """Append rows and hand them to the operating system.
+
+        Raises:
+            InputError: the file cannot be written any further.
+        """
         if self._file is None:
             raise ValueError("TrackWriter must be used in a with statement.")
         cells = (_cells(row, self.schema) for row in rows)
@@ -217,8 +219,9 @@ class TrackWriter:
             lines = (",".join(map(_csv_text, row.values())) for row in cells)
         else:
             lines = (json.dumps(row) for row in cells)
-        self._file.writelines(line + "\n" for line in lines)
-        self._file.flush()
+        with _explain_failure(self.path):
+            self._file.writelines(line + "\n" for line in lines)
+            self._file.flush()
 
 
 def write_track(track: Track, path: Path, *, schema: str = "tracknet") -> None:
@@ -231,16 +234,32 @@ def write_track(track: Track, path: Path, *, schema: str = "tracknet") -> None:
             for without pyarrow.
     """
     path = Path(path)
-    format = path.suffix.lstrip(".")
+    format = check_format(path)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        if format == "parquet":
+            _write_parquet(track, partial, schema)
+        else:
+            with TrackWriter(partial, format=format, schema=schema) as writer:
+                writer.write(track.rows())
+        os.replace(partial, path)
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+
+
+def check_format(path: Path) -> str:
+    """Return the format that a track file has by its suffix.
+
+    Raises:
+        InputError: there is no such format, or it is Parquet and pyarrow is missing.
+    """
+    format = Path(path).suffix.lstrip(".")
     if format not in FORMATS:
         raise InputError(f"{path}: tracks are written as {', '.join(FORMATS)}; use such a suffix.")
-    partial = path.with_name(f".{path.name}.partial")
     if format == "parquet":
-        _write_parquet(track, partial, schema)
-    else:
-        with TrackWriter(partial, format=format, schema=schema) as writer:
-            writer.write(track.rows())
-    os.replace(partial, path)
+        _pyarrow_parquet()
+    return format
 
 
 def read_track(path: Path) -> Track:
@@ -274,6 +293,17 @@ def read_track(path: Path) -> Track:
             )
         rows.append(row)
     return Track.from_rows(rows)
+
+
+@contextlib.contextmanager
+def _explain_failure(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror}); make room or choose another place"
+            " with -o."
+        ) from error
 
 
 def _cells(row: TrackRow, schema: str) -> dict[str, Any]:
@@ -327,10 +357,10 @@ def _write_parquet(track: Track, path: Path, schema: str) -> None:
     parquet = _pyarrow_parquet()
     import pyarrow
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    parquet.write_table(
-        pyarrow.Table.from_pylist([_cells(row, schema) for row in track.rows()]), path
-    )
+    table = pyarrow.Table.from_pylist([_cells(row, schema) for row in track.rows()])
+    with _explain_failure(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        parquet.write_table(table, path)
 
 
 def _pyarrow_parquet() -> Any:

@@ -154,7 +154,7 @@ def sample_frames(path: Path, count: int) -> Generator[Frame, None, None]:
         count: frames wanted; a shorter video yields all it has.
 
     Yields:
-        `Frame`, oldest first, at most `count` of them.
+        `Frame`, oldest first, at least one and at most `count` of them.
 
     Raises:
         InputError: as for `read_frames`.
@@ -175,13 +175,16 @@ def sample_frames(path: Path, count: int) -> Generator[Frame, None, None]:
                 yield from _read_keyframes(container, stream, keyframes)
                 return
     wanted = _spread(total, count)
+    found = False
     with contextlib.closing(read_frames(path)) as frames:
         for frame in frames:
             if frame.index == wanted[0]:
                 yield frame
-                wanted = wanted[1:]
+                found, wanted = True, wanted[1:]
                 if not wanted:
                     return
+        if not found:  # the video ends long before its container says
+            yield frame
 
 
 class _Clock:

@@ -1,0 +1,368 @@
+import threading
+import weakref
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from helpers_clips import write_video
+from helpers_models import build_tiny, randomize_weights
+from helpers_trackers import SIZE, make_detector, paint, save_detector
+
+from keras_tracknet import inference
+from keras_tracknet.errors import InputError
+from keras_tracknet.inference import STAGES, Stopwatch, Tracker, read_ahead
+from keras_tracknet.io import video
+from keras_tracknet.io.tracks import ABSENT, DETECTED, REPAIRED, Track
+from keras_tracknet.io.video import Frame, read_frames
+from keras_tracknet.model_file import ModelFile, ModelSpec
+
+SOURCE = Path("clip.mp4")  # never opened where frames come from `show`
+WINDOWS = {  # what the network of a window looks like
+    "v1": {"version": "v1", "frames": 3, "heatmaps": 1},
+    "3-in-3": {"frames": 3},
+    "3-in-1": {"frames": 3, "heatmaps": 1},
+    "8-in-8": {"version": "v3", "frames": 8},
+}
+
+
+@cache
+def make_tracker(window="3-in-3", mode="fast", background="none"):
+    detector = make_detector(**WINDOWS[window], background=background)
+    return Tracker(detector, mode=mode, precision="float32")
+
+
+@pytest.fixture
+def show(monkeypatch):
+    """Return a function that makes every video consist of the pictures it is given."""
+
+    def show(images, times=None):
+        images = list(images)
+        times = [frame / 25 for frame in range(len(images))] if times is None else times
+        frames = [
+            Frame(n, time, image) for n, (time, image) in enumerate(zip(times, images, strict=True))
+        ]
+        monkeypatch.setattr(inference, "read_frames", lambda _source: iter(frames))
+        monkeypatch.setattr(
+            inference, "sample_frames", lambda _source, count: (f for f in frames[:count])
+        )
+        size = images[0].shape
+        info = type("Info", (), {"height": size[0], "width": size[1]})
+        monkeypatch.setattr(inference, "probe_video", lambda _source: info)
+
+    return show
+
+
+def dot_of(frame):
+    """Where the ball is in a frame of the model's size: somewhere else in every one."""
+    return 4 + 5 * frame % 56, 4 + 7 * frame % 24
+
+
+def read_ahead_threads():
+    return [thread for thread in threading.enumerate() if thread.name == "read-ahead"]
+
+
+# --- one row for every frame, whatever the window
+
+
+@pytest.mark.parametrize("mode", ["fast", "balanced", "accurate"])
+@pytest.mark.parametrize("window", WINDOWS)
+def test_every_frame_has_its_own_row(show, window, mode):
+    tracker = make_tracker(window, mode)
+    length = tracker.spec.frames
+    radius = 3 if window == "v1" else 2  # V1 looks for circles
+    for count in (1, 2, length - 1, length, length + 1, 2 * length, 3 * length + 1):
+        show([paint(SIZE, dot_of(frame), radius=radius) for frame in range(count)])
+        rows = list(tracker.stream(SOURCE))
+        assert [row.frame for row in rows] == list(range(count))
+        assert {row.status for row in rows} == {DETECTED}
+        positions = np.array([(row.x, row.y) for row in rows])
+        tolerance = 1.0 if window == "v1" else 0.01
+        expected = np.array([dot_of(frame) for frame in range(count)])
+        assert np.abs(positions - expected).max() < tolerance, (count, positions)
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_frames_without_a_ball_are_absent(show, window):
+    show([paint(SIZE)] * 7)
+    track = make_tracker(window).track(SOURCE)
+    assert track.status.tolist() == [ABSENT] * 7
+    assert np.isnan(track.positions).all()
+    assert (track.confidence < 0.5).all()
+
+
+def test_a_ball_that_comes_and_goes_is_absent_in_between(show):
+    seen = [True, True, False, True, False, False, True]
+    show([paint(SIZE, *[(20, 12)] * there) for there in seen])
+    track = make_tracker().track(SOURCE)
+    assert track.visibility.tolist() == seen
+    np.testing.assert_allclose(track.positions[seen], [(20, 12)] * 4, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("size", "tolerance"),
+    [
+        ((32, 64), 0.01),  # the model's own
+        ((96, 128), 0.01),  # 4:3, the dot on whole pixels of the model
+        ((128, 96), 0.8),  # portrait
+        ((96, 40), 0.8),  # narrower than the model
+        ((75, 131), 0.8),  # odd
+        ((288, 512), 0.8),
+    ],
+)
+def test_positions_are_in_pixels_of_the_source(show, size, tolerance):
+    height, width = size
+    down, across = max(3, 3 * height // 32), max(3, 3 * width // 64)  # of the dot
+    tops = [height // 2 // down * down, height // 4 // down * down, 0]
+    lefts = [width // 3 // across * across, 0, width // 2 // across * across]
+    images, dots = [], []
+    for top, left in zip(tops, lefts, strict=True):
+        image = np.full((*size, 3), 20, np.uint8)
+        image[top : top + down, left : left + across] = 255
+        images.append(image)
+        dots.append((left + (across - 1) / 2, top + (down - 1) / 2))
+    show(images)
+    track = make_tracker().track(SOURCE)
+    assert np.abs(track.positions - dots).max() < tolerance
+
+
+def test_times_are_the_frames_own(show):
+    times = [0.0, 0.04, 0.11, 0.12, 5.5]
+    show([paint(SIZE, (9, 9))] * 5, times)
+    assert make_tracker().track(SOURCE).time.tolist() == times
+
+
+def test_video_file_is_tracked_from_end_to_end(tmp_path):
+    path = write_video(tmp_path / "clip.mp4", 10)
+    tracker = Tracker.from_file(save_detector(tmp_path / "v2.keras"), precision="float32")
+    track = tracker.track(path)
+    expected = [(6 + 8 * frame % 50, 18) for frame in range(10)]
+    assert np.abs(track.positions - expected).max() < 1
+    np.testing.assert_allclose(track.time, [frame.time for frame in read_frames(path)])
+
+
+def test_folder_of_images_is_a_source(tmp_path):
+    for frame in range(12):  # 10.png comes after 9.png
+        cv2.imwrite(str(tmp_path / f"{frame}.png"), paint(SIZE, dot_of(frame)))
+    track = make_tracker().track(str(tmp_path))
+    np.testing.assert_allclose(track.positions, [dot_of(f) for f in range(12)], atol=0.01)
+
+
+def test_background_is_that_of_the_video(show):
+    """A white mark that stays is part of the background; with nothing moving, all is."""
+    mark = (50, 20)
+    show([paint(SIZE, mark, dot_of(frame)) for frame in range(9)])
+    track = make_tracker("8-in-8", background="concat").track(SOURCE)
+    np.testing.assert_allclose(track.positions, [dot_of(f) for f in range(9)], atol=0.1)
+    show([paint(SIZE, mark)] * 9)
+    assert not make_tracker("8-in-8", background="concat").track(SOURCE).visibility.any()
+    assert make_tracker("8-in-8").track(SOURCE).visibility.all()
+
+
+def test_background_of_a_video_much_shorter_than_it_says(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "cut.mp4", 6)
+    monkeypatch.setattr(video, "_estimate_frames", lambda container, stream: 5000)
+    track = make_tracker("8-in-8", background="concat").track(path)
+    assert len(track) == 6
+
+
+def test_threshold_is_the_weights_unless_given(show):
+    image = paint(SIZE)
+    image[9:12, 9:12] = 160  # probability 0.74
+    show([image] * 3)
+    for own, given, visible in [(0.5, None, True), (0.9, None, False), (0.9, 0.6, True)]:
+        tracker = Tracker(make_detector(threshold=own), threshold=given, precision="float32")
+        track = tracker.track(SOURCE)
+        assert track.visibility.all() == visible
+        np.testing.assert_allclose(track.confidence, 0.743, atol=0.01)
+
+
+def test_progress_and_time_by_stage_are_reported(show):
+    show([paint(SIZE, (9, 9))] * 7)
+    done, watch = [], Stopwatch()
+    make_tracker().track(SOURCE, advance=done.append, stopwatch=watch)
+    assert sum(done) == 7
+    assert tuple(watch.seconds) == STAGES
+    assert all(watch.seconds[stage] > 0 for stage in STAGES if stage != "write")
+
+
+# --- what is no tracker
+
+
+def as_file(kind, **settings):
+    specs = {
+        "v2": ModelSpec("v2", 3, 3, "none", SIZE),
+        "rectifier": ModelSpec("rectifier", 16, 0, "none", (0, 0)),
+    }
+    model = build_tiny(kind)
+    if settings.get("trained", True):
+        randomize_weights(model)
+    return ModelFile(model, specs[kind], Path(f"{kind}.keras"), "", {})
+
+
+@pytest.mark.parametrize(
+    ("weights", "rectifier", "message"),
+    [
+        (("v2", False), None, r"v2\.keras: these weights were never trained.*tracknet fit"),
+        (("v2", True), ("rectifier", False), r"rectifier\.keras: these weights were never trained"),
+        (("rectifier", True), None, r"rectifier\.keras: a rectifier, not a tracker"),
+        (("v2", True), ("v2", True), r"v2\.keras: a tracker, not a rectifier"),
+    ],
+)
+def test_unfit_weights_are_refused(weights, rectifier, message):
+    files = [file and as_file(file[0], trained=file[1]) for file in (weights, rectifier)]
+    with pytest.raises(InputError, match=message):
+        Tracker(files[0], rectifier=files[1])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"mode": "slow"}, "mode must be one of fast, balanced, accurate.*'slow'"),
+        ({"decode": "guess"}, "decode must be centroid or published.*'guess'"),
+        ({"precision": "float8"}, "precision must be one of .*float8"),
+        ({"threshold": 1.5}, r"threshold must be 0 to 1.*threshold=1\.5"),
+        ({"batch_size": 0}, "batch_size must be at least 1.*batch_size=0"),
+    ],
+)
+def test_impossible_settings_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Tracker(make_detector(), **settings)
+
+
+# --- the thread that decodes
+
+
+def test_closing_the_stream_early_stops_the_decoding_thread(show):
+    show([paint(SIZE, (9, 9))] * 200)
+    stream = make_tracker().stream(SOURCE)
+    next(stream)
+    assert len(read_ahead_threads()) == 1
+    stream.close()
+    assert read_ahead_threads() == []
+
+
+def test_closing_the_stream_early_closes_the_video(monkeypatch):
+    closed = threading.Event()
+
+    def read(_source):
+        try:
+            while True:
+                yield Frame(0, 0.0, paint(SIZE))
+        finally:
+            closed.set()
+
+    monkeypatch.setattr(inference, "read_frames", read)
+    stream = make_tracker().stream(SOURCE)
+    next(stream)
+    stream.close()
+    assert closed.is_set()
+
+
+def test_error_while_decoding_is_raised_after_the_rows_before_it(monkeypatch):
+    def read(_source):
+        for frame in range(20):
+            yield Frame(frame, 0.0, paint(SIZE, (9, 9)))
+        raise InputError("clip.mp4: the picture changes")
+
+    monkeypatch.setattr(inference, "read_frames", read)
+    rows = []
+    with pytest.raises(InputError, match="the picture changes"):
+        rows.extend(make_tracker().stream(SOURCE))
+    assert 12 <= len(rows) <= 20
+    assert read_ahead_threads() == []
+
+
+def test_missing_video_is_an_input_error(tmp_path):
+    for tracker in (make_tracker(), make_tracker("8-in-8", background="concat")):
+        with pytest.raises(InputError, match=r"missing\.mp4: no such file"):
+            tracker.track(tmp_path / "missing.mp4")
+    assert read_ahead_threads() == []
+
+
+@pytest.mark.parametrize("mode", ["fast", "accurate"])
+def test_frames_held_do_not_grow_with_the_video(monkeypatch, mode):
+    """The decoder could deliver everything at once, and is kept from it."""
+    tracker = make_tracker("8-in-8", mode)
+    count, produced, alive = 300, 0, weakref.WeakSet()
+
+    class Picture(np.ndarray):  # a plain array cannot be held in a set
+        __hash__ = object.__hash__
+
+    def read(_source):
+        nonlocal produced
+        for frame in range(count):
+            image = paint(SIZE, (9, 9)).view(Picture)
+            alive.add(image)
+            produced += 1
+            yield Frame(frame, 0.0, image)
+
+    monkeypatch.setattr(inference, "read_frames", read)
+    window, batch = tracker.spec.frames, tracker.batch_size
+    ahead = 2 * batch * window  # decoded and waiting
+    for row in tracker.stream(SOURCE):
+        assert produced - row.frame <= ahead + (batch + 1) * window + 2
+        assert len(alive) <= ahead + (batch + 1) * window + 2
+    assert produced == count
+
+
+def test_read_ahead_hands_over_in_order_and_no_further_than_its_depth():
+    made = []
+
+    def make():
+        for item in range(50):
+            made.append(item)
+            yield item
+
+    got = []
+    for item in read_ahead(make, depth=3):
+        got.append(item)
+        assert len(made) <= len(got) + 3 + 1
+    assert got == list(range(50))
+
+
+# --- repair
+
+
+@pytest.fixture(scope="module")
+def repairer():
+    detector = replace(make_detector(), spec=replace(make_detector().spec, frames=3))
+    return Tracker(detector, rectifier=as_file("rectifier"), max_gap=6, precision="float32")
+
+
+def make_track(visible):
+    x = np.linspace(10.25, 50.75, len(visible))
+    y = np.full(len(visible), 17.5)
+    return Track.from_positions(x, y, visible)
+
+
+def test_repair_fills_gaps_and_leaves_detections_alone(repairer):
+    visible = np.ones(40, bool)
+    visible[8:12] = visible[20:21] = False
+    visible[25:35] = False  # longer than max_gap
+    visible[39] = False  # nothing behind it
+    track = make_track(visible)
+    repaired = repairer.repair(track, SIZE)
+    filled = np.flatnonzero(repaired.status == REPAIRED)
+    assert filled.tolist() == [8, 9, 10, 11, 20]
+    assert (track.status[filled] == ABSENT).all()
+    kept = np.setdiff1d(np.arange(40), filled)
+    for name in ("x", "y", "status", "confidence", "time"):
+        np.testing.assert_array_equal(getattr(repaired, name)[kept], getattr(track, name)[kept])
+    assert np.isfinite(repaired.positions[filled]).all()
+    assert ((repaired.positions[filled] >= 0) & (repaired.positions[filled] <= (64, 32))).all()
+
+
+def test_stream_is_raw_and_track_is_repaired(show, repairer):
+    show([paint(SIZE, *[(20 + n, 20)] * (not 7 <= n < 9)) for n in range(20)])
+    raw = Track.from_rows(repairer.stream(SOURCE))
+    track = repairer.track(SOURCE)
+    assert np.flatnonzero(raw.status == ABSENT).tolist() == [7, 8]
+    assert np.flatnonzero(track.status == REPAIRED).tolist() == [7, 8]
+
+
+def test_without_a_rectifier_nothing_is_repaired():
+    track = make_track([1, 0, 1])
+    assert make_tracker().repair(track, SIZE) is track
