@@ -118,7 +118,8 @@ def fit(resume: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
     tracknet fit --version v2 --data DIR --width 0.5 --crop 128x128 --batch-size 8
     tracknet fit --resume -o runs/fit/v3
     """
-    from keras_tracknet.training import FitConfig, load_config, plan_fit, run_plan
+    from keras_tracknet.fit_config import FitConfig, load_config
+    from keras_tracknet.training import plan_fit, run_plan
 
     from .console import ConsoleReporter
 

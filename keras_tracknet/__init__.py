@@ -13,6 +13,7 @@ from keras_tracknet.backends import choose_backend
 if TYPE_CHECKING:
     from keras_tracknet import losses, metrics
     from keras_tracknet.errors import InputError
+    from keras_tracknet.fit_config import FitConfig
     from keras_tracknet.inference import Tracker
     from keras_tracknet.io.tracks import Track, read_track, write_track
     from keras_tracknet.model_file import load_model, save_model
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
     from keras_tracknet.models.v1 import build_v1
     from keras_tracknet.models.v2 import build_v2
     from keras_tracknet.models.v3 import build_v3
-    from keras_tracknet.training import FitConfig, fit
+    from keras_tracknet.training import fit
 
 __version__ = "0.1.0"
 
 # Where each public name lives.
 _HOMES = {
-    "FitConfig": "training",
+    "FitConfig": "fit_config",
     "InputError": "errors",
     "Track": "io.tracks",
     "Tracker": "inference",

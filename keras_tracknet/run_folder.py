@@ -89,6 +89,7 @@ class Recorder(keras.callbacks.Callback):
         self.validating = ExitStack()
         self.between_steps = True
         self._interrupted = False
+        self._log: Any = None
         self._saved_at = self._epoch_began = time.monotonic()
 
     @contextmanager
@@ -112,6 +113,24 @@ class Recorder(keras.callbacks.Callback):
             yield
         finally:
             signal.signal(signal.SIGINT, before)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Open the TensorBoard log, and say what will be missing."""
+        wanted = {"matplotlib": "curves.png", "tensorboard": "TensorBoard log"}
+        missing = {name: what for name, what in wanted.items() if not _installed(name)}
+        if missing:
+            self.reporter.note(
+                f"No {' and no '.join(missing.values())}: pip install 'keras_tracknet[plots]'"
+            )
+        if _installed("tensorflow") and _installed("tensorboard"):
+            import tensorflow as tf
+
+            self._log = tf.summary.create_file_writer(str(self.folder / "tensorboard"))
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Close the TensorBoard log."""
+        if self._log is not None:
+            self._log.close()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Note the time."""
@@ -186,13 +205,14 @@ class Recorder(keras.callbacks.Callback):
             writer.writerows(self.history)
 
     def _write_log(self, row: dict[str, Any]) -> None:
-        if importlib.util.find_spec("tensorflow") is None:
+        if self._log is None:
             return
         import tensorflow as tf
 
-        with tf.summary.create_file_writer(str(self.folder / "tensorboard")).as_default():
+        with self._log.as_default():
             for name, value in row.items():
                 tf.summary.scalar(name, value, step=row["epoch"])
+        self._log.flush()
 
     def _warn_if_blind(self) -> None:
         recent = [row.get("val_f1") for row in self.history[-BLIND_EPOCHS:]]
@@ -202,6 +222,10 @@ class Recorder(keras.callbacks.Callback):
                 " labels that do not fit the frames (tracknet data check), too few epochs or"
                 " windows, a learning rate that is too high; V1 may need dozens of epochs."
             )
+
+
+def _installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
 
 
 def _score(row: dict[str, Any]) -> float:
@@ -218,7 +242,7 @@ def _describe(row: dict[str, Any], epochs: int, better: bool) -> str:
 
 def _draw_curves(history: list[dict[str, Any]], path: Path) -> None:
     """Draw loss and scores over epochs, where matplotlib is installed."""
-    if importlib.util.find_spec("matplotlib") is None:
+    if not _installed("matplotlib"):
         return
     from matplotlib.figure import Figure
 

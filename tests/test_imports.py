@@ -24,7 +24,7 @@ ORDER = [
     "detections", "tracking",
     "model_file", "checkpoints", "presets",
     "reporting", "synthetic", "overlay",
-    "run_folder", "training",
+    "run_folder", "fit_config", "fit_data", "training",
     "engines", "inference", "outputs",
     "evaluation", "export", "demo", "doctor",
 ]  # fmt: skip

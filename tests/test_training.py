@@ -15,13 +15,14 @@ from keras_tracknet import training
 from keras_tracknet.data import pipeline
 from keras_tracknet.data.pipeline import as_py_dataset
 from keras_tracknet.errors import InputError
+from keras_tracknet.fit_config import FitConfig, load_config
 from keras_tracknet.inference import Tracker
 from keras_tracknet.io.tracks import Track, write_track
 from keras_tracknet.model_file import is_trained, load_model
 from keras_tracknet.models import v2
 from keras_tracknet.reporting import Reporter
 from keras_tracknet.run_folder import Recorder
-from keras_tracknet.training import FitConfig, fit, load_config, plan_fit
+from keras_tracknet.training import fit, plan_fit
 
 SIZE = (32, 64)  # (height, width) of the model's input
 WHOLE_UNET = v2.unet  # as it is before `short_networks`
@@ -153,9 +154,10 @@ def test_run_folder_holds_config_models_history_and_curves(
     run = tmp_path / "run"
     files = {path.name for path in run.iterdir()}
     expected = {"config.json", "best.keras", "last.keras", "history.csv"}
-    for package, name in (("matplotlib", "curves.png"), ("tensorflow", "tensorboard")):
-        if importlib.util.find_spec(package):
-            expected.add(name)
+    if importlib.util.find_spec("matplotlib"):
+        expected.add("curves.png")
+    if all(map(importlib.util.find_spec, ("tensorflow", "tensorboard"))):
+        expected.add("tensorboard")
     assert files == expected
     assert load_config(run) == config
     for name in ("best.keras", "last.keras"):
@@ -428,7 +430,7 @@ def test_tracks_are_what_the_rectifier_sees(clips, tmp_path):
     for name in "abc":
         write_track(shifted, tmp_path / f"{name}.csv")
     plan = plan_fit(configure(clips, tmp_path / "run", "rectifier", tracks=str(tmp_path)))
-    (coordinates, mask), targets = plan.validation.batch(0, 0)
+    (coordinates, mask), targets = plan.data.validation.batch(0, 0)
     seen = mask[0, :, 0] == 0
     np.testing.assert_allclose(coordinates[0, seen, 1], 9 / 36, atol=1e-6)
     np.testing.assert_allclose(targets[0, :, 1], 18 / 36, atol=1e-6)
@@ -459,12 +461,12 @@ def test_without_data_rallies_are_rendered_once(tmp_path, monkeypatch):
         version="v2", output=str(tmp_path / "run"), input_size=SIZE, precision="float32"
     )
     plan = plan_fit(config)
-    assert [len(clips) for clips in plan.clips] == [1, 1]
+    assert [len(clips) for clips in plan.data.clips] == [1, 1]
     assert config.spec.trained_on == "rendered rallies"
     assert [path.name for path in tmp_path.iterdir()] == ["cache"]
     videos = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.mp4")}
     assert len(videos) == 2
-    assert plan_fit(config).clips == plan.clips
+    assert plan_fit(config).data.clips == plan.data.clips
     assert {path: path.stat().st_mtime_ns for path in videos} == videos
 
 
@@ -497,7 +499,7 @@ def test_single_clip_is_noted(tmp_path):
     write_labels(tmp_path / "only.csv", [(f, 1, *dot) for f, dot in enumerate(DOTS[:6])])
     reporter = Notebook()
     plan = plan_fit(configure(tmp_path, tmp_path / "run", validation=()), reporter=reporter)
-    assert plan.clips == (("only",), ("only",))
+    assert plan.data.clips == (("only",), ("only",))
     assert any("single clip, so validation is on the clip that trains" in n for n in reporter.notes)
 
 
@@ -508,8 +510,8 @@ def test_split_keeps_matches_apart(tmp_path):
     for path in tmp_path.rglob("*_ball.csv"):
         write_labels(path, labels)
     plan = plan_fit(configure(tmp_path, tmp_path / "run", validation=("match2",)))
-    assert plan.clips[1] == ("match2/1_01_00",)
-    assert len(plan.clips[0]) == 3
+    assert plan.data.clips[1] == ("match2/1_01_00",)
+    assert len(plan.data.clips[0]) == 3
 
 
 # --- what cannot be trained

@@ -1,0 +1,149 @@
+"""What decides a training run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from keras_tracknet.data.augment import Augmentation
+from keras_tracknet.data.frames import BACKGROUND_MODES
+from keras_tracknet.errors import InputError
+from keras_tracknet.model_file import VERSIONS, ModelSpec
+from keras_tracknet.models.blocks import check_count, check_input_size
+from keras_tracknet.run_folder import read_config
+
+CHOICES = {
+    "version": VERSIONS,
+    "schedule": ("constant", "cosine"),
+    "background": BACKGROUND_MODES,
+    "target": ("disc", "gaussian"),
+}
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """Everything that decides a training run; written to the run folder as `config.json`.
+
+    Attributes:
+        version: `v1`, `v2`, `v3` or `rectifier`.
+        data: folder of labelled clips; None for rendered rallies.
+        output: the run folder.
+        epochs: passes over the windows.
+        batch_size: windows in a batch.
+        learning_rate: Adam's, at its highest.
+        schedule: `cosine` lets the learning rate fall to 0, `constant` keeps it.
+        warmup: share of all steps over which the learning rate rises from 0 (cosine).
+        precision: `auto`, or a Keras dtype policy.
+        width: factor on the number of filters.
+        frames: frames in a window; the version's own when None.
+        heatmaps: maps out; as many as frames when None (V1 always 1).
+        background: V3's background mode.
+        input_size: (height, width) in pixels; the version's own when None.
+        target: `disc` with weighted cross-entropy, or `gaussian` with quality focal loss;
+            V1 has its own.
+        mixup: parameter of mixup between windows, 0 for none.
+        frame_mixup: parameter of mixup between neighbouring frames, 0 for none.
+        flip, brightness, contrast, crop, zoom, on_ball: see `Augmentation`.
+        windows: windows in an epoch, drawn anew each time; all when None.
+        validation: names of clips, folders or globs to validate on; chosen when empty.
+        tracks: folder with a predicted track for each clip, for the rectifier; its labels
+            alone when None.
+        seed: start of every random choice.
+        init: model file to take the weights from (fine-tuning).
+    """
+
+    version: str = "v3"
+    data: str | None = None
+    output: str = "runs/fit"
+    epochs: int = 30
+    batch_size: int = 4
+    learning_rate: float = 1e-3
+    schedule: str = "cosine"
+    warmup: float = 0.02
+    precision: str = "auto"
+    width: float = 1.0
+    frames: int | None = None
+    heatmaps: int | None = None
+    background: str = "concat"
+    input_size: tuple[int, int] | None = None
+    target: str = "disc"
+    mixup: float = 0.0
+    frame_mixup: float = 0.0
+    flip: float = 0.5
+    brightness: float = 0.1
+    contrast: float = 0.2
+    crop: tuple[int, int] | None = None
+    zoom: tuple[float, float] = (1.0, 1.0)
+    on_ball: float = 0.7
+    windows: int | None = None
+    validation: tuple[str, ...] = ()
+    tracks: str | None = None
+    seed: int = 0
+    init: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("input_size", "crop", "zoom", "validation"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, None if value is None else tuple(value))
+        for name, known in CHOICES.items():
+            value = getattr(self, name)
+            if value not in known:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(known)}. Received: {name}={value!r}"
+                )
+        for name in ("epochs", "batch_size", "frames", "heatmaps", "windows"):
+            if getattr(self, name) is not None:
+                check_count(name, getattr(self, name))
+        for name, least, fits in (
+            ("learning_rate", "above 0", self.learning_rate > 0),
+            ("width", "above 0", self.width > 0),
+            ("mixup", "at least 0", self.mixup >= 0),
+            ("frame_mixup", "at least 0", self.frame_mixup >= 0),
+        ):
+            if not fits:
+                raise ValueError(f"{name} must be {least}. Received: {name}={getattr(self, name)}")
+        if self.heatmaps and (self.version != "v2" or self.heatmaps > self.spec.frames):
+            raise ValueError(
+                "heatmaps is for v2, and at most frames."
+                f" Received: version={self.version!r}, heatmaps={self.heatmaps}"
+            )
+        check_input_size(self.input_size or (None, None))
+        _ = self.augmentation  # raises what is wrong with it
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the network to be trained expects and returns."""
+        source = Path(self.data).name if self.data else "rendered rallies"
+        if self.version == "rectifier":
+            window = self.frames or 16
+            return ModelSpec("rectifier", window, 0, "none", (0, 0), trained_on=source)
+        size = self.input_size or ((360, 640) if self.version == "v1" else (288, 512))
+        frames = self.frames or (8 if self.version == "v3" else 3)
+        heatmaps = self.heatmaps or frames
+        return ModelSpec(
+            version=self.version,
+            frames=frames,
+            heatmaps=1 if self.version == "v1" else heatmaps,
+            background=self.background if self.version == "v3" else "none",
+            input_size=size,
+            trained_on=source,
+        )
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """How training windows are varied."""
+        names = ("flip", "brightness", "contrast", "crop", "zoom", "on_ball")
+        return Augmentation(**{name: getattr(self, name) for name in names})
+
+
+def load_config(folder: Path) -> FitConfig:
+    """Read the configuration of a run.
+
+    Raises:
+        InputError: the folder holds no run.
+    """
+    try:
+        # The folder may have been moved since.
+        return FitConfig(**read_config(folder) | {"output": str(folder)})
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{folder}: not a run of tracknet fit ({error}).") from error

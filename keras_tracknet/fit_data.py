@@ -1,0 +1,166 @@
+"""The batches of a training run: clips found, decoded, and cut into windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_tracknet.data.cache import FrameCache, prepare_clips
+from keras_tracknet.data.frames import scale_positions
+from keras_tracknet.data.pipeline import Batches, LabelledFrames, WindowBatches, WindowConfig
+from keras_tracknet.data.trajectories import Trajectory, TrajectoryBatches
+from keras_tracknet.errors import InputError
+from keras_tracknet.fit_config import FitConfig
+from keras_tracknet.io.datasets import Clip, find_labelled_clips, read_labels, split_clips
+from keras_tracknet.io.tracks import read_track
+from keras_tracknet.io.video import probe_video
+from keras_tracknet.reporting import Reporter
+from keras_tracknet.synthetic import write_rallies
+
+RENDERED_RALLIES = 24
+RENDERED_SIZE = (720, 1280)  # (height, width), as broadcasts are
+
+
+@dataclass(frozen=True)
+class FitData:
+    """What a run trains and validates on.
+
+    Attributes:
+        training, validation: batches.
+        clips: names of the clips that train and that validate.
+    """
+
+    training: Batches
+    validation: Batches
+    clips: tuple[tuple[str, ...], tuple[str, ...]]
+
+
+def load_fit_data(config: FitConfig, reporter: Reporter) -> FitData:
+    """Find a run's labelled clips, decode them into the cache and cut them into batches.
+
+    Args:
+        config: which data, and what becomes of it.
+        reporter: where progress and notes go.
+
+    Raises:
+        InputError: no usable data.
+    """
+    train, validation = _find_clips(config, reporter)
+    training: Batches
+    validating: Batches
+    if config.version == "rectifier":
+        training, validating = _trajectory_batches(config, train, validation)
+    else:
+        training, validating = _window_batches(config, train, validation, reporter)
+    names = tuple(clip.name for clip in train), tuple(clip.name for clip in validation)
+    return FitData(training, validating, names)
+
+
+def load_clip(clip: Clip, frames: Any, size: tuple[int, int]) -> LabelledFrames:
+    """Return a clip's cached frames with its labels in pixels at the model's size.
+
+    Args:
+        clip: where the labels are.
+        frames: the clip's `CachedFrames`.
+        size: (height, width) of the cached frames, pixels.
+    """
+    track = read_labels(clip, size=frames.source_size).resized(len(frames.frames))
+    positions = scale_positions(track.positions, frames.source_size, size)
+    return LabelledFrames(frames.frames, frames.background, positions, track.labelled)
+
+
+def _find_clips(config: FitConfig, reporter: Reporter) -> tuple[Sequence[Clip], Sequence[Clip]]:
+    if config.data is None:
+        root = FrameCache().folder / "rendered"
+        with reporter.track("rendering rallies", total=RENDERED_RALLIES, unit="clips") as advance:
+            write_rallies(
+                root,
+                RENDERED_RALLIES,
+                size=RENDERED_SIZE,
+                progress=lambda _done, _count: advance(1),
+            )
+    else:
+        root = Path(config.data)
+    dataset = find_labelled_clips(root)
+    if dataset.doubts:
+        reporter.note(dataset.describe_doubts())
+    train, validation = split_clips(dataset, list(config.validation) or None, seed=config.seed)
+    if set(c.name for c in train) == set(c.name for c in validation):
+        reporter.note(f"{root}: a single clip, so validation is on the clip that trains.")
+    return train, validation
+
+
+def _window_batches(
+    config: FitConfig, train: Sequence[Clip], validation: Sequence[Clip], reporter: Reporter
+) -> tuple[WindowBatches, WindowBatches]:
+    spec, cache = config.spec, FrameCache()
+    clips = [*train, *(clip for clip in validation if clip not in train)]
+    with reporter.track("reading clips", total=len(clips), unit="clips") as advance:
+        finished = 0
+
+        def progress(index: int, _clip: Clip, _frames: int) -> None:
+            nonlocal finished
+            if index >= finished:
+                advance(index + 1 - finished)
+                finished = index + 1
+
+        cached = prepare_clips(clips, spec.input_size, cache, progress)
+    loaded = {
+        clip.name: load_clip(clip, frames, spec.input_size)
+        for clip, frames in zip(clips, cached, strict=True)
+    }
+    target = "classes" if config.version == "v1" else config.target
+    window = WindowConfig(spec.frames, spec.heatmaps, spec.background, target)
+    try:
+        return (
+            WindowBatches(
+                [loaded[clip.name] for clip in train],
+                window,
+                batch_size=config.batch_size,
+                augmentation=config.augmentation,
+                mixup=config.mixup if config.version != "v1" else 0.0,
+                frame_mixup=config.frame_mixup,
+                seed=config.seed,
+                windows=config.windows,
+            ),
+            WindowBatches(
+                [loaded[clip.name] for clip in validation],
+                window,
+                batch_size=min(config.batch_size, 4),
+                training=False,
+            ),
+        )
+    except ValueError as error:
+        raise InputError(f"{config.data}: {error}") from error
+
+
+def _trajectory_batches(
+    config: FitConfig, train: Sequence[Clip], validation: Sequence[Clip]
+) -> tuple[TrajectoryBatches, TrajectoryBatches]:
+    def load(clip: Clip) -> Trajectory:
+        info = probe_video(clip.source)
+        size = np.array([info.width, info.height], dtype=np.float64)
+        labels = read_labels(clip, size=(info.height, info.width))
+        labelled = labels.positions / size
+        if config.tracks is None:
+            return Trajectory(labelled, labelled)
+        track = read_track(Path(config.tracks) / f"{clip.name}.csv").resized(len(labels))
+        return Trajectory(track.positions / size, labelled)
+
+    def batches(clips: Sequence[Clip], training: bool) -> TrajectoryBatches:
+        return TrajectoryBatches(
+            [load(clip) for clip in clips],
+            window=config.spec.frames,
+            batch_size=config.batch_size,
+            training=training,
+            seed=config.seed,
+        )
+
+    try:
+        return batches(train, True), batches(validation, False)
+    except ValueError as error:
+        raise InputError(f"{config.data}: {error}") from error
