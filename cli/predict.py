@@ -29,9 +29,8 @@ from .options import json_option, overwrite_option, quiet_option, tracker_option
 @click.option(
     "--format",
     "formats",
-    default="csv",
-    show_default=True,
-    help="Formats of the track, joined by commas: csv, jsonl, parquet.",
+    help="Formats of the track, joined by commas: csv, jsonl, parquet."
+    " [default: that of the output file, or csv]",
 )
 @click.option(
     "--schema",
@@ -47,7 +46,7 @@ def predict(
     source: Path,
     output: Path | None,
     overlay: bool,
-    formats: str,
+    formats: str | None,
     schema: str,
     overwrite: bool,
     as_json: bool,
@@ -71,8 +70,8 @@ def predict(
     from .console import ConsoleReporter
     from .options import load_tracker
 
-    wanted = [name.strip() for name in formats.split(",") if name.strip()]
-    if not wanted or set(wanted) - set(FORMATS):
+    wanted = [name.strip() for name in (formats or "").split(",") if name.strip()]
+    if (formats is not None and not wanted) or set(wanted) - set(FORMATS):
         raise click.UsageError(
             f"--format must be out of {', '.join(FORMATS)}, joined by commas. Received: {formats}"
         )

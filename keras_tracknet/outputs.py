@@ -31,6 +31,8 @@ from keras_tracknet.io.video import VideoInfo, probe_video
 from keras_tracknet.overlay import write_overlay
 from keras_tracknet.reporting import Reporter
 
+FOREIGN = ("json", "txt", "tsv", "xlsx", "mp4", "avi", "mkv")  # suffixes that no folder has
+
 
 @dataclass(frozen=True)
 class OutputPaths:
@@ -57,16 +59,24 @@ class OutputPaths:
             output: a folder, or a track file by its suffix, beside which the rest goes; None
                 for `runs/predict/<video stem>` under the current folder.
             formats: track formats, out of csv, jsonl and parquet; a track file's own suffix
-                comes first.
+                comes first; csv when there is none.
             overlay: whether there is an overlay video.
+
+        Raises:
+            InputError: the output is named like a file of another kind.
         """
         suffix = output.suffix.lstrip(".") if output is not None else ""
         if output is not None and suffix in FORMATS:
-            kinds = list(dict.fromkeys((suffix, *(f for f in formats if f != "csv"))))
+            kinds = list(dict.fromkeys((suffix, *formats)))
             folder, prefix, name = output.parent, f"{output.stem}.", output.stem
+        elif suffix.lower() in FOREIGN:
+            raise InputError(
+                f"{output}: not a place for a track; give a folder or a file that ends in"
+                f" .{', .'.join(FORMATS)}."
+            )
         else:
-            kinds, prefix, name = list(dict.fromkeys(formats)), "", "track"
-            folder = output if output is not None else Path("runs/predict") / source.stem
+            kinds, prefix, name = list(dict.fromkeys(formats or ("csv",))), "", "track"
+            folder = output or Path("runs/predict") / source.resolve().stem
         return cls(
             tracks=tuple(folder / f"{name}.{kind}" for kind in kinds),
             overlay=folder / f"{prefix}overlay.mp4" if overlay else None,
@@ -92,8 +102,9 @@ def predict_video(
 ) -> dict[str, Any]:
     """Track the ball through a video and write the results.
 
-    The first track file grows while the video is read, so that an interruption leaves what
-    was tracked so far, and a summary that says `complete: false`.
+    The first track file grows while the video is read (Parquet cannot, and is written at the
+    end), so that an interruption leaves what was tracked so far, and a summary that says
+    `complete: false`.
 
     Args:
         tracker: the tracker.
@@ -126,7 +137,9 @@ def predict_video(
     except BaseException:
         if rows:
             summary = _summarise(tracker, source, info, rows, watch, began, complete=False)
-            with contextlib.suppress(OSError):  # the first error is the one to be told
+            with contextlib.suppress(OSError, InputError):  # the first error is to be told
+                if growing is None:
+                    write_track(Track.from_rows(rows), paths.tracks[0], schema=schema)
                 _write_json(summary, paths.summary)
         raise
     summary = _summarise(tracker, source, info, list(track.rows()), watch, began, complete=True)

@@ -93,14 +93,15 @@ def read_lines(path):
             "runs/predict/rally",
             "runs/predict/rally",
         ),
-        ("out", ["csv"], ["out/track.csv"], "out", "out"),
+        ("out", [], ["out/track.csv"], "out", "out"),
         ("out", ["jsonl", "csv", "jsonl"], ["out/track.jsonl", "out/track.csv"], "out", "out"),
         # A dot alone does not make a file of it.
         ("out.2", ["csv"], ["out.2/track.csv"], "out.2", "out.2"),
         # The suffix is a format, whatever else is asked for.
-        ("a/b.csv", ["csv"], ["a/b.csv"], "a/b.", "a/b."),
-        ("a/b.jsonl", ["csv"], ["a/b.jsonl"], "a/b.", "a/b."),
-        ("b.parquet", ["csv"], ["b.parquet"], "b.", "b."),
+        ("a/b.csv", [], ["a/b.csv"], "a/b.", "a/b."),
+        ("a/b.jsonl", [], ["a/b.jsonl"], "a/b.", "a/b."),
+        ("a/b.jsonl", ["csv"], ["a/b.jsonl", "a/b.csv"], "a/b.", "a/b."),
+        ("b.parquet", [], ["b.parquet"], "b.", "b."),
         ("b.csv", ["csv", "parquet", "jsonl"], ["b.csv", "b.parquet", "b.jsonl"], "b.", "b."),
     ],
 )
@@ -114,6 +115,18 @@ def test_results_go_where_the_output_says(output, formats, tracks, overlay, summ
     assert chosen.tracks == tuple(map(Path, tracks))
     assert chosen.overlay == join(overlay, "overlay.mp4")
     assert chosen.summary == join(summary, "summary.json")
+
+
+@pytest.mark.parametrize("name", ["out.json", "a/track.TXT", "overlay.mp4"])
+def test_file_of_another_kind_is_no_place_for_a_track(name):
+    with pytest.raises(InputError, match=r"not a place for a track; give a folder.*\.csv"):
+        OutputPaths.choose(Path("a.mp4"), Path(name), [], overlay=True)
+
+
+def test_current_folder_as_images_gives_its_name_to_the_results(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    chosen = OutputPaths.choose(Path("."), None, [], overlay=False)
+    assert chosen.summary == Path("runs/predict") / tmp_path.name / "summary.json"
 
 
 def test_no_overlay_has_no_place():
@@ -257,6 +270,18 @@ def test_interruption_keeps_the_track_so_far(tracker, video, tmp_path):
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert (summary["complete"], summary["frames"]) == (False, 5)
     assert set(os.listdir(tmp_path)) == {"track.csv", "summary.json"}
+
+
+def test_interruption_keeps_the_track_so_far_in_parquet_too(tracker, video, tmp_path):
+    pytest.importorskip("pyarrow")
+    with pytest.raises(KeyboardInterrupt):
+        predict_video(
+            tracker,
+            video,
+            place(tmp_path, "parquet"),
+            reporter=Watcher("tracking", interrupt_at(5)),
+        )
+    assert len(read_track(tmp_path / "track.parquet")) == 5
 
 
 def test_interruption_of_the_overlay_keeps_the_whole_track(tracker, video, tmp_path):

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
+MERGE_LIMIT = 128  # channels that OpenCV can put together
 BACKGROUND_MODES = ("none", "subtract", "subtract_concat", "concat")
 BACKGROUND_FRAMES = 101  # frames that a background is estimated from, at most
 
@@ -131,7 +132,9 @@ def stack_window(frames: np.ndarray, background: np.ndarray | None, mode: str) -
     else:
         differences = subtract_background(frames, background)
         planes = [p for pair in zip(frames, differences, strict=True) for p in pair]
-    stacked = cv2.merge(planes)  # several times faster than np.concatenate
+    if sum(1 if plane.ndim == 2 else 3 for plane in planes) > MERGE_LIMIT:
+        return np.dstack(planes)
+    stacked = cv2.merge(planes)  # several times faster than np.dstack
     return stacked.reshape(*stacked.shape[:2], -1)  # a single plane comes without channels
 
 
