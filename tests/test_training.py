@@ -11,7 +11,7 @@ import pytest
 from helpers_clips import write_labels, write_match, write_pair, write_video
 from helpers_trackers import shorten_networks
 
-from keras_tracknet import training
+from keras_tracknet import fit_data, training
 from keras_tracknet.data import pipeline
 from keras_tracknet.data.pipeline import as_py_dataset
 from keras_tracknet.errors import InputError
@@ -261,6 +261,15 @@ def test_resumed_run_ends_as_an_uninterrupted_one(
     assert len((tmp_path / "history.csv").read_text().splitlines()) == 4
 
 
+@pytest.fixture
+def listening():
+    """Python's own reaction to Ctrl-C, which a background job is started without."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("listening")
 def test_ctrl_c_takes_effect_after_the_step(clips, tmp_path):
     handler = signal.getsignal(signal.SIGINT)
     make_batch, began = pipeline.WindowBatches.batch, []
@@ -297,6 +306,7 @@ def test_interrupted_run_lets_go_of_its_pipeline(clips, tmp_path):
     assert caught.tb is not None  # it is kept, and with it what its frames held
 
 
+@pytest.mark.usefixtures("listening")
 def test_second_ctrl_c_takes_effect_at_once(clips, tmp_path):
     pressed = []
 
@@ -419,10 +429,14 @@ def test_seed_decides_weights_and_batches(clips, tmp_path):
     one, same, other = (plan_fit(configure(clips, tmp_path, seed=seed)) for seed in (1, 1, 2))
     kernels = [plan.model.get_layer("encoder1_conv1").get_weights()[0] for plan in (one, same)]
     np.testing.assert_array_equal(*kernels)
-    np.testing.assert_array_equal(one.training.batch(2, 1)[0], same.training.batch(2, 1)[0])
+    np.testing.assert_array_equal(
+        one.data.training.batch(2, 1)[0], same.data.training.batch(2, 1)[0]
+    )
     kernel = other.model.get_layer("encoder1_conv1").get_weights()[0]
     assert np.abs(kernel - kernels[0]).max() > 1e-3
-    assert np.abs(other.training.batch(2, 1)[0] - one.training.batch(2, 1)[0]).max() > 1e-3
+    assert (
+        np.abs(other.data.training.batch(2, 1)[0] - one.data.training.batch(2, 1)[0]).max() > 1e-3
+    )
 
 
 def test_tracks_are_what_the_rectifier_sees(clips, tmp_path):
@@ -448,15 +462,15 @@ def test_crops_train_a_network_that_takes_whole_frames(clips, tmp_path):
     saved = load_model(tmp_path / "best.keras")
     assert saved.model.input_shape == (None, None, None, 9)
     assert saved.spec.input_size == SIZE
-    assert plan_fit(config).training.batch(0, 0)[0].shape[1:3] == (16, 24)
+    assert plan_fit(config).data.training.batch(0, 0)[0].shape[1:3] == (16, 24)
     track = Tracker(saved, precision="float32").track(clips / "c.mp4")
     assert len(track) == CLIP_FRAMES
 
 
 def test_without_data_rallies_are_rendered_once(tmp_path, monkeypatch):
     monkeypatch.setenv("TRACKNET_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(training, "RENDERED_RALLIES", 2)
-    monkeypatch.setattr(training, "RENDERED_SIZE", (72, 128))
+    monkeypatch.setattr(fit_data, "RENDERED_RALLIES", 2)
+    monkeypatch.setattr(fit_data, "RENDERED_SIZE", (72, 128))
     config = FitConfig(
         version="v2", output=str(tmp_path / "run"), input_size=SIZE, precision="float32"
     )
