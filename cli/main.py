@@ -21,6 +21,7 @@ COMMANDS = {
     "predict": "Track the ball in a video or a folder of images.",
     "fit": "Train a network on labelled clips.",
     "evaluate": "Measure weights on labelled clips.",
+    "presets": "List the trackers that come with the package.",
     "demo": "Render a rally and track it, to see that everything works.",
     "data": "Look at datasets of labelled clips.",
     "doctor": "Show what this machine has, and what is missing.",

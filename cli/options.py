@@ -55,10 +55,14 @@ overwrite_option = click.option(
 _TRACKER_OPTIONS = (
     click.option(
         "--weights",
-        help="A bundled tracker's name, a .keras file, or a run folder of tracknet fit."
-        " [default: the bundled tracker]",
+        help="A bundled tracker's name (see tracknet presets), a .keras file, a run folder of"
+        " tracknet fit, or hf://OWNER/NAME. [default: badminton-v3]",
     ),
-    click.option("--rectifier", help="A rectifier's .keras file, to fill in hidden stretches."),
+    click.option(
+        "--rectifier",
+        help="A rectifier's .keras file or run folder, to fill in hidden stretches, or none."
+        " [default: the bundled tracker's own]",
+    ),
     click.option(
         "--mode",
         type=click.Choice(["fast", "balanced", "accurate"]),
@@ -100,11 +104,12 @@ def load_tracker(reporter: Reporter, **settings: Any) -> Tracker:
     from keras_tracknet.presets import DEFAULT, find_weights
 
     name = settings.pop("weights") or DEFAULT
-    rectifier = settings.pop("rectifier")
+    paths, rectifier = find_weights(name), settings.pop("rectifier")
+    second = paths.rectifier
+    if rectifier is not None:
+        second = None if rectifier == "none" else find_weights(rectifier).tracker
     given = {key: value for key, value in settings.items() if value is not None}
-    tracker = Tracker.from_file(
-        find_weights(name), rectifier=find_weights(rectifier) if rectifier else None, **given
-    )
+    tracker = Tracker.from_file(paths.tracker, rectifier=second, **given)
     trained_on = tracker.spec.trained_on or "unknown footage"
     reporter.note(f"weights: {name} ({tracker.spec.version}, trained on {trained_on})")
     return tracker

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from keras_tracknet.backends import choose_backend
 
 if TYPE_CHECKING:
-    from keras_tracknet import losses, metrics
+    from keras_tracknet import losses, metrics, presets
     from keras_tracknet.errors import InputError
     from keras_tracknet.fit_config import FitConfig
     from keras_tracknet.inference import Tracker
@@ -39,6 +39,7 @@ _HOMES = {
     "load_model": "model_file",
     "losses": "losses",
     "metrics": "metrics",
+    "presets": "presets",
     "read_track": "io.tracks",
     "save_model": "model_file",
     "write_track": "io.tracks",
@@ -58,6 +59,7 @@ __all__ = [
     "load_model",
     "losses",
     "metrics",
+    "presets",
     "read_track",
     "save_model",
     "write_track",

@@ -13,6 +13,7 @@ import keras_tracknet
 from keras_tracknet.backends import choose_backend, find_backends, list_devices
 from keras_tracknet.errors import InputError
 from keras_tracknet.precision import CPU_FACTS, choose_precision, cpu_has_bf16
+from keras_tracknet.presets import list_presets
 
 # What is shown, and the names of the packages that bring it.
 LIBRARIES = {
@@ -37,7 +38,6 @@ LIBRARIES = {
 DECODERS = ("h264", "hevc", "vp9", "av1")
 ENCODERS = ("libx264", "aac")
 MEMORY_FACTS = Path("/proc/meminfo")
-WEIGHTS = Path(keras_tracknet.__file__).parent / "weights"
 LEAST_FREE = 2 * 10**9  # bytes: some 4,500 cached frames
 
 
@@ -168,15 +168,21 @@ def _examine_cache(problems: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _examine_weights(problems: list[dict[str, Any]]) -> list[str]:
-    """Return the names of the weights that came with the package."""
-    names = sorted(path.stem for path in WEIGHTS.glob("*.keras"))
-    if not names:
+    """Return the names of the trackers that came with the package."""
+    presets = list_presets()
+    if not presets:
         _add(
             problems,
             "the weights that belong to the package are missing",
             "install it again, or give weights of your own with --weights",
         )
-    return names
+    for preset in presets.values():
+        try:
+            preset.check()
+        except InputError as error:
+            what, _, step = str(error).rstrip(".").partition("; ")
+            _add(problems, what, step)
+    return sorted(presets)
 
 
 def _add(problems: list[dict[str, Any]], what: str, step: str, *, fatal: bool = False) -> None:

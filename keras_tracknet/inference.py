@@ -139,9 +139,11 @@ class Tracker:
 
         Args:
             name: see `keras_tracknet.presets.preset_names`.
-            settings: the other arguments of `Tracker`.
+            settings: the other arguments of `Tracker`; `rectifier=None` does without the
+                preset's own.
         """
-        return cls.from_file(find_weights(name), **settings)
+        paths = find_weights(name)
+        return cls.from_file(paths.tracker, **{"rectifier": paths.rectifier, **settings})
 
     def track(
         self,

@@ -121,7 +121,7 @@ def load_model(path: Path, *, compile: bool = False) -> ModelFile:
     """Load a model file written by this package, or by `model.save` on one of its networks.
 
     Args:
-        path: a `.keras` file.
+        path: a `.keras` file, or a folder that Keras saved a model in.
         compile: whether to restore the optimizer, too.
 
     Returns:
@@ -131,23 +131,14 @@ def load_model(path: Path, *, compile: bool = False) -> ModelFile:
         InputError: the file is missing, no Keras file, or not of the TrackNet family.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; give a model that tracknet fit wrote.")
-    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        raise InputError(f"{path}: not a Keras model; give a .keras file that tracknet fit wrote.")
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-        content = json.loads(archive.read(SPEC_NAME)) if SPEC_NAME in names else {}
-    if WEIGHTS_NAME not in names or "config.json" not in names:
-        raise InputError(f"{path}: not a Keras model; give a .keras file that tracknet fit wrote.")
+    content = _read_content(path)
     try:
         model = keras.saving.load_model(path, compile=compile)
     except Exception as error:  # whatever is wrong with the file, keras raises its own
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise InputError(f"{path}: cannot be loaded as a Keras model ({reason}).") from error
     spec = ModelSpec(**_known(content["spec"])) if content else infer_spec(model, path)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return ModelFile(model, spec, path, digest, content.get("training", {}))
+    return ModelFile(model, spec, path, _hash(path), content.get("training", {}))
 
 
 def pack_model(source: Path, target: Path, **changes: Any) -> None:
@@ -227,6 +218,31 @@ def set_precision(model: keras.Model, policy: str) -> None:
     for layer in model.layers:
         if layer.name != "heatmaps":  # probabilities are float32 whatever the rest is
             layer.dtype_policy = keras.dtype_policies.get(policy)
+
+
+def _hash(path: Path) -> str:
+    """Return the SHA-256 of a model file, or of the weights in a folder."""
+    file = path / WEIGHTS_NAME if path.is_dir() else path
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _read_content(path: Path) -> dict[str, Any]:
+    """Return what a model file or folder says beside the network: nothing if Keras's own."""
+    foreign = InputError(f"{path}: not a Keras model; give a .keras file that tracknet fit wrote.")
+    if path.is_dir():
+        if not all((path / name).is_file() for name in (WEIGHTS_NAME, "config.json")):
+            raise foreign
+        spec = path / SPEC_NAME
+        return json.loads(spec.read_text()) if spec.is_file() else {}
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give a model that tracknet fit wrote.")
+    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
+        raise foreign
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        if WEIGHTS_NAME not in names or "config.json" not in names:
+            raise foreign
+        return json.loads(archive.read(SPEC_NAME)) if SPEC_NAME in names else {}
 
 
 def _known(spec: dict[str, Any]) -> dict[str, Any]:

@@ -1,38 +1,212 @@
-"""Weights that come with the package."""
+"""Presets: trackers that come with the package, and where else weights may come from."""
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
+import json
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from keras_tracknet.errors import InputError
 
+if TYPE_CHECKING:  # Keras is loaded when a network is, not to say what there is
+    from keras_tracknet.model_file import ModelFile
+
 FOLDER = Path(__file__).parent / "weights"
+MANIFEST = FOLDER / "manifest.json"
 DEFAULT = "badminton-v3"
 DEMO = "rendered-v3"
+HUB = "hf://"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A tracker that comes with the package.
+
+    Attributes:
+        name: as in `--weights NAME`; its files and its model card begin with it.
+        summary: what it is for, in a line.
+        sha256: of each file, the tracker's `<name>.keras` and where there is one the
+            rectifier's `<name>-rectifier.keras`.
+        parameters: of the tracker.
+        accuracy, f1: on `validation`, tolerance 4 pixels at the model's size, mode `fast`.
+        validation: what it was validated on.
+        frames_per_second: evaluating that, on `machine`.
+        machine: in a few words.
+    """
+
+    name: str
+    summary: str
+    sha256: dict[str, str]
+    parameters: int
+    accuracy: float
+    f1: float
+    validation: str
+    frames_per_second: float
+    machine: str
+
+    @property
+    def tracker(self) -> Path:
+        """The tracker's file."""
+        return FOLDER / f"{self.name}.keras"
+
+    @property
+    def rectifier(self) -> Path | None:
+        """The rectifier's file, or None."""
+        path = FOLDER / f"{self.name}-rectifier.keras"
+        return path if path.name in self.sha256 else None
+
+    @property
+    def card(self) -> Path:
+        """The model card, Markdown."""
+        return FOLDER / f"{self.name}.md"
+
+    @property
+    def bytes(self) -> int:
+        """Size of its files."""
+        return sum((FOLDER / name).stat().st_size for name in self.sha256)
+
+    def check(self) -> None:
+        """Compare its files with the manifest.
+
+        Raises:
+            InputError: a file is missing or is not what was released.
+        """
+        for name, expected in self.sha256.items():
+            path = FOLDER / name
+            if not path.is_file() or _hash(path) != expected:
+                raise InputError(
+                    f"{path}: missing or damaged (its SHA-256 is not the released one);"
+                    " install the package again."
+                )
+
+
+@dataclass(frozen=True)
+class WeightsPaths:
+    """Where weights are: the tracker's model, and its rectifier's or None."""
+
+    tracker: Path
+    rectifier: Path | None = None
+
+
+@cache
+def list_presets() -> dict[str, Preset]:
+    """Return the bundled trackers by name."""
+    if not MANIFEST.is_file():
+        return {}
+    content = json.loads(MANIFEST.read_text())
+    return {name: Preset(name, **entry) for name, entry in content.items()}
 
 
 def preset_names() -> list[str]:
     """Return the names of the bundled trackers."""
-    return sorted(path.stem for path in FOLDER.glob("*.keras"))
+    return sorted(list_presets())
 
 
-def find_weights(name: str | Path) -> Path:
-    """Return the model file that a user means.
+def load(name: str | Path = DEFAULT) -> ModelFile:
+    """Load a tracker's network.
 
     Args:
-        name: a bundled tracker's name, or the path of a `.keras` file.
+        name: as for `find_weights`.
+
+    Returns:
+        The Keras model with its specification.
 
     Raises:
-        InputError: neither.
+        InputError: unknown or damaged weights.
+
+    Example:
+        >>> from keras_tracknet import presets
+        >>> presets.load("badminton-v3").model.name  # doctest: +SKIP
+        'tracknet_v3'
     """
-    if str(name) in preset_names():
-        return FOLDER / f"{name}.keras"
+    from keras_tracknet.model_file import load_model
+
+    return load_model(find_weights(name).tracker)
+
+
+def find_weights(name: str | Path) -> WeightsPaths:
+    """Return the files of the weights that a user means.
+
+    Args:
+        name: a preset's name; the path of a `.keras` file, of a folder that Keras saved a model
+            in, or of a run folder of `fit` (its best model is meant); or `hf://OWNER/NAME`
+            for such a folder on the Hugging Face Hub.
+
+    Raises:
+        InputError: none of these, or a preset whose files are damaged.
+    """
+    if str(name) in list_presets():
+        preset = list_presets()[str(name)]
+        preset.check()
+        return WeightsPaths(preset.tracker, preset.rectifier)
+    if str(name).startswith(HUB):
+        return WeightsPaths(_download(str(name)))
     path = Path(name)
     if path.is_dir() and (path / "best.keras").is_file():  # a run folder
-        return path / "best.keras"
-    if path.is_file():
-        return path
+        return WeightsPaths(path / "best.keras")
+    if path.is_file() or (path / "model.weights.h5").is_file():
+        return WeightsPaths(path)
     raise InputError(
-        f"{name}: no such weights; give a .keras file, a run folder of tracknet fit, or one of"
-        f" {', '.join(preset_names()) or '(none bundled)'}."
+        f"{name}: no such weights; give a .keras file, a run folder of tracknet fit,"
+        f" hf://OWNER/NAME, or one of {', '.join(preset_names()) or '(none bundled)'}."
     )
+
+
+def add_preset(
+    name: str,
+    tracker: Path,
+    *,
+    rectifier: Path | None = None,
+    changes: dict[str, Any] | None = None,
+    **facts: Any,
+) -> Preset:
+    """Add a tracker to the bundled ones, or replace one: for who releases this package.
+
+    Args:
+        name: the preset's.
+        tracker: model file to pack in half precision.
+        rectifier: likewise.
+        changes: fields of the tracker's specification to replace, such as `threshold`.
+        facts: the other fields of `Preset`, as measured.
+
+    Returns:
+        What the manifest now says.
+    """
+    from keras_tracknet.model_file import load_model, pack_model
+
+    sources = {f"{name}.keras": tracker, f"{name}-rectifier.keras": rectifier}
+    sha256 = {}
+    for file, source in sources.items():
+        (FOLDER / file).unlink(missing_ok=True)
+        if source is not None:
+            pack_model(source, FOLDER / file, **(changes or {} if source is tracker else {}))
+            sha256[file] = _hash(FOLDER / file)
+    parameters = load_model(FOLDER / f"{name}.keras").model.count_params()
+    preset = Preset(name=name, sha256=sha256, parameters=parameters, **facts)
+    entries = {p.name: asdict(p) for p in (*list_presets().values(), preset)}
+    for entry in entries.values():
+        entry.pop("name")
+    MANIFEST.write_text(json.dumps(dict(sorted(entries.items())), indent=1) + "\n")
+    list_presets.cache_clear()
+    return preset
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _download(name: str) -> Path:
+    """Fetch a model from the Hugging Face Hub, as Keras's own loader does."""
+    if importlib.util.find_spec("huggingface_hub") is None:
+        raise InputError(f"{name}: needs huggingface_hub: pip install huggingface_hub")
+    import huggingface_hub
+
+    try:
+        return Path(huggingface_hub.snapshot_download(name.removeprefix(HUB)))
+    except Exception as error:  # of the network, or of the name
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(f"{name}: cannot be fetched ({reason}).") from error

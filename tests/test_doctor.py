@@ -13,12 +13,21 @@ from keras_tracknet.doctor import examine, list_versions
 from keras_tracknet.errors import InputError
 
 
+class StoredPreset:
+    """A bundled tracker, damaged or not."""
+
+    def __init__(self, fault=None):
+        self.fault = fault
+
+    def check(self):
+        if self.fault:
+            raise InputError(self.fault)
+
+
 @pytest.fixture
 def whole(tmp_path, monkeypatch):
     """An installation without a problem, whatever this one lacks."""
-    (tmp_path / "weights").mkdir()
-    (tmp_path / "weights" / "v3.keras").touch()
-    monkeypatch.setattr(module, "WEIGHTS", tmp_path / "weights")
+    monkeypatch.setattr(module, "list_presets", lambda: {"v3": StoredPreset()})
     monkeypatch.setattr(module, "LEAST_FREE", 0)
     monkeypatch.setenv("TRACKNET_CACHE", str(tmp_path / "cache" / "frames"))
 
@@ -117,8 +126,16 @@ def test_a_full_disk_is_a_problem(whole, monkeypatch):
     assert not fatal
 
 
-def test_missing_weights_are_a_problem(whole, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "WEIGHTS", tmp_path / "nowhere")
+def test_damaged_weights_are_a_problem(whole, monkeypatch):
+    damaged = {"v3": StoredPreset("v3.keras: damaged; install the package again.")}
+    monkeypatch.setattr(module, "list_presets", lambda: damaged)
+    (problem,) = examine()["problems"]
+    expected = {"what": "v3.keras: damaged", "next": "install the package again", "fatal": False}
+    assert problem == expected
+
+
+def test_missing_weights_are_a_problem(whole, monkeypatch):
+    monkeypatch.setattr(module, "list_presets", dict)
     report = examine()
     assert report["ok"]
     assert problems(report) == [("the weights that belong to the package are missing", False)]

@@ -163,9 +163,9 @@ def write_picture_model(path):
 @pytest.mark.parametrize(
     ("name", "write", "message"),
     [
-        # Not there, or a folder.
+        # Not there, or an empty folder.
         ("model.keras", None, "no such file"),
-        ("model.keras", os.mkdir, "no such file"),
+        ("model.keras", os.mkdir, "not a Keras model"),
         ("model.keras", write_text, "not a Keras model"),
         ("model.keras", write_zip, "not a Keras model"),
         # Weights of another package.

@@ -1,0 +1,38 @@
+"""`tracknet presets`: the trackers that come with the package."""
+
+from __future__ import annotations
+
+import click
+
+from .options import json_option
+
+
+@click.command()
+@json_option
+def presets(as_json: bool) -> None:
+    """List the bundled trackers with their size, accuracy and speed.
+
+    Give a name to --weights of predict and evaluate. The model card says what a tracker was
+    trained on, how, and where it fails.
+    """
+    import json
+    from dataclasses import asdict
+
+    from keras_tracknet.presets import DEFAULT, list_presets
+
+    found = list_presets().values()
+    if as_json:
+        entries = {
+            p.name: asdict(p) | {"bytes": p.bytes, "card": str(p.card.resolve())} for p in found
+        }
+        click.echo(json.dumps(entries))
+        return
+    for preset in sorted(found, key=lambda p: (p.name != DEFAULT, p.name)):
+        click.echo(
+            f"{preset.name}{' (default)' if preset.name == DEFAULT else ''}: {preset.summary}\n"
+            f"  {preset.bytes / 1e6:.1f} MB, {preset.parameters / 1e6:.1f} million parameters"
+            f"{', with rectifier' if preset.rectifier else ''}\n"
+            f"  accuracy {preset.accuracy:.3f}, F1 {preset.f1:.3f} on {preset.validation}\n"
+            f"  {preset.frames_per_second:.0f} frames a second on {preset.machine}\n"
+            f"  {preset.card.resolve()}"
+        )
