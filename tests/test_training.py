@@ -215,7 +215,8 @@ def test_network_learns_to_find_a_dot(clips, tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(v2, "unet", WHOLE_UNET)
         settings = {"width": 0.2, "batch_size": 2, "brightness": 0.0, "contrast": 0.0}
-        config = configure(clips, tmp_path / "run", epochs=8, learning_rate=1e-2, **settings)
+        settings["learning_rate"] = 1e-2
+        config = configure(clips, tmp_path / "run", epochs=10, seed=2, **settings)
         history = fit(config)
     assert history[-1]["loss"] < 0.2 * history[0]["loss"]
     assert max(row["val_f1"] for row in history) > 0.9
