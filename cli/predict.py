@@ -27,6 +27,11 @@ from .options import json_option, overwrite_option, quiet_option, tracker_option
     help="Also write a video with the track drawn on it.",
 )
 @click.option(
+    "--plots",
+    is_flag=True,
+    help="Also draw the trajectory, where the ball was most, position and confidence over time.",
+)
+@click.option(
     "--format",
     "formats",
     help="Formats of the track, joined by commas: csv, jsonl, parquet."
@@ -46,6 +51,7 @@ def predict(
     source: Path,
     output: Path | None,
     overlay: bool,
+    plots: bool,
     formats: str | None,
     schema: str,
     overwrite: bool,
@@ -80,7 +86,7 @@ def predict(
 
     from keras_tracknet.outputs import OutputPaths, predict_video
 
-    paths = OutputPaths.choose(source, output, wanted, overlay)
+    paths = OutputPaths.choose(source, output, wanted, overlay=overlay, plots=plots)
     if not overwrite:
         paths.check_free()
     tracker = load_tracker(reporter, **settings)

@@ -9,6 +9,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import keras
 
 from keras_tracknet import __version__
 from keras_tracknet.backends import list_devices
+from keras_tracknet.data.frames import estimate_background
 from keras_tracknet.errors import InputError
 from keras_tracknet.inference import Stopwatch, Tracker
 from keras_tracknet.io.tracks import (
@@ -27,10 +29,12 @@ from keras_tracknet.io.tracks import (
     check_format,
     write_track,
 )
-from keras_tracknet.io.video import VideoInfo, probe_video
+from keras_tracknet.io.video import VideoInfo, probe_video, sample_frames
 from keras_tracknet.overlay import write_overlay
+from keras_tracknet.plots import check_matplotlib, plot_track
 from keras_tracknet.reporting import Reporter
 
+PLOT_FRAMES = 15  # frames that the background of the plots is the median of
 FOREIGN = ("json", "txt", "tsv", "xlsx", "mp4", "avi", "mkv")  # suffixes that no folder has
 
 
@@ -41,16 +45,24 @@ class OutputPaths:
     Attributes:
         tracks: one file for each format.
         overlay: the video with the track drawn on it, or None.
+        plots: folder of pictures, or None.
         summary: JSON with settings, counts and times.
     """
 
     tracks: tuple[Path, ...]
     overlay: Path | None
+    plots: Path | None
     summary: Path
 
     @classmethod
     def choose(
-        cls, source: Path, output: Path | None, formats: Sequence[str], overlay: bool
+        cls,
+        source: Path,
+        output: Path | None,
+        formats: Sequence[str],
+        *,
+        overlay: bool,
+        plots: bool = False,
     ) -> OutputPaths:
         """Place the results.
 
@@ -61,6 +73,7 @@ class OutputPaths:
             formats: track formats, out of csv, jsonl and parquet; a track file's own suffix
                 comes first; csv when there is none.
             overlay: whether there is an overlay video.
+            plots: whether there are plots.
 
         Raises:
             InputError: the output is named like a file of another kind.
@@ -80,12 +93,13 @@ class OutputPaths:
         return cls(
             tracks=tuple(folder / f"{name}.{kind}" for kind in kinds),
             overlay=folder / f"{prefix}overlay.mp4" if overlay else None,
+            plots=folder / f"{prefix}plots" if plots else None,
             summary=folder / f"{prefix}summary.json",
         )
 
     def check_free(self) -> None:
         """Raise `InputError` where a result is there already."""
-        for path in (*self.tracks, self.overlay, self.summary):
+        for path in (*self.tracks, self.overlay, self.plots, self.summary):
             if path is not None and path.exists():
                 raise InputError(
                     f"{path}: exists already; use --overwrite or choose another place with -o."
@@ -122,6 +136,8 @@ def predict_video(
     reporter, watch, began = reporter or Reporter(), Stopwatch(), time.perf_counter()
     for path in paths.tracks:
         check_format(path)  # before hours of tracking, not after
+    if paths.plots is not None:
+        check_matplotlib()
     info = probe_video(source)
     rows: list[TrackRow] = []
     growing = next((p for p in paths.tracks if p.suffix != ".parquet"), None)
@@ -134,6 +150,10 @@ def predict_video(
                     write_track(track, path, schema=schema)
         if paths.overlay is not None:
             _draw(source, track, paths.overlay, watch, reporter)
+        if paths.plots is not None:
+            with closing(sample_frames(source, PLOT_FRAMES)) as sample:
+                background = estimate_background(frame.image for frame in sample)
+            plot_track(track, background, paths.plots, threshold=tracker.threshold)
     except BaseException:
         if rows:
             summary = _summarise(tracker, source, info, rows, watch, began, complete=False)

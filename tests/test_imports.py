@@ -23,7 +23,7 @@ ORDER = [
     "models", "losses", "metrics",
     "detections", "tracking",
     "model_file", "checkpoints", "presets",
-    "reporting", "synthetic", "overlay",
+    "reporting", "synthetic", "overlay", "plots",
     "run_folder", "fit_config", "fit_data", "training",
     "engines", "inference", "outputs",
     "evaluation", "export", "demo", "doctor",

@@ -73,7 +73,7 @@ def interrupt_at(step):
 
 
 def place(folder, *formats, overlay=False):
-    return OutputPaths.choose(Path("clip.mp4"), folder, formats or ("csv",), overlay)
+    return OutputPaths.choose(Path("clip.mp4"), folder, formats or ("csv",), overlay=overlay)
 
 
 def read_lines(path):
