@@ -18,6 +18,7 @@ from keras_tracknet.io.tracks import COLUMNS, read_track
 from keras_tracknet.io.video import probe_video
 from keras_tracknet.model_file import ModelSpec, save_model
 from keras_tracknet.outputs import OutputPaths, predict_video
+from keras_tracknet.plots import PLOTS
 from keras_tracknet.reporting import Reporter
 
 FRAMES = 14
@@ -256,6 +257,15 @@ def test_first_track_file_grows_with_the_video(tracker, video, tmp_path, format)
     )
     predict_video(tracker, video, place(tmp_path, format), reporter=watcher)
     assert lines == [headings + done for done in range(1, FRAMES + 1)]
+
+
+def test_plots_go_beside_the_track(tracker, video, tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    paths = OutputPaths.choose(video, tmp_path / "a.csv", [], overlay=False, plots=True)
+    predict_video(tracker, video, paths)
+    assert {p.name for p in (tmp_path / "a.plots").iterdir()} == {f"{n}.png" for n in PLOTS}
+    with pytest.raises(InputError, match=r"a\.csv: exists already"):
+        paths.check_free()
 
 
 def test_interruption_keeps_the_track_so_far(tracker, video, tmp_path):
