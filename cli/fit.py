@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from .options import RANGE, SIZE, precision_option, quiet_option
 
@@ -99,8 +100,8 @@ from .options import RANGE, SIZE, precision_option, quiet_option
 @click.option("--seed", default=0, show_default=True, help="Start of every random choice.")
 @click.option(
     "--init",
-    type=click.Path(path_type=Path),
-    help="Model to take the weights from, for fine-tuning.",
+    help="Weights to start from, for fine-tuning: a bundled tracker's name, a .keras file or a run"
+    " folder. The network is theirs unless options say otherwise.",
 )
 @click.option(
     "--resume", is_flag=True, help="Continue the run in OUTPUT; all other options come from it."
@@ -116,14 +117,23 @@ def fit(resume: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
     \b
     tracknet fit --version v3 --data DIR
     tracknet fit --version v2 --data DIR --width 0.5 --crop 128x128 --batch-size 8
+    tracknet fit --init badminton-v3 --data DIR --learning-rate 0.0003 --epochs 5
     tracknet fit --resume -o runs/fit/v3
     """
-    from keras_tracknet.fit_config import FitConfig, load_config
+    from keras_tracknet.fit_config import FitConfig, describe_network, load_config
+    from keras_tracknet.model_file import load_model
+    from keras_tracknet.presets import find_weights
     from keras_tracknet.training import plan_fit, run_plan
 
     from .console import ConsoleReporter
 
     reporter = ConsoleReporter(quiet=quiet)
+    if options["init"] and not resume:
+        network = describe_network(load_model(find_weights(options["init"]).tracker))
+        source = click.get_current_context().get_parameter_source
+        kept = {n: v for n, v in network.items() if source(n) is ParameterSource.DEFAULT}
+        if kept.get("version", options["version"]) == network["version"]:
+            options |= kept
     output = options["output"] or Path("runs/fit") / options["version"]
     if resume:
         config = load_config(output)
@@ -134,12 +144,11 @@ def fit(resume: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
             )
         data = options["data"] or (Path("data") if Path("data").is_dir() else None)
         reporter.note(f"data: {data.resolve() if data else 'rendered rallies'}")
-        paths = {name: options[name] for name in ("tracks", "init")}
         names = [part for value in options["validation"] for part in value.split(",") if part]
         try:
             config = FitConfig(
                 **options
-                | {name: str(path) if path else None for name, path in paths.items()}
+                | {"tracks": str(options["tracks"]) if options["tracks"] else None}
                 | {"data": str(data) if data else None, "output": str(output)}
                 | {"validation": tuple(names)}
             )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from keras_tracknet.data.augment import Augmentation
 from keras_tracknet.data.frames import BACKGROUND_MODES
 from keras_tracknet.errors import InputError
-from keras_tracknet.model_file import VERSIONS, ModelSpec
+from keras_tracknet.model_file import VERSIONS, ModelFile, ModelSpec
 from keras_tracknet.models.blocks import check_count, check_input_size
 from keras_tracknet.run_folder import read_config
 
@@ -18,6 +19,9 @@ CHOICES = {
     "background": BACKGROUND_MODES,
     "target": ("disc", "gaussian"),
 }
+
+# Filters of the deepest convolution at full width.
+MOST_FILTERS = {"v1": 512, "v2": 512, "v3": 512, "rectifier": 256}
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class FitConfig:
         tracks: folder with a predicted track for each clip, for the rectifier; its labels
             alone when None.
         seed: start of every random choice.
-        init: model file to take the weights from (fine-tuning).
+        init: weights to start from (fine-tuning), as `find_weights` takes them; they must be of
+            the same network, see `describe_network`.
     """
 
     version: str = "v3"
@@ -134,6 +139,32 @@ class FitConfig:
         """How training windows are varied."""
         names = ("flip", "brightness", "contrast", "crop", "zoom", "on_ball")
         return Augmentation(**{name: getattr(self, name) for name in names})
+
+
+def describe_network(file: ModelFile) -> dict[str, Any]:
+    """Return the settings of `FitConfig` that build a model file's network anew.
+
+    Args:
+        file: a network of this package, as `load_model` returns it.
+    """
+    spec = file.spec
+    filters = [
+        layer.filters
+        for layer in file.model.layers
+        if hasattr(layer, "filters") and not layer.name.startswith("head")
+    ]
+    network: dict[str, Any] = {
+        "version": spec.version,
+        "frames": spec.frames,
+        "width": max(filters) / MOST_FILTERS[spec.version],
+    }
+    if spec.version != "rectifier":
+        network["input_size"] = spec.input_size
+    if spec.version == "v2":
+        network["heatmaps"] = spec.heatmaps
+    if spec.version == "v3":
+        network["background"] = spec.background
+    return network
 
 
 def load_config(folder: Path) -> FitConfig:

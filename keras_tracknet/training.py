@@ -34,6 +34,7 @@ from keras_tracknet.models.v1 import build_v1
 from keras_tracknet.models.v2 import build_v2
 from keras_tracknet.models.v3 import build_v3
 from keras_tracknet.precision import choose_precision
+from keras_tracknet.presets import find_weights
 from keras_tracknet.reporting import Reporter
 from keras_tracknet.run_folder import Recorder, write_config
 
@@ -113,7 +114,7 @@ def plan_fit(
     reporter = reporter or Reporter()
     keras.utils.set_random_seed(config.seed)
     saved = _load_run(config) if resume else None
-    start = load_model(Path(config.init)) if config.init and not resume else None
+    start = load_model(find_weights(config.init).tracker) if config.init and not resume else None
     data = load_fit_data(config, reporter)
     steps = len(data.training)
     precision = "float32" if config.version == "rectifier" else choose_precision(config.precision)

@@ -319,6 +319,16 @@ PREDICT = ["predict", "{clip}", "--weights", "{weights}", "-o", "{out}"]
 EVALUATE = ["evaluate", "--data", "{data}", "--weights", "{weights}"]
 
 
+def test_fine_tuning_keeps_the_network_unless_told_otherwise(data, trained, tmp_path):
+    folder, _ = trained
+    options = ["--data", data, "--init", folder, "--epochs", "1", "--dry-run"]
+    result = tracknet("fit", *options, "-o", tmp_path / "run")
+    assert "network: v2, 3 frames of 32x64" in result.stderr
+    result = tracknet("fit", *options, "--version", "v3", "-o", tmp_path / "run")
+    assert result.exit_code == 1
+    assert "its layers do not fit" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("make", "command", "message"),
     [
@@ -354,7 +364,7 @@ EVALUATE = ["evaluate", "--data", "{data}", "--weights", "{weights}"]
         (
             in_folder("none.keras"),
             ["fit", "--version", "v2", "--data", "{data}", *FIT, "--init", "{made}"],
-            "none.keras: no such file; give a model",
+            "none.keras: no such weights; give a .keras file",
         ),
         (
             write_file,

@@ -422,7 +422,7 @@ def test_init_refuses_weights_that_do_not_fit(clips, tmp_path, uninterrupted, se
 
 
 def test_init_refuses_a_missing_file(clips, tmp_path):
-    with pytest.raises(InputError, match=r"nowhere\.keras: no such file"):
+    with pytest.raises(InputError, match=r"nowhere\.keras: no such weights"):
         plan_fit(configure(clips, tmp_path, init="nowhere.keras"))
 
 

@@ -1,0 +1,33 @@
+import pytest
+from helpers_models import build_tiny
+
+from keras_tracknet.fit_config import FitConfig, describe_network
+from keras_tracknet.model_file import load_model, save_model
+from keras_tracknet.training import _build
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"version": "v1", "width": 0.25, "input_size": (72, 128)},
+        {"version": "v2", "width": 0.5},
+        {"version": "v2", "width": 0.1, "frames": 5, "heatmaps": 1},
+        {"version": "v3", "width": 0.125, "frames": 4, "background": "subtract"},
+        {"version": "v3", "width": 0.125, "crop": (32, 32)},
+        {"version": "rectifier", "width": 2.0, "frames": 24},
+    ],
+    ids=["v1", "v2", "v2 5-in-1", "v3 subtract", "v3 cut-outs", "rectifier"],
+)
+def test_network_is_described_so_that_it_can_be_built_anew(tmp_path, settings):
+    config = FitConfig(**settings)
+    model = _build(config)
+    save_model(model, config.spec, tmp_path / "model.keras")
+    again = FitConfig(**describe_network(load_model(tmp_path / "model.keras")))
+    assert again.spec == config.spec
+    assert [w.shape for w in _build(again).weights] == [w.shape for w in model.weights]
+
+
+def test_networks_without_a_specification_are_described_too(tmp_path):
+    build_tiny("v3").save(tmp_path / "plain.keras")
+    described = describe_network(load_model(tmp_path / "plain.keras"))
+    assert (described["version"], described["background"]) == ("v3", "concat")
