@@ -97,6 +97,13 @@ from .options import RANGE, SIZE, precision_option, quiet_option
     help="Predicted tracks to train the rectifier on, as tracknet evaluate -o writes them."
     " [default: the labels themselves]",
 )
+@click.option(
+    "--hidden",
+    type=click.Choice(["interpolated", "zero"]),
+    default="interpolated",
+    show_default=True,
+    help="What the rectifier sees where a position is hidden; zero is the published recipe.",
+)
 @click.option("--seed", default=0, show_default=True, help="Start of every random choice.")
 @click.option(
     "--init",

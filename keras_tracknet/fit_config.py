@@ -8,6 +8,7 @@ from typing import Any
 
 from keras_tracknet.data.augment import Augmentation
 from keras_tracknet.data.frames import BACKGROUND_MODES
+from keras_tracknet.data.trajectories import HIDDEN_POSITIONS
 from keras_tracknet.errors import InputError
 from keras_tracknet.model_file import VERSIONS, ModelFile, ModelSpec
 from keras_tracknet.models.blocks import check_count, check_input_size
@@ -18,6 +19,7 @@ CHOICES = {
     "schedule": ("constant", "cosine"),
     "background": BACKGROUND_MODES,
     "target": ("disc", "gaussian"),
+    "hidden": HIDDEN_POSITIONS,
 }
 
 # Filters of the deepest convolution at full width.
@@ -50,6 +52,8 @@ class FitConfig:
         flip, brightness, contrast, crop, zoom, on_ball: see `Augmentation`.
         windows: windows in an epoch, drawn anew each time; all when None.
         validation: names of clips, folders or globs to validate on; chosen when empty.
+        hidden: what the rectifier sees where a position is hidden: `interpolated`, trained on
+            the distance from the truth, or `zero`, trained on its square as published.
         tracks: folder with a predicted track for each clip, for the rectifier; its labels
             alone when None.
         seed: start of every random choice.
@@ -82,6 +86,7 @@ class FitConfig:
     on_ball: float = 0.7
     windows: int | None = None
     validation: tuple[str, ...] = ()
+    hidden: str = "interpolated"
     tracks: str | None = None
     seed: int = 0
     init: str | None = None
@@ -121,7 +126,9 @@ class FitConfig:
         source = Path(self.data).name if self.data else "rendered rallies"
         if self.version == "rectifier":
             window = self.frames or 16
-            return ModelSpec("rectifier", window, 0, "none", (0, 0), trained_on=source)
+            return ModelSpec(
+                "rectifier", window, 0, "none", (0, 0), hidden=self.hidden, trained_on=source
+            )
         size = self.input_size or ((360, 640) if self.version == "v1" else (288, 512))
         frames = self.frames or (8 if self.version == "v3" else 3)
         heatmaps = self.heatmaps or frames
@@ -162,6 +169,8 @@ def describe_network(file: ModelFile) -> dict[str, Any]:
         network["input_size"] = spec.input_size
     if spec.version == "v2":
         network["heatmaps"] = spec.heatmaps
+    if spec.version == "rectifier":
+        network["hidden"] = spec.hidden
     if spec.version == "v3":
         network["background"] = spec.background
     return network

@@ -156,6 +156,7 @@ def _trajectory_batches(
             [load(clip) for clip in clips],
             window=config.spec.frames,
             batch_size=config.batch_size,
+            hidden=config.hidden,
             training=training,
             seed=config.seed,
         )

@@ -216,8 +216,10 @@ class Tracker:
         def rectify(coordinates: np.ndarray, mask: np.ndarray) -> np.ndarray:
             return np.asarray(model.predict([coordinates, mask], batch_size=256, verbose=0))
 
-        window = self.rectifier.spec.frames
-        return rectify_track(track, rectify, size, window=window, max_gap=self.max_gap)
+        spec = self.rectifier.spec
+        return rectify_track(
+            track, rectify, size, window=spec.frames, max_gap=self.max_gap, hidden=spec.hidden
+        )
 
     @property
     def _needs_background(self) -> bool:

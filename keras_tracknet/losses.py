@@ -111,6 +111,20 @@ def masked_mse(y_true: Any, y_pred: Any) -> Any:
     return _mean_per_sample(mask * ops.square(position - ops.cast(y_pred, "float32")))
 
 
+def masked_distance(y_true: Any, y_pred: Any) -> Any:
+    """Return the rectifier's mean distance from the truth at masked frames.
+
+    Unlike the squared error of the published recipe it is not ruled by the few positions that
+    nobody could guess, and leaves half as great an error at the others.
+
+    Args, Returns: as for `masked_mse`; divided by all frames of the window, masked or not.
+    """
+    y_true = ops.cast(y_true, "float32")
+    position, mask = y_true[..., :2], y_true[..., 2]
+    square = ops.sum(ops.square(position - ops.cast(y_pred, "float32")), axis=-1)
+    return _mean_per_sample(mask * ops.sqrt(square + EPSILON))  # a root's slope at 0 is infinite
+
+
 def _mean_per_sample(values: Any) -> Any:
     return ops.mean(values, axis=tuple(range(1, len(values.shape))))
 
@@ -175,3 +189,11 @@ class MaskedMSE(_FunctionLoss):
 
     def __init__(self, name: str = "masked_mse", **kwargs: Any) -> None:
         super().__init__(masked_mse, {}, name=name, **kwargs)
+
+
+@keras.saving.register_keras_serializable(package="keras_tracknet")
+class MaskedDistance(_FunctionLoss):
+    """The rectifier's loss on interpolated positions; see `masked_distance`."""
+
+    def __init__(self, name: str = "masked_distance", **kwargs: Any) -> None:
+        super().__init__(masked_distance, {}, name=name, **kwargs)

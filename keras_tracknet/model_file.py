@@ -38,6 +38,8 @@ class ModelSpec:
         input_size: (height, width) that frames are stretched to, pixels; (0, 0) for the
             rectifier.
         threshold: probability that a pixel must exceed to be the ball's.
+        hidden: what the rectifier sees where a position is hidden: `zero` (published), or
+            `interpolated` between the positions beside it.
         trained_on: the footage in a few words, for people.
         notes: whatever else is worth keeping: recipe, figures.
     """
@@ -48,6 +50,7 @@ class ModelSpec:
     background: str
     input_size: tuple[int, int]
     threshold: float = 0.5
+    hidden: str = "zero"
     trained_on: str = ""
     notes: dict[str, Any] = field(default_factory=dict)
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from keras_tracknet.data.trajectories import fill_hidden
 from keras_tracknet.data.windows import triangular_weights
 from keras_tracknet.io.tracks import ABSENT, REPAIRED, Track
 
@@ -57,6 +58,7 @@ def rectify_track(
     *,
     window: int = RECTIFIER_WINDOW,
     max_gap: int = MAX_GAP,
+    hidden: str = "zero",
 ) -> Track:
     """Fill in a track's gaps; detected positions stay as they are.
 
@@ -70,18 +72,18 @@ def rectify_track(
         size: (height, width) of the source video, pixels.
         window: frames in the network's window.
         max_gap: longest gap to fill, frames.
+        hidden: what the network sees where there is no position, see `fill_hidden`.
 
     Returns:
         The track with status `repaired` where a position was filled in.
     """
     mask = repair_mask(track.visibility, track.y, top=TOP_SHARE * size[0], max_gap=max_gap)
     scale = np.array([size[1], size[0]], dtype=np.float64)
-    coordinates = np.nan_to_num(track.positions / scale)
     starts = [s for s in range(len(track) - window + 1) if mask[s : s + window].any()]
     if not starts:
         return track
     places = np.array(starts)[:, None] + np.arange(window)
-    inputs = coordinates[places].astype(np.float32)
+    inputs = fill_hidden((track.positions / scale)[places], track.visibility[places], hidden)
     filled = rectify(inputs, mask[places][..., None].astype(np.float32))
     total, weight = np.zeros((len(track), 2)), np.zeros(len(track))
     for where, prediction in zip(places, filled, strict=True):

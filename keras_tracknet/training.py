@@ -22,7 +22,13 @@ from keras_tracknet.data.pipeline import (
 from keras_tracknet.errors import InputError
 from keras_tracknet.fit_config import FitConfig
 from keras_tracknet.fit_data import FitData, load_fit_data
-from keras_tracknet.losses import MaskedMSE, PixelCrossEntropy, QualityFocal, WeightedBCE
+from keras_tracknet.losses import (
+    MaskedDistance,
+    MaskedMSE,
+    PixelCrossEntropy,
+    QualityFocal,
+    WeightedBCE,
+)
 from keras_tracknet.metrics import TrackingAccuracy, TrackingF1
 from keras_tracknet.model_file import (
     ModelFile,
@@ -220,7 +226,7 @@ def _build(config: FitConfig) -> keras.Model:
 
 def _loss(config: FitConfig) -> keras.losses.Loss:
     if config.version == "rectifier":
-        return MaskedMSE()
+        return MaskedMSE() if config.hidden == "zero" else MaskedDistance()
     if config.version == "v1":
         return PixelCrossEntropy()
     return WeightedBCE() if config.target == "disc" else QualityFocal()

@@ -5,11 +5,13 @@ from keras import ops
 
 from keras_tracknet.losses import (
     FocalBCE,
+    MaskedDistance,
     MaskedMSE,
     PixelCrossEntropy,
     QualityFocal,
     WeightedBCE,
     focal_bce,
+    masked_distance,
     masked_mse,
     pixel_cross_entropy,
     quality_focal,
@@ -25,6 +27,7 @@ CLASSES = [
     QualityFocal(beta=1.0),
     PixelCrossEntropy(),
     MaskedMSE(),
+    MaskedDistance(),
 ]
 
 
@@ -38,7 +41,7 @@ def draw_pair(loss, batch=3, seed=0):
     rng = np.random.default_rng(seed)
     if isinstance(loss, PixelCrossEntropy) or loss is pixel_cross_entropy:
         return rng.integers(0, 8, (batch, 4, 6)), rng.normal(0, 2, (batch, 4, 6, 8))
-    if isinstance(loss, MaskedMSE) or loss is masked_mse:
+    if isinstance(loss, MaskedMSE | MaskedDistance) or loss in (masked_mse, masked_distance):
         mask = rng.integers(0, 2, (batch, 5, 1))
         position = rng.uniform(0, 1, (batch, 5, 2))
         return np.concatenate([position, mask], -1), rng.uniform(0, 1, (batch, 5, 2))
@@ -153,7 +156,32 @@ def test_masked_mse_divides_by_all_values_masked_or_not(truth, predicted, expect
 
 
 @pytest.mark.parametrize(
-    "loss", [*HEATMAP_LOSSES, pixel_cross_entropy, masked_mse], ids=lambda f: f.__name__
+    ("mask", "expected"),
+    [
+        # (0.3, 0.4) away and (0, 0.1) away, over two frames.
+        ((1, 1), (0.5 + 0.1) / 2),
+        ((1, 0), 0.5 / 2),
+        ((0, 0), 0),
+    ],
+)
+def test_masked_distance_is_that_of_the_masked_frames(mask, expected):
+    truth = [(0.5, 0.5, mask[0]), (0.2, 0.2, mask[1])]
+    value = evaluate(masked_distance, [truth], [[(0.8, 0.9), (0.2, 0.3)]])
+    np.testing.assert_allclose(value, [expected], atol=1e-5)
+
+
+def test_masked_distance_trains_on_where_the_truth_is_hit():
+    model = keras.Sequential([keras.Input((1, 2)), keras.layers.Dense(2, "linear", name="same")])
+    model.set_weights([np.eye(2), np.zeros(2)])
+    model.compile("sgd", MaskedDistance())
+    model.fit(np.full((1, 1, 2), 0.5), np.array([[[0.5, 0.5, 1.0]]]), verbose=0)
+    np.testing.assert_allclose(model.get_weights()[0], np.eye(2), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [*HEATMAP_LOSSES, pixel_cross_entropy, masked_mse, masked_distance],
+    ids=lambda f: f.__name__,
 )
 def test_loss_gives_one_value_a_sample(loss):
     y_true, y_pred = draw_pair(loss, batch=3)

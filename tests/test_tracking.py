@@ -171,6 +171,22 @@ def test_gap_longer_than_allowed_stays_absent_beside_one_that_is_filled():
     assert np.isnan(track.x[15:21]).all()
 
 
+def test_network_sees_interpolated_positions_where_it_was_trained_on_them():
+    seen = []
+
+    def rectify(coordinates, mask):
+        seen.append(coordinates)
+        return coordinates
+
+    # Beyond the last position, too, where nothing is to be filled in.
+    line = "oooooooo...oooo...."
+    track = rectify_track(make_track(line), rectify, SIZE, hidden="interpolated")
+    whole = make_track("o" * len(line))
+    np.testing.assert_allclose(track.x[:15], whole.x[:15], atol=1e-3)
+    assert np.isnan(track.x[15:]).all()
+    np.testing.assert_allclose(seen[0][-1, -4:, 0], whole.x[14] / SIZE[1], atol=1e-6)
+
+
 def test_network_sees_fractions_of_the_picture_with_nothing_where_masked():
     line = "oooooooo...oooooooo"
     seen = []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+HIDDEN_POSITIONS = ("zero", "interpolated")
 MASK_RATIO = 0.3  # share of visible frames hidden from the network (published best)
 RUNS = 0.5  # share of windows whose hidden frames are one run, as an occlusion's are
 
@@ -25,6 +26,29 @@ class Trajectory:
     labelled: np.ndarray
 
 
+def fill_hidden(coordinates: np.ndarray, known: np.ndarray, hidden: str) -> np.ndarray:
+    """Return windows of positions with something in the place of those that are not known.
+
+    Args:
+        coordinates: `(windows, window, 2)`.
+        known: `(windows, window)` bool.
+        hidden: `zero`, or `interpolated` linearly in time, and beyond the first and the last
+            known position as these; 0 where none is known.
+
+    Returns:
+        Another `(windows, window, 2)` float32.
+    """
+    filled = np.where(known[..., None], coordinates, 0).astype(np.float32)
+    if hidden == "zero":
+        return filled
+    frames = np.arange(coordinates.shape[1])
+    for window, there in zip(filled, known, strict=True):
+        if there.any():
+            for axis in (0, 1):
+                window[:, axis] = np.interp(frames, frames[there], window[there, axis])
+    return filled
+
+
 class TrajectoryBatches:
     """Batches of windows of positions, some of which are hidden from the network.
 
@@ -35,6 +59,7 @@ class TrajectoryBatches:
         trajectories: where windows come from.
         window: frames in a window.
         batch_size: windows in a batch.
+        hidden: see `fill_hidden`.
         training: `True` for every window in random order, mirrored half of the time; `False`
             for windows that follow each other, with the same frames hidden every time.
         mask_ratio: share of visible frames to hide.
@@ -50,12 +75,13 @@ class TrajectoryBatches:
         *,
         window: int,
         batch_size: int,
+        hidden: str = "zero",
         training: bool = True,
         mask_ratio: float = MASK_RATIO,
         seed: int = 0,
     ) -> None:
         self.window, self.training, self.mask_ratio = window, training, mask_ratio
-        self.seed = seed
+        self.seed, self.hidden = seed, hidden
         self._windows = [
             (trajectory, start)
             for trajectory in trajectories
@@ -78,7 +104,7 @@ class TrajectoryBatches:
 
         Returns:
             ((coordinates, mask), targets): `(batch, window, 2)` with hidden and undetected
-            positions at 0, `(batch, window, 1)`, and `(batch, window, 3)`: the true position
+            positions filled, `(batch, window, 1)`, and `(batch, window, 3)`: the true position
             with the mask as `masked_mse` takes it.
         """
         epoch = epoch if self.training else 0
@@ -88,7 +114,7 @@ class TrajectoryBatches:
             order = np.random.default_rng([self.seed, epoch]).permutation(order)
         first = number * self.batch_size
         chosen = order[first : first + self.batch_size]
-        coordinates = np.zeros((len(chosen), self.window, 2), np.float32)
+        coordinates = np.full((len(chosen), self.window, 2), np.nan)
         mask = np.zeros((len(chosen), self.window, 1), np.float32)
         targets = np.zeros((len(chosen), self.window, 3), np.float32)
         for place, index in enumerate(chosen.tolist()):
@@ -99,11 +125,12 @@ class TrajectoryBatches:
                 predicted = predicted * [-1, 1] + [1, 0]
                 labelled = labelled * [-1, 1] + [1, 0]
             hidden = self._hide(np.isfinite(labelled[:, 0]), rng)
-            coordinates[place] = np.nan_to_num(np.where(hidden[:, None], 0, predicted))
+            coordinates[place] = np.where(hidden[:, None], np.nan, predicted)
             mask[place, :, 0] = hidden
             targets[place, :, :2] = np.nan_to_num(labelled)
             targets[place, :, 2] = hidden
-        return (coordinates, mask), targets
+        filled = fill_hidden(coordinates, np.isfinite(coordinates[..., 0]), self.hidden)
+        return (filled, mask), targets
 
     def _hide(self, visible: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if rng.uniform() >= RUNS:
