@@ -10,7 +10,9 @@ import numpy as np
 from helpers_models import KINDS, build_tiny
 
 from keras_tracknet import losses, metrics
+from keras_tracknet.inference import Tracker
 from keras_tracknet.model_file import load_model
+from keras_tracknet.presets import preset_names
 
 LOSSES = {
     "v1": losses.PixelCrossEntropy(),
@@ -46,6 +48,10 @@ def compute(folder: Path) -> dict[str, np.ndarray]:
     ):
         metric.update_state(truth, predicted)
         results[f"{metric.name}.metric"] = np.asarray(keras.ops.convert_to_numpy(metric.result()))
+    for name in preset_names():
+        track = Tracker.from_preset(name, precision="float32").track(folder / "rally.mp4")
+        results[f"{name}.positions"] = track.positions
+        results[f"{name}.confidence"] = track.confidence
     return results
 
 

@@ -13,6 +13,8 @@ from helpers_models import KINDS, build_tiny, draw_inputs, randomize_weights
 from keras_tracknet.backends import BACKENDS
 from keras_tracknet.data.heatmaps import render_disc
 from keras_tracknet.model_file import infer_spec, save_model
+from keras_tracknet.presets import preset_names
+from keras_tracknet.synthetic import RallyConfig, write_rally
 
 pytestmark = pytest.mark.backends
 OTHERS = [backend for backend in BACKENDS if backend != keras.backend.backend()]
@@ -51,6 +53,9 @@ def folder(tmp_path_factory):
         if kind == "v2":
             model.save_weights(folder / "v2.weights.h5")
     np.savez(folder / "arrays.npz", **arrays)
+    write_rally(RallyConfig(frames=24, size=(360, 640), seed=3), folder).rename(
+        folder / "rally.mp4"
+    )
     return folder
 
 
@@ -73,6 +78,13 @@ def theirs(request, folder):
         timeout=300,
     )
     return np.load(folder / f"{backend}.npz")
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_preset_gives_the_same_track(ours, theirs, name):
+    positions, confidence = f"{name}.positions", f"{name}.confidence"
+    np.testing.assert_allclose(theirs[confidence], ours[confidence], atol=1e-4)
+    np.testing.assert_allclose(theirs[positions], ours[positions], atol=0.05)
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "v2 from weights"])
