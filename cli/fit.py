@@ -86,6 +86,11 @@ from .options import RANGE, SIZE, precision_option, quiet_option
     "--windows", type=int, help="Windows in an epoch, drawn anew each time. [default: all]"
 )
 @click.option(
+    "--balance",
+    is_flag=True,
+    help="Draw from each dataset, a folder directly below DATA, equally often.",
+)
+@click.option(
     "--val",
     "validation",
     multiple=True,

@@ -51,6 +51,7 @@ class FitConfig:
         frame_mixup: parameter of mixup between neighbouring frames, 0 for none.
         flip, brightness, contrast, crop, zoom, on_ball: see `Augmentation`.
         windows: windows in an epoch, drawn anew each time; all when None.
+        balance: draw from each dataset, a folder directly below `data`, equally often.
         validation: names of clips, folders or globs to validate on; chosen when empty.
         hidden: what the rectifier sees where a position is hidden: `interpolated`, trained on
             the distance from the truth, or `zero`, trained on its square as published.
@@ -85,6 +86,7 @@ class FitConfig:
     zoom: tuple[float, float] = (1.0, 1.0)
     on_ball: float = 0.7
     windows: int | None = None
+    balance: bool = False
     validation: tuple[str, ...] = ()
     hidden: str = "interpolated"
     tracks: str | None = None

@@ -126,6 +126,7 @@ def _window_batches(
                 frame_mixup=config.frame_mixup,
                 seed=config.seed,
                 windows=config.windows,
+                groups=[c.name.partition("/")[0] for c in train] if config.balance else None,
             ),
             WindowBatches(
                 [loaded[clip.name] for clip in validation],

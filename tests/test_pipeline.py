@@ -195,6 +195,18 @@ def test_windows_beyond_all_are_all():
     assert len(batches) == 4
 
 
+def test_groups_are_drawn_from_equally_often_however_small():
+    clips = [make_clip(0, 60), make_clip(1, 60), make_clip(2, 6)]
+    batches = WindowBatches(clips, THREE, batch_size=100, groups=["a", "a", "b"])
+    drawn = [
+        batches._windows[index][0] for epoch in range(6) for index in batches._epoch_order(epoch)
+    ]
+    shares = np.bincount(drawn, minlength=3) / len(drawn)
+    np.testing.assert_allclose(shares, [0.25, 0.25, 0.5], atol=0.06)
+    assert (batches._epoch_order(0) == batches._epoch_order(0)).all()
+    assert (batches._epoch_order(0) != batches._epoch_order(1)).any()
+
+
 @pytest.mark.parametrize(
     ("target", "render"), [("disc", render_disc), ("gaussian", render_gaussian)]
 )

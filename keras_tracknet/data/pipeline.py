@@ -94,6 +94,8 @@ class WindowBatches:
         frame_mixup: the same between neighbouring frames (discs only), 0 for none.
         seed: start of every random choice.
         windows: windows in an epoch, drawn anew each time; all of them when omitted.
+        groups: the group of each clip; every group is then drawn from equally often, so that
+            a small one has its windows drawn several times. All windows alike when omitted.
 
     Raises:
         ValueError: no window has all its frames labelled, `mixup` is asked for with classes, or
@@ -112,6 +114,7 @@ class WindowBatches:
         frame_mixup: float = 0.0,
         seed: int = 0,
         windows: int | None = None,
+        groups: Sequence[str] | None = None,
     ) -> None:
         if mixup and config.target == "classes":
             raise ValueError("mixup needs probabilities as targets. Received: target='classes'")
@@ -127,6 +130,9 @@ class WindowBatches:
         ]
         if not self._windows:
             raise ValueError("No window has all its frames labelled. Received: no usable clip")
+        self._chances = None
+        if groups is not None:
+            self._chances = _even_chances([groups[number] for number, _ in self._windows])
         everything = len(self._windows)
         self.windows = everything if windows is None else min(windows, everything)
         if training:
@@ -195,8 +201,18 @@ class WindowBatches:
         order = self._order  # read once: batches of two epochs may be in the making
         if order is None or order[0] != epoch:
             rng = np.random.default_rng([self.seed, epoch])
-            order = self._order = (epoch, rng.permutation(len(self._windows))[: self.windows])
+            if self._chances is None:
+                drawn = rng.permutation(len(self._windows))[: self.windows]
+            else:
+                drawn = rng.choice(len(self._windows), self.windows, p=self._chances)
+            order = self._order = (epoch, drawn)
         return order[1]
+
+
+def _even_chances(groups: Sequence[str]) -> np.ndarray:
+    """Return a chance for each item, such that every group has the same in all."""
+    _, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    return 1 / (len(counts) * counts[group])
 
 
 def _starts(clip: LabelledFrames, config: WindowConfig, training: bool) -> list[int]:
