@@ -70,6 +70,9 @@ from .options import RANGE, SIZE, precision_option, quiet_option
 @click.option("--brightness", default=0.1, show_default=True, help="Greatest change, 0 to 1.")
 @click.option("--contrast", default=0.2, show_default=True, help="Greatest change, 0 to 1.")
 @click.option(
+    "--compression", default=0.0, show_default=True, help="Share of windows compressed once more."
+)
+@click.option(
     "--crop",
     type=SIZE,
     help="Train on random cut-outs of this size: several times faster. [default: whole frames]",

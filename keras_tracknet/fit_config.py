@@ -49,7 +49,7 @@ class FitConfig:
             V1 has its own.
         mixup: parameter of mixup between windows, 0 for none.
         frame_mixup: parameter of mixup between neighbouring frames, 0 for none.
-        flip, brightness, contrast, crop, zoom, on_ball: see `Augmentation`.
+        flip, brightness, contrast, compression, crop, zoom, on_ball: see `Augmentation`.
         windows: windows in an epoch, drawn anew each time; all when None.
         balance: draw from each dataset, a folder directly below `data`, equally often.
         validation: names of clips, folders or globs to validate on; chosen when empty.
@@ -82,6 +82,7 @@ class FitConfig:
     flip: float = 0.5
     brightness: float = 0.1
     contrast: float = 0.2
+    compression: float = 0.0
     crop: tuple[int, int] | None = None
     zoom: tuple[float, float] = (1.0, 1.0)
     on_ball: float = 0.7
@@ -146,7 +147,7 @@ class FitConfig:
     @property
     def augmentation(self) -> Augmentation:
         """How training windows are varied."""
-        names = ("flip", "brightness", "contrast", "crop", "zoom", "on_ball")
+        names = ("flip", "brightness", "contrast", "compression", "crop", "zoom", "on_ball")
         return Augmentation(**{name: getattr(self, name) for name in names})
 
 

@@ -129,6 +129,21 @@ def test_frames_and_background_are_changed_alike(settings):
         assert behind.shape != background.shape or (behind != background).any()
 
 
+def test_compression_blurs_frames_a_little_and_leaves_the_background():
+    dots = positions((20.0, 30.0), (50.0, 10.0))
+    frames, background = draw_window(dots), draw_noise(*SIZE, 3)
+    varied, same, moved = augment_window(
+        frames, background, dots, Augmentation(compression=1.0), seeded()
+    )
+    change = np.abs(varied.astype(int) - frames)
+    assert 0 < change.max()
+    assert change.mean() < 3
+    np.testing.assert_array_equal(same, background)
+    np.testing.assert_array_equal(moved, dots)
+    for frame, dot in zip(varied, dots, strict=True):
+        np.testing.assert_allclose(find_dot(frame), dot, atol=0.3)
+
+
 def test_brightness_shifts_every_level_alike_without_wrapping():
     ramp = np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None], (1, 8, 256, 3)).copy()
     shifts = set()

@@ -11,6 +11,8 @@ import numpy as np
 from keras_tracknet.data.frames import aligned_empty
 from keras_tracknet.data.heatmaps import render_disc
 
+QUALITY = (25, 75)  # JPEG's, least and greatest
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -21,6 +23,8 @@ class Augmentation:
         brightness: greatest change of brightness, as a share of full scale.
         contrast: greatest relative change of contrast; each colour gets its own besides, of a
             quarter of that.
+        compression: share of windows whose frames are compressed once more, as JPEG of a quality
+            out of `QUALITY`; the background, a median of many frames, hardly suffers from it.
         crop: (height, width) of a random cut-out to train on instead of the whole picture,
             pixels at the model's size; a fully convolutional network learns from it what it
             needs at a fraction of the cost.
@@ -32,12 +36,13 @@ class Augmentation:
     flip: float = 0.0
     brightness: float = 0.0
     contrast: float = 0.0
+    compression: float = 0.0
     crop: tuple[int, int] | None = None
     zoom: tuple[float, float] = (1.0, 1.0)
     on_ball: float = 0.7
 
     def __post_init__(self) -> None:
-        for name in ("flip", "brightness", "contrast", "on_ball"):
+        for name in ("flip", "brightness", "contrast", "compression", "on_ball"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} must be 0 to 1. Received: {name}={value}")
@@ -111,7 +116,7 @@ def augment_window(
     augmentation: Augmentation,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """Vary a window: cut-out and zoom, mirror image, brightness and contrast.
+    """Vary a window: cut-out and zoom, mirror image, brightness, contrast, compression.
 
     Args:
         frames: `(frames, height, width, 3)` uint8.
@@ -135,10 +140,19 @@ def augment_window(
     if augmentation.brightness or augmentation.contrast:
         table = _brightness_table(augmentation, rng)
         pictures = [cv2.LUT(np.ascontiguousarray(picture), table) for picture in pictures]
+    if rng.uniform() < augmentation.compression:
+        quality = int(rng.integers(*QUALITY))
+        pictures[: len(frames)] = [_compress(p, quality) for p in pictures[: len(frames)]]
     stacked = np.stack(pictures)
     if background is None:
         return stacked, None, positions
     return stacked[:-1], stacked[-1], positions
+
+
+def _compress(picture: np.ndarray, quality: int) -> np.ndarray:
+    _, encoded = cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, quality))
+    # Channels come back in the order that they went in.
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
 
 
 def _brightness_table(augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray:
