@@ -15,9 +15,9 @@ HEAVY = (*FRAMEWORKS, "cv2", "av")
 # The package from top to bottom: a module imports from what stands before it, and from its own
 # folder where the folder is one entry.
 ORDER = [
-    "errors", "backends", "precision",
+    "errors", "backends", "precision", "sports",
     "io.container", "io.images", "io.video", "io.video_writer",
-    "io.tracks", "io.labels", "io.layouts", "io.datasets",
+    "io.tracks", "io.events", "io.labels", "io.layouts", "io.datasets",
     "data.frames", "data.cache", "data.windows", "data.heatmaps", "data.augment",
     "data.trajectories", "data.pipeline",
     "models", "losses", "metrics",

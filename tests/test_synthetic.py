@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 
 from keras_tracknet.io.tracks import Track, read_track
+from keras_tracknet.sports import GRAVITY, SPORTS
 from keras_tracknet.synthetic import RallyConfig, simulate_rally, write_rallies, write_rally
 from keras_tracknet.synthetic.camera import place_camera
-from keras_tracknet.synthetic.flight import STEP, TERMINAL_SPEED, fly_shuttles
+from keras_tracknet.synthetic.flight import STEP, fly_balls
 from keras_tracknet.synthetic.rally import draw_streak
 
+BADMINTON = SPORTS["badminton"]
+TERMINAL_SPEED = np.sqrt(GRAVITY / BADMINTON.drag)
 SMALL = RallyConfig(frames=24, size=(144, 256))
 
 
@@ -160,20 +163,20 @@ def test_the_share_of_absent_frames_is_that_of_a_broadcast():
 
 
 def test_free_fall_reaches_terminal_speed():
-    path = fly_shuttles(np.array([0.0, 0.0, 100.0]), np.zeros((1, 3)), 6.0)[:, 0]
+    path = fly_balls(np.array([0.0, 0.0, 100.0]), np.zeros((1, 3)), 6.0, BADMINTON.drag)[:, 0]
     speed = -np.diff(path[:, 2]) / STEP
     assert (np.diff(speed) > -1e-9).all()
     assert speed[-1] == pytest.approx(TERMINAL_SPEED, rel=1e-3)
 
 
 def test_first_moments_of_a_fall_are_free_of_drag():
-    path = fly_shuttles(np.zeros(3), np.zeros((1, 3)), 0.1)[:, 0]
+    path = fly_balls(np.zeros(3), np.zeros((1, 3)), 0.1, BADMINTON.drag)[:, 0]
     assert path[-1, 2] == pytest.approx(-9.81 / 2 * 0.1**2, rel=0.02)
 
 
 def test_drag_slows_a_smash_as_the_closed_form_says():
-    path = fly_shuttles(np.zeros(3), np.array([[0.0, 80.0, 0.0]]), 0.5)[:, 0]
-    drag = 9.81 / TERMINAL_SPEED**2
+    path = fly_balls(np.zeros(3), np.array([[0.0, 80.0, 0.0]]), 0.5, BADMINTON.drag)[:, 0]
+    drag = BADMINTON.drag
     seconds = np.arange(len(path)) * STEP
     # Without gravity a shuttle covers log(1 + k v t) / k.
     expected = np.log1p(drag * 80.0 * seconds) / drag
@@ -181,7 +184,7 @@ def test_drag_slows_a_smash_as_the_closed_form_says():
 
 
 def test_the_camera_sees_the_middle_of_the_court_above_its_near_end():
-    camera = place_camera(np.random.default_rng(0), (720, 1280))
+    camera = place_camera(np.random.default_rng(0), (720, 1280), BADMINTON)
     near, middle, far = camera.project(np.array([[0, -6.7, 0], [0, 0, 0], [0, 6.7, 0]]))
     assert 720 > near[1] > middle[1] > far[1] > 0
     assert camera.project(np.array([0, 0, 1.0]))[1] < middle[1]

@@ -9,15 +9,29 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
+from keras_tracknet.io.events import HIT, Event
 from keras_tracknet.io.tracks import Track
-from keras_tracknet.synthetic.camera import place_camera
+from keras_tracknet.sports import SPORTS
+from keras_tracknet.synthetic.camera import Camera, place_camera
+from keras_tracknet.synthetic.games import VOLLEYBALL_PLACES, play_tennis, play_volleyball
 from keras_tracknet.synthetic.paint import Colour
-from keras_tracknet.synthetic.play import play_rallies
-from keras_tracknet.synthetic.players import Figure, dress_player, pose_player
+from keras_tracknet.synthetic.play import Play, play_badminton
+from keras_tracknet.synthetic.players import Figure, Home, dress_player, pose_player
 from keras_tracknet.synthetic.scene import Scene, build_scene
 
-SHUTTLE_RADIUS = 0.033  # metres; the skirt is 0.034, its rim too thin to be seen
 SIDES = (1, -1)  # the far player is drawn first
+GAMES = {"badminton": play_badminton, "tennis": play_tennis, "volleyball": play_volleyball}
+HOMES = {
+    "badminton": (Home(0.0, front=2.6, recover=2.8, back=4.0),),
+    "tennis": (Home(0.0, front=11.5, recover=11.6, back=13.0),),
+    "volleyball": tuple(Home(x, y - 0.5, y - 0.4, y + 0.5) for x, y in VOLLEYBALL_PLACES),
+}
+# The ball's colour, RGB: least and greatest.
+BALLS = {
+    "badminton": ([215, 215, 195], [256, 256, 245]),
+    "tennis": ([190, 215, 60], [230, 250, 120]),
+    "volleyball": ([225, 200, 60], [250, 245, 215]),
+}
 NOISE_FIELDS = 3
 NOISE_MARGIN = 64  # pixels by which a noise field is larger than a frame
 
@@ -36,6 +50,9 @@ class RallyConfig:
         occlusion: whether players and the score box hide the shuttle; without, it is drawn
             over both.
         noise: standard deviation of the sensor noise in grey levels, 0 to 255.
+        sport: badminton, tennis or volleyball.
+        shutter: how long it is open, seconds; None for what the seed decides, between 0.18
+            and 0.5 of a frame.
 
     Raises:
         ValueError: a value is out of range.
@@ -48,6 +65,8 @@ class RallyConfig:
     shots: int = 10
     occlusion: bool = True
     noise: float = 2.0
+    sport: str = "badminton"
+    shutter: float | None = None
 
     def __post_init__(self) -> None:
         if self.frames < 1:
@@ -64,6 +83,12 @@ class RallyConfig:
             raise ValueError(f"shots must be at least 1. Received: shots={self.shots}")
         if self.noise < 0:
             raise ValueError(f"noise must be 0 or more. Received: noise={self.noise}")
+        if self.sport not in SPORTS:
+            raise ValueError(f"sport must be one of {list(SPORTS)}. Received: sport={self.sport!r}")
+        if self.shutter is not None and not 0 <= self.shutter * self.fps <= 1:
+            raise ValueError(
+                f"shutter must be between 0 and 1 / fps. Received: shutter={self.shutter}"
+            )
 
 
 @dataclass(frozen=True)
@@ -77,6 +102,8 @@ class Rally:
             index / fps, is half way between the two. Absent while a player holds the shuttle,
             while a player or the score box hides all of it, and out of the picture.
         shots: the first frame after each hit.
+        events: every hit and every touch of the floor, in the order of time; pixels.
+        camera: sees the court, in the metres of `sports`.
         streaks: `(frames, 2, 2)` pixels, (x, y) of the shuttle as the shutter opens and closes.
         radius: `(frames,)` pixels, half the width of the streak.
         distance: `(frames,)` y of the shuttle in metres, which decides what is in front of it.
@@ -88,6 +115,8 @@ class Rally:
     config: RallyConfig
     track: Track
     shots: tuple[int, ...]
+    events: tuple[Event, ...]
+    camera: Camera
     streaks: np.ndarray
     radius: np.ndarray
     distance: np.ndarray
@@ -101,7 +130,7 @@ class Rally:
         height, width = self.config.size
         softness = rng.uniform(0.45, 0.8) * height / 720
         fields = _make_noise(rng, self.config.size, self.config.noise)
-        feather = rng.uniform([215, 215, 195], [256, 256, 245]) * min(self.scene.light, 1.0)
+        feather = rng.uniform(*BALLS[self.config.sport]) * min(self.scene.light, 1.0)
         for index in range(self.config.frames):
             image = self.scene.background.copy()
             self.scene.draw_fans(image, index / float(self.config.fps))
@@ -150,19 +179,34 @@ def simulate_rally(config: RallyConfig) -> Rally:
         (3, (72, 128, 3))
     """
     hall, game, people = (np.random.default_rng([config.seed, part]) for part in range(3))
-    camera = place_camera(hall, config.size)
-    scene = build_scene(hall, camera, config.size)
+    sport = SPORTS[config.sport]
+    camera = place_camera(hall, config.size, sport)
+    scene = build_scene(hall, camera, config.size, sport)
     exposure = hall.uniform(0.18, 0.5) / float(config.fps)
+    if config.shutter is not None:
+        exposure = config.shutter
 
     times = np.arange(config.frames) / float(config.fps)
-    play = play_rallies(game, config.frames, float(config.fps), config.shots)
-    players = tuple(pose_player(people, play.hits, side, times, camera) for side in SIDES)
-    colours = tuple(dress_player(people, side, scene.light) for side in SIDES)
+    play = GAMES[config.sport](game, config.frames, float(config.fps), config.shots)
+    team = [(side, number) for side in SIDES for number in range(len(HOMES[config.sport]))]
+    players = tuple(
+        pose_player(
+            people,
+            [hit for hit in play.hits if (hit.side, hit.player) == (side, number)],
+            side,
+            HOMES[config.sport][number],
+            times,
+            camera,
+            racket=config.sport != "volleyball",
+        )
+        for side, number in team
+    )
+    colours = tuple(dress_player(people, side, scene.light) for side, _ in team)
 
-    ends = [play.locate_shuttle(times + shift) for shift in (-exposure / 2, exposure / 2)]
-    middle = play.locate_shuttle(times)
+    ends = [play.locate_ball(times + shift) for shift in (-exposure / 2, exposure / 2)]
+    middle = play.locate_ball(times)
     streaks = np.stack([camera.project(end) for end in ends], axis=1)
-    radius = np.maximum(camera.scale(middle) * SHUTTLE_RADIUS, 0.8)
+    radius = np.maximum(camera.scale(middle) * sport.ball_radius, 0.8)
     visible = np.array(
         [
             _is_seen(config, frame, streaks[frame], radius[frame], middle[frame, 1], players, scene)
@@ -176,6 +220,8 @@ def simulate_rally(config: RallyConfig) -> Rally:
         shots=tuple(
             round(hit.time * float(config.fps) + 0.5) for hit in play.hits if hit.time < times[-1]
         ),
+        events=_list_events(play, camera, config),
+        camera=camera,
         streaks=streaks,
         radius=radius,
         distance=middle[:, 1],
@@ -183,6 +229,20 @@ def simulate_rally(config: RallyConfig) -> Rally:
         colours=colours,
         scene=scene,
     )
+
+
+def _list_events(play: Play, camera: Camera, config: RallyConfig) -> tuple[Event, ...]:
+    """What happens in the clip, as the camera sees it."""
+    happened = [(hit.time, HIT, hit.point) for hit in play.hits]
+    happened += [(contact.time, contact.kind, contact.point) for contact in play.contacts]
+    events = []
+    for time, kind, point in sorted(happened, key=lambda entry: entry[0]):
+        frame = round(time * float(config.fps))
+        if frame < config.frames:
+            x, y = camera.project(point).tolist()
+            rally = next((i for i, (a, b) in enumerate(play.rallies, 1) if a <= time <= b), 0)
+            events.append(Event(time, frame, kind, x, y, rally=rally))
+    return tuple(events)
 
 
 def draw_streak(image: np.ndarray, streak: np.ndarray, radius: float, colour: np.ndarray) -> None:
