@@ -1,0 +1,378 @@
+"""Events: hits, bounces, landings and rallies, read off a track by the laws of flight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_tracknet.flights import OUTLIER, Flight, Stretch, View, find_oddness, fit_flights, fly_states
+from keras_tracknet.fitting import solve_many
+from keras_tracknet.io.events import BOUNCE, HIT, LANDING, Event
+from keras_tracknet.io.tracks import REPAIRED, Track
+from keras_tracknet.segments import FLIGHT_PARAMETERS, LONGEST_GAP, Segment, Segmenter
+from keras_tracknet.sports import Sport
+
+LEAST_ERROR = 1 / 720  # of a position, share of the picture's height
+PITCHES = (0.08, 0.16, 0.25, 0.35, 0.5)  # radians
+ZOOMS = (1.1, 1.6, 2.3, 3.2)
+TELLING = 8  # positions of a flight that says something about the camera
+WITNESSES = 12  # longest flights that the camera is estimated from
+BOUNCE_SPREAD = 0.12  # of restitution and grip
+BOUNCE_PARAMETERS = 9  # one flight, and moment, restitution and grip of the bounce
+NEAR = 0.05  # of the picture's height: flights that pass each other by more do not meet
+RISING_COST = 10.0  # standard deviations for each m/s that a ball goes up into the floor
+UNSEEN_SCORE = 0.5  # of a hit that is known from what comes after it only
+BREAK = 0.4  # seconds without a position in which a ball may be picked up and served
+
+
+class _Meeting(NamedTuple):
+    """Where one segment becomes the next: seconds, `(2,)` pixels, and whether they do meet."""
+
+    time: float
+    place: np.ndarray
+    close: bool
+
+
+@dataclass(frozen=True)
+class Rally:
+    """A rally: from its first hit to the moment that the ball is down or out of sight.
+
+    Attributes:
+        number: from 1.
+        start, end: seconds.
+        events: what happens in it.
+        finished: whether the ball was seen coming down.
+    """
+
+    number: int
+    start: float
+    end: float
+    events: tuple[Event, ...]
+    finished: bool
+
+    @property
+    def shots(self) -> int:
+        """How often the ball was hit."""
+        return sum(event.kind == HIT for event in self.events)
+
+
+@dataclass(frozen=True)
+class EventList:
+    """What happens in a track.
+
+    Attributes:
+        events: in the order of time.
+        rallies: in the order of time.
+        segments: flights and rests that the events lie between.
+        view: the camera that the flights were fitted with.
+        error: standard deviation of a position that was found, pixels.
+    """
+
+    events: tuple[Event, ...]
+    rallies: tuple[Rally, ...]
+    segments: tuple[Segment, ...] = field(repr=False)
+    view: View = field(repr=False)
+    error: float
+
+    def breaks(self) -> np.ndarray:
+        """Moments in seconds that no velocity may be computed across."""
+        return np.array([event.time for event in self.events])
+
+
+def find_events(
+    track: Track,
+    size: tuple[int, int],
+    sport: Sport,
+    *,
+    fps: float | None = None,
+    view: View | None = None,
+) -> EventList:
+    """Find hits, bounces, landings and rallies.
+
+    The track is cut into flights under gravity and drag, and rests (see `Segmenter`). Where two
+    flights meet, the ball was hit, or bounced if one flight with a bounce explains both.
+
+    Args:
+        track: labels or predictions, pixels of the source video.
+        size: (height, width) of the video, pixels.
+        sport: what is played.
+        fps: frames a second, for a track without times; 30 when unknown.
+        view: the camera; estimated from the flights when omitted.
+    """
+    times = track.time
+    if not np.isfinite(times).all():
+        times = np.arange(len(track)) / (fps or 30.0)
+    seen = np.flatnonzero(track.visibility & (track.status != REPAIRED))
+    moments, positions = times[seen], track.positions[seen]
+    error = estimate_error(moments, positions, LEAST_ERROR * size[0])
+    if view is None:
+        view = View.of_broadcast(size, sport)
+        first = Segmenter(moments, positions, error, sport, view).segment()
+        view = estimate_view(first, moments, positions, error, size, sport)
+    segmenter = Segmenter(moments, positions, error, sport, view)
+    segments = segmenter.segment()
+    step = float(np.median(np.diff(times))) if len(times) > 1 else 1 / 30
+    events = _Reader(segmenter, segments, times, step, size[0]).read()
+    rallies, events = _count_rallies(events, segments, sport)
+    return EventList(tuple(events), tuple(rallies), tuple(segments), view, error)
+
+
+def estimate_error(times: np.ndarray, positions: np.ndarray, least: float) -> float:
+    """Estimate the standard deviation of positions from how they scatter about smooth paths.
+
+    Args:
+        times: `(positions,)` seconds.
+        positions: `(positions, 2)` pixels.
+        least: returned where they scatter less, pixels.
+    """
+    if len(times) < 8:
+        return least
+    # Third differences of evenly timed positions: 20 times the variance, and no path to speak of.
+    steps = np.diff(times)
+    even = np.abs(steps - np.median(steps)) < 0.3 * np.median(steps)
+    runs = even[:-2] & even[1:-1] & even[2:]
+    rough = np.diff(positions, 3, axis=0)[runs]
+    if not len(rough):
+        return least
+    return max(least, float(1.4826 * np.median(np.abs(rough)) / np.sqrt(20)))
+
+
+def estimate_view(
+    segments: list[Segment],
+    times: np.ndarray,
+    positions: np.ndarray,
+    error: float,
+    size: tuple[int, int],
+    sport: Sport,
+) -> View:
+    """Estimate the camera's zoom and pitch: those that the longest flights fit best."""
+    flights = [s for s in segments if s.flight is not None and s.last - s.first >= TELLING]
+    flights = sorted(flights, key=lambda s: s.first - s.last)[:WITNESSES]
+    spans = [slice(s.first, s.last + 1) for s in flights]
+    parts = [Stretch(times[span], positions[span]) for span in spans]
+    zoom, pitch = 1.6, 0.25
+    known: dict[tuple[float, float], float] = {}
+
+    def misfit(zoom: float, pitch: float) -> float:
+        if (zoom, pitch) not in known:
+            view = View.of_broadcast(size, sport, zoom=zoom, pitch=pitch)
+            fitted = fit_flights(parts, error, sport, view)
+            # One flight that was none must not decide.
+            known[zoom, pitch] = sum(
+                min(flight.misfit, 10.0 * len(part.times))
+                for flight, part in zip(fitted, parts, strict=True)
+            )
+        return known[zoom, pitch]
+
+    if flights:
+        for _ in range(2):
+            pitch = min(PITCHES, key=lambda p: misfit(zoom, p))
+            zoom = min(ZOOMS, key=lambda z: misfit(z, pitch))
+    return View.of_broadcast(size, sport, zoom=zoom, pitch=pitch)
+
+
+class _Reader:
+    """Reads the events between segments."""
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        segments: list[Segment],
+        times: np.ndarray,
+        step: float,
+        height: int,
+    ) -> None:
+        self.segmenter, self.segments, self.times = segmenter, segments, times
+        self.step, self.height = step, height
+
+    def read(self) -> list[Event]:
+        """Return the events in the order of time."""
+        pairs = list(pairwise(self.segments))
+        meetings = [self._meet(before, after) for before, after in pairs]
+        scores = self._score(pairs)
+        bounced = self._find_bounces(pairs, meetings)
+        events = []
+        if self.segments and self.segments[0].flight is not None:
+            events.append(self._begin(self.segments[0]))
+        for (before, after), meeting, score, bounce in zip(
+            pairs, meetings, scores, bounced, strict=True
+        ):
+            if before.flight is None and after.flight is None:
+                continue
+            if not meeting.close:
+                if after.flight is not None:
+                    events.append(self._begin(after))
+                continue
+            kind = LANDING if after.flight is None else BOUNCE if bounce else HIT
+            events.append(self._event(meeting.time, kind, meeting.place, score))
+        return events
+
+    def _begin(self, segment: Segment) -> Event:
+        """The hit that a flight without a past must come from."""
+        time = segment.start - self.step / 2
+        return self._event(time, HIT, segment.locate(np.array([time]))[0], UNSEEN_SCORE)
+
+    def _event(self, time: float, kind: str, place: np.ndarray, score: float) -> Event:
+        frame = int(np.abs(self.times - time).argmin())
+        return Event(time, frame, kind, float(place[0]), float(place[1]), score)
+
+    def _meet(self, before: Segment, after: Segment) -> _Meeting:
+        """When two segments are closest to each other."""
+        low, high = before.end - self.step, after.start + self.step
+        moments = np.linspace(low, high, max(round((high - low) / self.step * 16), 2))
+        places = np.stack([before.locate(moments), after.locate(moments)])
+        apart = np.linalg.norm(places[0] - places[1], axis=1)
+        best = int(apart.argmin())
+        gap = after.start - before.end
+        close = gap <= LONGEST_GAP and (gap <= BREAK or apart[best] <= NEAR * self.height)
+        return _Meeting(float(moments[best]), places[:, best].mean(axis=0), close)
+
+    def _score(self, pairs: Sequence[tuple[Segment, Segment]]) -> list[float]:
+        """How much worse the positions are explained without the event, 0 to 1."""
+        cost = self.segmenter.cost * FLIGHT_PARAMETERS
+        wholes = self.segmenter.explain([(a.first, b.last + 1) for a, b in pairs])
+        scores = []
+        for (before, after), whole in zip(pairs, wholes, strict=True):
+            gain = np.inf
+            if whole is not None:
+                gain = max(whole.misfit - before.misfit - after.misfit, 0.0)
+            scores.append(float(1 - cost / (gain + cost)))
+        return scores
+
+    def _find_bounces(
+        self, pairs: Sequence[tuple[Segment, Segment]], meetings: Sequence[_Meeting]
+    ) -> list[bool]:
+        """Where one flight with a bounce in it explains two flights as well as two do."""
+        maker = self.segmenter
+        found = [False] * len(pairs)
+        if not maker.sport.restitution:
+            return found
+        cases = [
+            (k, before, after)
+            for k, (before, after) in enumerate(pairs)
+            if before.flight is not None and after.flight is not None and meetings[k].close
+        ]
+        parts = [
+            Stretch(
+                maker.times[before.first : after.last + 1],
+                maker.positions[before.first : after.last + 1],
+            )
+            for _, before, after in cases
+        ]
+        flights = [before.flight for _, before, _ in cases if before.flight is not None]
+        moments = [meetings[k].time for k, _, _ in cases]
+        misfits = fit_bounces(flights, moments, parts, maker.error)
+        spared = (2 * FLIGHT_PARAMETERS - BOUNCE_PARAMETERS) * maker.cost
+        for (k, before, after), misfit in zip(cases, misfits, strict=True):
+            found[k] = bool(misfit < before.misfit + after.misfit + spared)
+        return found
+
+
+def fit_bounces(
+    before: Sequence[Flight], moments: Sequence[float], parts: Sequence[Stretch], error: float
+) -> np.ndarray:
+    """Fit flights that bounce once, and return their misfits.
+
+    Args:
+        before: the flights before the bounce, to start from.
+        moments: seconds, of the bounces, to start from.
+        parts: positions before and after.
+        error: standard deviation of a position, pixels.
+    """
+    if not before:
+        return np.zeros(0)
+    sport, view = before[0].sport, before[0].view
+    up = -view.gravity / np.linalg.norm(view.gravity)
+    usual = np.array([sport.restitution, sport.grip])
+    length = max(len(part.times) for part in parts)
+    seconds, weight = np.zeros((2, len(parts), length))
+    positions = np.zeros((len(parts), length, 2))
+    for row, (part, flight) in enumerate(zip(parts, before, strict=True)):
+        count = len(part.times)
+        seconds[row, :count] = part.times - flight.start
+        positions[row, :count] = part.positions
+        weight[row, :count] = 1 / error
+
+    def miss(which: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        rows, variants = parameters.shape[:2]
+        flat = parameters.reshape(rows * variants, -1)
+        state, moment, bounce = flat[:, None, :6], flat[:, 6:7].clip(0.0), flat[:, 7:]
+        clock = np.repeat(seconds[which], variants, axis=0)
+        until = np.minimum(clock, moment)
+        flown = fly_states(state, np.hstack([until, moment]), sport, view)[:, :, 0]
+        velocity = flown[:, -1, 3:]
+        rise = (velocity @ up)[:, None]
+        leaving = bounce[:, 1:] * (velocity - rise * up) + bounce[:, :1] * np.abs(rise) * up
+        again = np.hstack([flown[:, -1, :3], leaving])[:, None]
+        later = fly_states(again, (clock - moment).clip(0.0), sport, view)[:, :, 0]
+        points = np.where((clock < moment)[..., None], flown[:, :-1, :3], later[..., :3])
+        away = view.project(points) - np.repeat(positions[which], variants, axis=0)
+        away *= np.repeat(weight[which], variants, axis=0)[..., None]
+        falling = np.maximum(rise, 0.0) * RISING_COST
+        odd = np.hstack([find_oddness(state[:, 0], view), (bounce - usual) / BOUNCE_SPREAD, falling])
+        return np.hstack([away.reshape(len(flat), -1), odd]).reshape(rows, variants, -1)
+
+    start = [
+        np.concatenate([flight.state, [moment - flight.start], usual])
+        for flight, moment in zip(before, moments, strict=True)
+    ]
+    return solve_many(miss, np.array(start), outlier=OUTLIER, firm=7).misfit
+
+
+def _count_rallies(
+    events: list[Event], segments: list[Segment], sport: Sport
+) -> tuple[list[Rally], list[Event]]:
+    """Group events into rallies, and number them.
+
+    A rally begins with a hit. It is over when the ball is down for good, or bounces more often
+    than the sport allows, or is not seen any more until the next begins.
+    """
+    starts = np.array([s.start for s in segments])
+    ends = np.array([s.end for s in segments])
+    rallies: list[list[Event]] = []
+    open_rally, finished, bounces = False, [], 0
+    counted: list[Event] = []
+    for event in events:
+        if open_rally and counted:
+            # Out of sight since the last event for longer than a flight may be.
+            last = counted[-1].time
+            inside = (starts < event.time) & (ends > last)
+            seen = np.sort(np.concatenate([starts[inside], ends[inside], [last, event.time]]))
+            lost = np.diff(seen.clip(last, event.time)).max() if len(seen) else 0
+            covered = any(
+                s.flight is not None and s.start <= event.time and s.end >= last for s in segments
+            )
+            if not covered or (lost > LONGEST_GAP and not covered):
+                open_rally = False
+        if event.kind == HIT:
+            if not open_rally:
+                rallies.append([])
+                finished.append(False)
+                open_rally = True
+            bounces = 0
+        elif open_rally:
+            bounces += 1
+        if not open_rally:
+            counted.append(event)
+            continue
+        if event.kind == BOUNCE and bounces > sport.bounces and sport.bounces == 0:
+            event = event._replace(kind=LANDING)
+        event = event._replace(rally=len(rallies))
+        rallies[-1].append(event)
+        counted.append(event)
+        if event.kind == LANDING or bounces > sport.bounces:
+            finished[-1], open_rally = True, False
+    made = []
+    for number, (own, done) in enumerate(zip(rallies, finished, strict=True), 1):
+        later = rallies[number][0].time if number < len(rallies) else np.inf
+        last = own[-1].time
+        if not done:
+            flown = [s.end for s in segments if s.flight is not None and s.end < later]
+            last = max([last, *flown])
+        made.append(Rally(number, own[0].time, last, tuple(own), done))
+    return made, counted
+
