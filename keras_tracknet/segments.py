@@ -96,8 +96,7 @@ class Segmenter:
         """Take back the cuts that are not needed when the fit begins from either side of them."""
         while True:
             pairs = [(a, c) for (a, _), (_, c) in pairwise(stretches)]
-            for (a, b), (_, c) in pairwise(stretches):
-                self._explain_better(a, b, c)
+            self._explain_again([(a, b, c) for (a, b), (_, c) in pairwise(stretches)])
             costs = [self._price(*stretch) for stretch in stretches]
             gains = [
                 costs[k] + costs[k + 1] - self._price(*pair) for k, pair in enumerate(pairs)
@@ -108,23 +107,29 @@ class Segmenter:
             best = gains.index(max(gains))
             stretches[best : best + 2] = [pairs[best]]
 
-    def _explain_better(self, first: int, cut: int, stop: int) -> None:
-        """Explain a stretch with what is known of its parts before and after a cut."""
-        if (first, cut, stop) in self._tried or self.times[stop - 1] - self.times[first] > (
-            LONGEST_FLIGHT
-        ):
-            return
-        self._tried.add((first, cut, stop))
-        start = self.times[first]
-        parts = [self._known.get(pair) for pair in ((first, cut), (cut, stop))]
-        flights = [part.flight for part in parts if part is not None and part.flight is not None]
-        guesses: list[np.ndarray | None] = [None, *(f.trace(start)[0] for f in flights)]
-        found = [self._known.pop((first, stop), None)]
-        for guess in guesses:
-            self._explain_new([(first, stop)], [guess])
-            found.append(self._known.pop((first, stop)))
-        some = [segment for segment in found if segment is not None]
-        self._known[first, stop] = min(some, key=lambda s: s.misfit) if some else None
+    def _explain_again(self, cases: Sequence[tuple[int, int, int]]) -> None:
+        """Explain stretches with what is known of their parts before and after a cut.
+
+        Args:
+            cases: indices of the first position, of that behind the cut, and of the one after
+                the last.
+        """
+        new = [case for case in cases if case not in self._tried]
+        self._tried.update(new)
+        for side in range(2):
+            pairs, guesses = [], []
+            for first, cut, stop in new:
+                part = self._known.get(((first, cut), (cut, stop))[side])
+                short = self.times[stop - 1] - self.times[first] <= LONGEST_FLIGHT
+                if short and part is not None and part.flight is not None:
+                    pairs.append((first, stop))
+                    guesses.append(part.flight.trace(self.times[first])[0])
+            before = [self._known.pop(pair, None) for pair in pairs]
+            self._explain_new(pairs, guesses)
+            for pair, old in zip(pairs, before, strict=True):
+                found = self._known[pair]
+                if old is not None and (found is None or old.misfit <= found.misfit):
+                    self._known[pair] = old
 
     def explain(self, stretches: Sequence[tuple[int, int]]) -> list[Segment | None]:
         """Return the better of flight and rest for each stretch; None where it can be neither.
