@@ -268,8 +268,8 @@ def draw_court(image: np.ndarray, court: Court) -> np.ndarray:
     picture = np.array(image, order="C")
     thick = max(1, round(picture.shape[0] / 480))
     for ends in list_strokes(court):
-        pixels = court.to_picture(ends)
-        cv2.line(picture, *(_fixed(p) for p in pixels), COLOUR, thick, cv2.LINE_AA, FINE)
+        start, end = (_fixed(pixel) for pixel in court.to_picture(ends))
+        cv2.line(picture, start, end, COLOUR, thick, cv2.LINE_AA, FINE)
     for mark in court.marks:
         spot, radius = _fixed(np.array([mark.x, mark.y])), 6 * thick << FINE
         cv2.circle(picture, spot, radius, MARK_COLOUR, thick + 1, cv2.LINE_AA, FINE)

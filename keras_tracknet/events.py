@@ -9,10 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_tracknet.flights import OUTLIER, Flight, Stretch, View, find_oddness, fit_flights, fly_states
-from keras_tracknet.fitting import solve_many
+from keras_tracknet import bounces
+from keras_tracknet.flights import (
+    Stretch,
+    View,
+    fit_flights,
+)
 from keras_tracknet.io.events import BOUNCE, HIT, LANDING, Event
 from keras_tracknet.io.tracks import REPAIRED, Track
+from keras_tracknet.rallies import Rally, group_rallies
 from keras_tracknet.segments import FLIGHT_PARAMETERS, LONGEST_GAP, Segment, Segmenter
 from keras_tracknet.sports import Sport
 
@@ -21,10 +26,8 @@ PITCHES = (0.08, 0.16, 0.25, 0.35, 0.5)  # radians
 ZOOMS = (1.1, 1.6, 2.3, 3.2)
 TELLING = 8  # positions of a flight that says something about the camera
 WITNESSES = 12  # longest flights that the camera is estimated from
-BOUNCE_SPREAD = 0.12  # of restitution and grip
-BOUNCE_PARAMETERS = 9  # one flight, and moment, restitution and grip of the bounce
 NEAR = 0.05  # of the picture's height: flights that pass each other by more do not meet
-RISING_COST = 10.0  # standard deviations for each m/s that a ball goes up into the floor
+SHORTEST_REST = 0.15  # seconds; a ball that seems to stop for less is at a racket
 UNSEEN_SCORE = 0.5  # of a hit that is known from what comes after it only
 BREAK = 0.4  # seconds without a position in which a ball may be picked up and served
 
@@ -35,29 +38,6 @@ class _Meeting(NamedTuple):
     time: float
     place: np.ndarray
     close: bool
-
-
-@dataclass(frozen=True)
-class Rally:
-    """A rally: from its first hit to the moment that the ball is down or out of sight.
-
-    Attributes:
-        number: from 1.
-        start, end: seconds.
-        events: what happens in it.
-        finished: whether the ball was seen coming down.
-    """
-
-    number: int
-    start: float
-    end: float
-    events: tuple[Event, ...]
-    finished: bool
-
-    @property
-    def shots(self) -> int:
-        """How often the ball was hit."""
-        return sum(event.kind == HIT for event in self.events)
 
 
 @dataclass(frozen=True)
@@ -117,7 +97,7 @@ def find_events(
     segments = segmenter.segment()
     step = float(np.median(np.diff(times))) if len(times) > 1 else 1 / 30
     events = _Reader(segmenter, segments, times, step, size[0]).read()
-    rallies, events = _count_rallies(events, segments, sport)
+    events, rallies = group_rallies(events, segments, sport)
     return EventList(tuple(events), tuple(rallies), tuple(segments), view, error)
 
 
@@ -191,7 +171,7 @@ class _Reader:
 
     def read(self) -> list[Event]:
         """Return the events in the order of time."""
-        pairs = list(pairwise(self.segments))
+        pairs = list(pairwise(self._skip_short_rests()))
         meetings = [self._meet(before, after) for before, after in pairs]
         scores = self._score(pairs)
         bounced = self._find_bounces(pairs, meetings)
@@ -210,6 +190,16 @@ class _Reader:
             kind = LANDING if after.flight is None else BOUNCE if bounce else HIT
             events.append(self._event(meeting.time, kind, meeting.place, score))
         return events
+
+    def _skip_short_rests(self) -> list[Segment]:
+        """The segments without rests that are too short for a ball that has come down."""
+        return [
+            segment
+            for k, segment in enumerate(self.segments)
+            if segment.flight is not None
+            or k in (0, len(self.segments) - 1)
+            or self.segments[k + 1].start - self.segments[k - 1].end > SHORTEST_REST
+        ]
 
     def _begin(self, segment: Segment) -> Event:
         """The hit that a flight without a past must come from."""
@@ -265,114 +255,8 @@ class _Reader:
         ]
         flights = [before.flight for _, before, _ in cases if before.flight is not None]
         moments = [meetings[k].time for k, _, _ in cases]
-        misfits = fit_bounces(flights, moments, parts, maker.error)
-        spared = (2 * FLIGHT_PARAMETERS - BOUNCE_PARAMETERS) * maker.cost
+        misfits = bounces.fit_bounces(flights, moments, parts, maker.error)
+        spared = (2 * FLIGHT_PARAMETERS - bounces.PARAMETERS) * maker.cost
         for (k, before, after), misfit in zip(cases, misfits, strict=True):
             found[k] = bool(misfit < before.misfit + after.misfit + spared)
         return found
-
-
-def fit_bounces(
-    before: Sequence[Flight], moments: Sequence[float], parts: Sequence[Stretch], error: float
-) -> np.ndarray:
-    """Fit flights that bounce once, and return their misfits.
-
-    Args:
-        before: the flights before the bounce, to start from.
-        moments: seconds, of the bounces, to start from.
-        parts: positions before and after.
-        error: standard deviation of a position, pixels.
-    """
-    if not before:
-        return np.zeros(0)
-    sport, view = before[0].sport, before[0].view
-    up = -view.gravity / np.linalg.norm(view.gravity)
-    usual = np.array([sport.restitution, sport.grip])
-    length = max(len(part.times) for part in parts)
-    seconds, weight = np.zeros((2, len(parts), length))
-    positions = np.zeros((len(parts), length, 2))
-    for row, (part, flight) in enumerate(zip(parts, before, strict=True)):
-        count = len(part.times)
-        seconds[row, :count] = part.times - flight.start
-        positions[row, :count] = part.positions
-        weight[row, :count] = 1 / error
-
-    def miss(which: np.ndarray, parameters: np.ndarray) -> np.ndarray:
-        rows, variants = parameters.shape[:2]
-        flat = parameters.reshape(rows * variants, -1)
-        state, moment, bounce = flat[:, None, :6], flat[:, 6:7].clip(0.0), flat[:, 7:]
-        clock = np.repeat(seconds[which], variants, axis=0)
-        until = np.minimum(clock, moment)
-        flown = fly_states(state, np.hstack([until, moment]), sport, view)[:, :, 0]
-        velocity = flown[:, -1, 3:]
-        rise = (velocity @ up)[:, None]
-        leaving = bounce[:, 1:] * (velocity - rise * up) + bounce[:, :1] * np.abs(rise) * up
-        again = np.hstack([flown[:, -1, :3], leaving])[:, None]
-        later = fly_states(again, (clock - moment).clip(0.0), sport, view)[:, :, 0]
-        points = np.where((clock < moment)[..., None], flown[:, :-1, :3], later[..., :3])
-        away = view.project(points) - np.repeat(positions[which], variants, axis=0)
-        away *= np.repeat(weight[which], variants, axis=0)[..., None]
-        falling = np.maximum(rise, 0.0) * RISING_COST
-        odd = np.hstack([find_oddness(state[:, 0], view), (bounce - usual) / BOUNCE_SPREAD, falling])
-        return np.hstack([away.reshape(len(flat), -1), odd]).reshape(rows, variants, -1)
-
-    start = [
-        np.concatenate([flight.state, [moment - flight.start], usual])
-        for flight, moment in zip(before, moments, strict=True)
-    ]
-    return solve_many(miss, np.array(start), outlier=OUTLIER, firm=7).misfit
-
-
-def _count_rallies(
-    events: list[Event], segments: list[Segment], sport: Sport
-) -> tuple[list[Rally], list[Event]]:
-    """Group events into rallies, and number them.
-
-    A rally begins with a hit. It is over when the ball is down for good, or bounces more often
-    than the sport allows, or is not seen any more until the next begins.
-    """
-    starts = np.array([s.start for s in segments])
-    ends = np.array([s.end for s in segments])
-    rallies: list[list[Event]] = []
-    open_rally, finished, bounces = False, [], 0
-    counted: list[Event] = []
-    for event in events:
-        if open_rally and counted:
-            # Out of sight since the last event for longer than a flight may be.
-            last = counted[-1].time
-            inside = (starts < event.time) & (ends > last)
-            seen = np.sort(np.concatenate([starts[inside], ends[inside], [last, event.time]]))
-            lost = np.diff(seen.clip(last, event.time)).max() if len(seen) else 0
-            covered = any(
-                s.flight is not None and s.start <= event.time and s.end >= last for s in segments
-            )
-            if not covered or (lost > LONGEST_GAP and not covered):
-                open_rally = False
-        if event.kind == HIT:
-            if not open_rally:
-                rallies.append([])
-                finished.append(False)
-                open_rally = True
-            bounces = 0
-        elif open_rally:
-            bounces += 1
-        if not open_rally:
-            counted.append(event)
-            continue
-        if event.kind == BOUNCE and bounces > sport.bounces and sport.bounces == 0:
-            event = event._replace(kind=LANDING)
-        event = event._replace(rally=len(rallies))
-        rallies[-1].append(event)
-        counted.append(event)
-        if event.kind == LANDING or bounces > sport.bounces:
-            finished[-1], open_rally = True, False
-    made = []
-    for number, (own, done) in enumerate(zip(rallies, finished, strict=True), 1):
-        later = rallies[number][0].time if number < len(rallies) else np.inf
-        last = own[-1].time
-        if not done:
-            flown = [s.end for s in segments if s.flight is not None and s.end < later]
-            last = max([last, *flown])
-        made.append(Rally(number, own[0].time, last, tuple(own), done))
-    return made, counted
-

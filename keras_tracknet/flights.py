@@ -21,7 +21,7 @@ STEP = 0.03  # seconds between two points that a flight is computed at
 DEPTH_SPREAD = 0.35  # of the distance from the camera, as a share of the view's
 SPEED_SPREAD = 25.0  # m/s
 OUTLIER = 2.5  # standard deviations at which a position starts to be doubted
-GOOD = 3.0  # misfit per position at which no other guess is tried
+GOOD = 2.3  # misfit per position at which no other guess is tried
 # How fast the ball is taken to be in the first guesses, in terms of how fast it seems: what
 # comes towards the camera or goes away from it looks slow.
 PACES = (1.0, 3.0)
@@ -170,6 +170,7 @@ def fit_flights(
     view: View,
     *,
     guesses: Sequence[np.ndarray | None] | None = None,
+    good: float = GOOD,
 ) -> list[Flight]:
     """Fit a flight to each of many stretches, whose positions may be a few of them far off.
 
@@ -180,6 +181,7 @@ def fit_flights(
         view: sees the flights.
         guesses: a state to begin with for each stretch, such as that of a shorter flight; None
             for no guess.
+        good: misfit per position at which no other attempt is made.
 
     Returns:
         The best of a few attempts for each.
@@ -192,7 +194,7 @@ def fit_flights(
         for part, given in zip(stretches, guesses or [None] * len(stretches), strict=True)
     ]
     states, misfits = solve_many(problem.miss, np.array(first), outlier=OUTLIER, firm=4)
-    poor = np.flatnonzero(misfits > GOOD * problem.counts)
+    poor = np.flatnonzero(misfits > good * problem.counts)
     if len(poor):
         again = [PACES[1]] if guesses is None else PACES
         for pace in again:

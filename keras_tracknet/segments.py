@@ -13,7 +13,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-from keras_tracknet.flights import Flight, Stretch, View, fit_flights
+from keras_tracknet.flights import GOOD, Flight, Stretch, View, fit_flights
 from keras_tracknet.sports import Sport
 
 FLIGHT_PARAMETERS = 7  # place, velocity, and when it begins
@@ -22,6 +22,7 @@ REST_SPEED = 1.5  # m/s; a ball that is carried or lies there is slower
 LONGEST_FLIGHT = 4.0  # seconds
 LONGEST_GAP = 1.2  # seconds without a position within a flight
 WINDOWS = (3, 6)  # positions on either side of a possible cut that it is judged by
+BENT = 4  # positions; over more a flight is bent
 LEAST_KINK = 9.0  # chi squared of a change of direction that makes a cut possible
 POOR = 12.0  # mean squared misfit, in standard deviations, at which a longer flight is no use
 LEAST_POSITIONS = 2
@@ -98,9 +99,7 @@ class Segmenter:
             pairs = [(a, c) for (a, _), (_, c) in pairwise(stretches)]
             self._explain_again([(a, b, c) for (a, b), (_, c) in pairwise(stretches)])
             costs = [self._price(*stretch) for stretch in stretches]
-            gains = [
-                costs[k] + costs[k + 1] - self._price(*pair) for k, pair in enumerate(pairs)
-            ]
+            gains = [costs[k] + costs[k + 1] - self._price(*pair) for k, pair in enumerate(pairs)]
             if not gains or max(gains) <= 0:
                 found = (self._known.get(stretch) for stretch in stretches)
                 return [segment for segment in found if segment is not None]
@@ -125,7 +124,7 @@ class Segmenter:
                     pairs.append((first, stop))
                     guesses.append(part.flight.trace(self.times[first])[0])
             before = [self._known.pop(pair, None) for pair in pairs]
-            self._explain_new(pairs, guesses)
+            self._explain_new(pairs, guesses, good=0.0)
             for pair, old in zip(pairs, before, strict=True):
                 found = self._known[pair]
                 if old is not None and (found is None or old.misfit <= found.misfit):
@@ -179,22 +178,27 @@ class Segmenter:
         return segment.misfit + number * self.cost
 
     def _explain_new(
-        self, pairs: Sequence[tuple[int, int]], guesses: Sequence[np.ndarray | None]
+        self,
+        pairs: Sequence[tuple[int, int]],
+        guesses: Sequence[np.ndarray | None],
+        *,
+        good: float = GOOD,
     ) -> None:
         parts = [Stretch(self.times[a:b], self.positions[a:b]) for a, b in pairs]
         whole = [np.diff(part.times).max() <= LONGEST_GAP for part in parts]
         flights = iter(
             fit_flights(
-                [part for part, good in zip(parts, whole, strict=True) if good],
+                [part for part, fine in zip(parts, whole, strict=True) if fine],
                 self.error,
                 self.sport,
                 self.view,
-                guesses=[guess for guess, good in zip(guesses, whole, strict=True) if good],
+                guesses=[guess for guess, fine in zip(guesses, whole, strict=True) if fine],
+                good=good,
             )
         )
         penalty = (FLIGHT_PARAMETERS - REST_PARAMETERS) * self.cost
-        for (a, b), part, good in zip(pairs, parts, whole, strict=True):
-            flight = next(flights) if good else None
+        for (a, b), part, fine in zip(pairs, parts, whole, strict=True):
+            flight = next(flights) if fine else None
             rest = self._rest(part.times, part.positions)
             span = (a, b - 1, float(part.times[0]), float(part.times[-1]))
             found = None
@@ -232,7 +236,7 @@ class Segmenter:
             return 0.0
         times = self.times[low:high] - (self.times[index - 1] + self.times[index]) / 2
         columns = [np.ones_like(times), times, np.maximum(times, 0)]
-        if high - low > 5:
+        if window > BENT:
             columns.append(times**2)
         design = np.stack(columns, axis=1)
         inverse = np.linalg.pinv(design)

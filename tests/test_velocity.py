@@ -66,7 +66,9 @@ def test_the_error_is_what_noise_makes_of_the_slope():
 def test_the_error_grows_beside_a_gap_and_with_repaired_positions():
     time = np.arange(30) / 30
     whole = compute_velocity(make_track(time, time, time), SIZE).error
-    gap = compute_velocity(make_track(time, time, time, ~np.isin(np.arange(30), [11, 12, 13, 14])), SIZE)
+    gap = compute_velocity(
+        make_track(time, time, time, ~np.isin(np.arange(30), [11, 12, 13, 14])), SIZE
+    )
     assert gap.error[15] > 1.2 * whole[15]
     track = make_track(time, time, time)
     track.status[10:20] = REPAIRED

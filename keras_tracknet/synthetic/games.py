@@ -166,6 +166,7 @@ def _play_volleyball_rally(court: _Court, time: float, shots: int) -> float:
     speed, spin = (14.0, 22.0), (0.0, 0.012)
     for played in range(1, shots + 1):
         last = played == shots
+        shot: Shot | None
         if touch == 0:
             up = floor if last else rng.uniform(0.6, 1.1)
             target = np.array([rng.uniform(-3.8, 3.8), -side * rng.uniform(3.5, 8.2), up])
@@ -191,7 +192,8 @@ def _play_volleyball_rally(court: _Court, time: float, shots: int) -> float:
         else:
             touch = (touch + 1) % 3
             speed, spin = (13.0, 26.0), (0.0, 0.015)
-    court.touch_floor(time, LANDING, shot.at(shot.seconds))
+    assert shot is not None
+    court.touch_floor(time, LANDING, point)
     court.rallies.append((began, time))
     rest = court.bounce(shot)
     return court.add_flight(time, rest, min(rest.seconds, rng.uniform(0.2, 0.5)))

@@ -1,0 +1,65 @@
+"""Bounces: two flights as one, with a touch of the floor between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from keras_tracknet.fitting import solve_many
+from keras_tracknet.flights import OUTLIER, Flight, Stretch, find_oddness, fly_states
+
+PARAMETERS = 9  # one flight, and moment, restitution and grip of the bounce
+SPREAD = 0.12  # of restitution and grip
+RISING_COST = 10.0  # standard deviations for each m/s that a ball goes up into the floor
+
+
+def fit_bounces(
+    before: Sequence[Flight], moments: Sequence[float], parts: Sequence[Stretch], error: float
+) -> np.ndarray:
+    """Fit flights that bounce once, and return their misfits.
+
+    Args:
+        before: the flights before the bounce, to start from.
+        moments: seconds, of the bounces, to start from.
+        parts: positions before and after.
+        error: standard deviation of a position, pixels.
+    """
+    if not before:
+        return np.zeros(0)
+    sport, view = before[0].sport, before[0].view
+    up = -view.gravity / np.linalg.norm(view.gravity)
+    usual = np.array([sport.restitution, sport.grip])
+    length = max(len(part.times) for part in parts)
+    seconds, weight = np.zeros((2, len(parts), length))
+    positions = np.zeros((len(parts), length, 2))
+    for row, (part, flight) in enumerate(zip(parts, before, strict=True)):
+        count = len(part.times)
+        seconds[row, :count] = part.times - flight.start
+        positions[row, :count] = part.positions
+        weight[row, :count] = 1 / error
+
+    def miss(which: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        rows, variants = parameters.shape[:2]
+        flat = parameters.reshape(rows * variants, -1)
+        state, moment, bounce = flat[:, None, :6], flat[:, 6:7].clip(0.0), flat[:, 7:]
+        clock = np.repeat(seconds[which], variants, axis=0)
+        until = np.minimum(clock, moment)
+        flown = fly_states(state, np.hstack([until, moment]), sport, view)[:, :, 0]
+        velocity = flown[:, -1, 3:]
+        rise = (velocity @ up)[:, None]
+        leaving = bounce[:, 1:] * (velocity - rise * up) + bounce[:, :1] * np.abs(rise) * up
+        again = np.hstack([flown[:, -1, :3], leaving])[:, None]
+        later = fly_states(again, (clock - moment).clip(0.0), sport, view)[:, :, 0]
+        points = np.where((clock < moment)[..., None], flown[:, :-1, :3], later[..., :3])
+        away = view.project(points) - np.repeat(positions[which], variants, axis=0)
+        away *= np.repeat(weight[which], variants, axis=0)[..., None]
+        falling = np.maximum(rise, 0.0) * RISING_COST
+        odd = np.hstack([find_oddness(state[:, 0], view), (bounce - usual) / SPREAD, falling])
+        return np.hstack([away.reshape(len(flat), -1), odd]).reshape(rows, variants, -1)
+
+    start = [
+        np.concatenate([flight.state, [moment - flight.start], usual])
+        for flight, moment in zip(before, moments, strict=True)
+    ]
+    return solve_many(miss, np.array(start), outlier=OUTLIER, firm=7).misfit
