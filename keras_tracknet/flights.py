@@ -24,7 +24,7 @@ OUTLIER = 2.5  # standard deviations at which a position starts to be doubted
 GOOD = 2.3  # misfit per position at which no other guess is tried
 # How fast the ball is taken to be in the first guesses, in terms of how fast it seems: what
 # comes towards the camera or goes away from it looks slow.
-PACES = (1.0, 3.0)
+PACES = (1.0, 2.0, 3.0)
 NEAREST = 1.0  # metres; nothing is closer to the camera
 FASTEST = 150.0  # m/s; no ball has been faster
 
@@ -194,16 +194,16 @@ def fit_flights(
         for part, given in zip(stretches, guesses or [None] * len(stretches), strict=True)
     ]
     states, misfits = solve_many(problem.miss, np.array(first), outlier=OUTLIER, firm=4)
-    poor = np.flatnonzero(misfits > good * problem.counts)
-    if len(poor):
-        again = [PACES[1]] if guesses is None else PACES
-        for pace in again:
-            start = [_guess_state(stretches[k], error, sport, view, pace) for k in poor]
-            other = _Problem([stretches[k] for k in poor], error, sport, view)
-            found = solve_many(other.miss, np.array(start), outlier=OUTLIER, firm=4)
-            better = found.misfit < misfits[poor]
-            states[poor[better]] = found.parameters[better]
-            misfits[poor[better]] = found.misfit[better]
+    for pace in PACES[guesses is None :]:
+        poor = np.flatnonzero(misfits > good * problem.counts)
+        if not len(poor):
+            break
+        start = [_guess_state(stretches[k], error, sport, view, pace) for k in poor]
+        other = _Problem([stretches[k] for k in poor], error, sport, view)
+        found = solve_many(other.miss, np.array(start), outlier=OUTLIER, firm=4)
+        better = found.misfit < misfits[poor]
+        states[poor[better]] = found.parameters[better]
+        misfits[poor[better]] = found.misfit[better]
     return [
         Flight(float(s.times[0]), float(s.times[-1]), state, float(misfit), sport, view)
         for s, state, misfit in zip(stretches, states, misfits, strict=True)
