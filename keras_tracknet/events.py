@@ -22,8 +22,9 @@ from keras_tracknet.segments import FLIGHT_PARAMETERS, LONGEST_GAP, Segment, Seg
 from keras_tracknet.sports import Sport
 
 LEAST_ERROR = 1 / 720  # of a position, share of the picture's height
-PITCHES = (0.08, 0.16, 0.25, 0.35, 0.5)  # radians
-ZOOMS = (1.1, 1.6, 2.3, 3.2)
+PITCHES = (0.08, 0.13, 0.18, 0.25, 0.35, 0.5)  # radians
+ZOOMS = (1.1, 1.35, 1.6, 2.0, 2.6, 3.4)
+VIEW_ROUNDS = 2  # better flights tell a better view, and the other way round
 TELLING = 8  # positions of a flight that says something about the camera
 WITNESSES = 12  # longest flights that the camera is estimated from
 NEAR = 0.05  # of the picture's height: flights that pass each other by more do not meet
@@ -91,8 +92,12 @@ def find_events(
     error = estimate_error(moments, positions, LEAST_ERROR * size[0])
     if view is None:
         view = View.of_broadcast(size, sport)
-        first = Segmenter(moments, positions, error, sport, view).segment()
-        view = estimate_view(first, moments, positions, error, size, sport)
+        for _ in range(VIEW_ROUNDS):
+            before = view
+            first = Segmenter(moments, positions, error, sport, before).segment()
+            view = estimate_view(first, moments, positions, error, size, sport)
+            if view == before:
+                break
     segmenter = Segmenter(moments, positions, error, sport, view)
     segments = segmenter.segment()
     step = float(np.median(np.diff(times))) if len(times) > 1 else 1 / 30

@@ -195,8 +195,8 @@ def fit_flights(
     ]
     states, misfits = solve_many(problem.miss, np.array(first), outlier=OUTLIER, firm=4)
     for pace in PACES[guesses is None :]:
-        poor = np.flatnonzero(misfits > good * problem.counts)
-        if not len(poor):
+        poor = np.flatnonzero(misfits > good * problem.counts).tolist()
+        if not poor:
             break
         start = [_guess_state(stretches[k], error, sport, view, pace) for k in poor]
         other = _Problem([stretches[k] for k in poor], error, sport, view)

@@ -57,7 +57,7 @@ class _Court:
         for turn in range(TRIES):
             # What hits the net is tried again, slower and therefore higher.
             pace = self.rng.uniform(*speed) * (1 - 0.6 * turn / TRIES)
-            shot = self.aim(start, target, np.linalg.norm(target - start) / pace, spin)
+            shot = self.aim(start, target, float(np.linalg.norm(target - start)) / pace, spin)
             over = shot.points[(shot.points[:, 1] * start[1] < 0).argmax()]
             if start[1] * target[1] > 0 or over[2] > self.sport.net_height + CLEARANCE:
                 return shot
