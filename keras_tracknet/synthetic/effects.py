@@ -64,7 +64,7 @@ def move_picture(image: np.ndarray, shift: np.ndarray) -> np.ndarray:
 def compress_picture(image: np.ndarray, quality: int) -> np.ndarray:
     """Put a picture through a JPEG of a quality, 1 to 100."""
     _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
 
 
 def place_cuts(
