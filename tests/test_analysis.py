@@ -106,7 +106,7 @@ def test_tables_say_what_was_found(analysis, tmp_path):
     assert bounce["In"] == "1"
     assert [row["Shots"] for row in rallies] == [str(r.shots) for r in analysis.rallies]
     assert len(speed) == len(analysis.track)
-    assert not any("kmh" == name.lower() for row in (events[0], speed[0]) for name in row)
+    assert not any(name.lower() == "kmh" for row in (events[0], speed[0]) for name in row)
 
 
 class Outline(HTMLParser):
