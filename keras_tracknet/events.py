@@ -18,10 +18,11 @@ from keras_tracknet.flights import (
 from keras_tracknet.io.events import BOUNCE, HIT, LANDING, Event
 from keras_tracknet.io.tracks import REPAIRED, Track
 from keras_tracknet.rallies import Rally, group_rallies
+from keras_tracknet.repeats import undo_repeats
 from keras_tracknet.segments import FLIGHT_PARAMETERS, LONGEST_GAP, Segment, Segmenter
 from keras_tracknet.sports import Sport
 
-LEAST_ERROR = 1 / 720  # of a position, share of the picture's height
+LEAST_ERROR = 1.5 / 720  # of a position, share of the picture's height
 PITCHES = (0.08, 0.13, 0.18, 0.25, 0.35, 0.5)  # radians
 ZOOMS = (1.1, 1.35, 1.6, 2.0, 2.6, 3.4)
 VIEW_ROUNDS = 2  # better flights tell a better view, and the other way round
@@ -88,7 +89,8 @@ def find_events(
     if not np.isfinite(times).all():
         times = np.arange(len(track)) / (fps or 30.0)
     seen = np.flatnonzero(track.visibility & (track.status != REPAIRED))
-    moments, positions = times[seen], track.positions[seen]
+    keep, moments = undo_repeats(seen, times[seen], track.positions[seen])
+    moments, positions = moments[keep], track.positions[seen][keep]
     error = estimate_error(moments, positions, LEAST_ERROR * size[0])
     if view is None:
         view = View.of_broadcast(size, sport)
@@ -203,7 +205,7 @@ class _Reader:
             for k, segment in enumerate(self.segments)
             if segment.flight is not None
             or k in (0, len(self.segments) - 1)
-            or self.segments[k + 1].start - self.segments[k - 1].end > SHORTEST_REST
+            or segment.end - segment.start > SHORTEST_REST
         ]
 
     def _begin(self, segment: Segment) -> Event:

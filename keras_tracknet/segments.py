@@ -20,7 +20,7 @@ FLIGHT_PARAMETERS = 7  # place, velocity, and when it begins
 REST_PARAMETERS = 5  # position and drift in the picture, and when it begins
 REST_SPEED = 1.5  # m/s; a ball that is carried or lies there is slower
 LONGEST_FLIGHT = 4.0  # seconds
-LONGEST_GAP = 1.2  # seconds without a position within a flight
+LONGEST_GAP = 2.0  # seconds without a position within a flight
 WINDOWS = (3, 6)  # positions on either side of a possible cut that it is judged by
 BENT = 4  # positions; over more a flight is bent
 LEAST_KINK = 9.0  # chi squared of a change of direction that makes a cut possible
@@ -199,7 +199,7 @@ class Segmenter:
         penalty = (FLIGHT_PARAMETERS - REST_PARAMETERS) * self.cost
         for (a, b), part, fine in zip(pairs, parts, whole, strict=True):
             flight = next(flights) if fine else None
-            rest = self._rest(part.times, part.positions)
+            rest = self._rest(part.times, part.positions) if fine else None
             span = (a, b - 1, float(part.times[0]), float(part.times[-1]))
             found = None
             if rest is not None and (flight is None or rest[1] < flight.misfit + penalty):
