@@ -11,6 +11,7 @@ from keras_tracknet.flights import OUTLIER, Flight, Stretch, find_oddness, fly_s
 
 PARAMETERS = 9  # one flight, and moment, restitution and grip of the bounce
 SPREAD = 0.12  # of restitution and grip
+HEIGHT_ERROR = 0.3  # metres, of where a bounce seems to be above the floor
 RISING_COST = 10.0  # standard deviations for each m/s that a ball goes up into the floor
 
 
@@ -42,24 +43,29 @@ def fit_bounces(
     def miss(which: np.ndarray, parameters: np.ndarray) -> np.ndarray:
         rows, variants = parameters.shape[:2]
         flat = parameters.reshape(rows * variants, -1)
-        state, moment, bounce = flat[:, None, :6], flat[:, 6:7].clip(0.0), flat[:, 7:]
+        state, moment, bounce = flat[:, None, :7], flat[:, 7:8].clip(0.0), flat[:, 8:]
         clock = np.repeat(seconds[which], variants, axis=0)
         until = np.minimum(clock, moment)
         flown = fly_states(state, np.hstack([until, moment]), sport, view)[:, :, 0]
-        velocity = flown[:, -1, 3:]
+        velocity = flown[:, -1, 3:6]
         rise = (velocity @ up)[:, None]
         leaving = bounce[:, 1:] * (velocity - rise * up) + bounce[:, :1] * np.abs(rise) * up
-        again = np.hstack([flown[:, -1, :3], leaving])[:, None]
+        again = np.hstack([flown[:, -1, :3], leaving, state[:, 0, 6:]])[:, None]
         later = fly_states(again, (clock - moment).clip(0.0), sport, view)[:, :, 0]
         points = np.where((clock < moment)[..., None], flown[:, :-1, :3], later[..., :3])
         away = view.project(points) - np.repeat(positions[which], variants, axis=0)
         away *= np.repeat(weight[which], variants, axis=0)[..., None]
         falling = np.maximum(rise, 0.0) * RISING_COST
-        odd = np.hstack([find_oddness(state[:, 0], view), (bounce - usual) / SPREAD, falling])
+        above = np.zeros_like(rise)
+        if view.height is not None:
+            above = (view.height + flown[:, -1, :3] @ up)[:, None] / HEIGHT_ERROR
+        odd = np.hstack(
+            [find_oddness(state[:, 0], view), (bounce - usual) / SPREAD, falling, above]
+        )
         return np.hstack([away.reshape(len(flat), -1), odd]).reshape(rows, variants, -1)
 
     start = [
         np.concatenate([flight.state, [moment - flight.start], usual])
         for flight, moment in zip(before, moments, strict=True)
     ]
-    return solve_many(miss, np.array(start), outlier=OUTLIER, firm=7).misfit
+    return solve_many(miss, np.array(start), outlier=OUTLIER, firm=9).misfit

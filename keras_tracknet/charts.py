@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 import cv2
 import numpy as np
 
-from keras_tracknet.courts import Court, list_strokes
+from keras_tracknet.court_drawing import list_strokes
+from keras_tracknet.courts import Court
 from keras_tracknet.io.events import HIT, LANDING
 
 RALLY_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#b8860b")

@@ -11,13 +11,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from keras_tracknet.court_drawing import draw_court
 from keras_tracknet.court_page import pick_marks
 from keras_tracknet.courts import (
     CUSTOM,
     POOR_ERROR,
     Mark,
     calibrate_court,
-    draw_court,
     find_place,
     parse_marks,
     write_court,

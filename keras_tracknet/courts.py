@@ -16,15 +16,13 @@ import numpy as np
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.flights import View
-from keras_tracknet.sports import Line, find_sport
+from keras_tracknet.sports import find_sport
 
 CUSTOM = "custom"
 LEAST_POINTS = 4
 POOR_ERROR = 0.01  # of the picture's height: marks that are further off are named
 HIGHEST_HIT = 3.6  # metres; no racket and no hand is higher
 HEIGHTS = np.linspace(0.0, HIGHEST_HIT, 37)
-COLOUR, MARK_COLOUR = (255, 214, 10), (64, 196, 255)  # RGB
-FINE = 4  # bits behind the point that OpenCV draws with
 
 
 class Mark(NamedTuple):
@@ -66,7 +64,7 @@ class Court:
 
     def errors(self) -> np.ndarray:
         """`(marks,)` pixels between each mark and where the calibration puts it."""
-        pixels, places = _split_marks(self.marks)
+        pixels, places = split_marks(self.marks)
         return np.linalg.norm(self.to_picture(places) - pixels, axis=1)
 
     def floor_error(self, pixel: np.ndarray, error: float) -> float:
@@ -112,7 +110,8 @@ class Court:
         position, axes = camera
         height, width = self.size
         pitch = float(np.arcsin(np.clip(-axes[2, 2], -1, 1)))
-        return View(focal, ((width - 1) / 2, (height - 1) / 2), pitch, float(-position @ axes[2]))
+        centre = ((width - 1) / 2, (height - 1) / 2)
+        return View(focal, centre, pitch, float(-position @ axes[2]), float(position[2]))
 
     def contains(self, place: np.ndarray) -> bool | None:
         """Whether a place on the floor is in the court, its lines included; None if custom."""
@@ -156,7 +155,7 @@ def calibrate_court(marks: Sequence[Mark], size: tuple[int, int], sport: str) ->
     """
     if len(marks) < LEAST_POINTS:
         raise InputError(f"a court takes {LEAST_POINTS} points or more; {len(marks)} were given.")
-    pixels, places = _split_marks(marks)
+    pixels, places = split_marks(marks)
     for values, what in ((pixels, "picture"), (places, "court")):
         if _are_in_line(values):
             raise InputError(f"the points are in a line on the {what}; give four corners.")
@@ -255,44 +254,8 @@ def read_court(path: Path) -> Court:
     return calibrate_court(marks, size, sport)
 
 
-def draw_court(image: np.ndarray, court: Court) -> np.ndarray:
-    """Draw a calibrated court over the picture: its lines, and rings at the marks.
-
-    Args:
-        image: `(height, width, 3)` uint8 RGB; it is not changed.
-        court: of that picture.
-
-    Returns:
-        `(height, width, 3)` uint8 RGB.
-    """
-    picture = np.array(image, order="C")
-    thick = max(1, round(picture.shape[0] / 480))
-    for ends in list_strokes(court):
-        start, end = (_fixed(pixel) for pixel in court.to_picture(ends))
-        cv2.line(picture, start, end, COLOUR, thick, cv2.LINE_AA, FINE)
-    for mark in court.marks:
-        spot, radius = _fixed(np.array([mark.x, mark.y])), 6 * thick << FINE
-        cv2.circle(picture, spot, radius, MARK_COLOUR, thick + 1, cv2.LINE_AA, FINE)
-    return picture
-
-
-def list_strokes(court: Court) -> list[np.ndarray]:
-    """The middles of the court's lines as `(2, 2)` metres; the outline of the marks if custom."""
-    if court.sport == CUSTOM:
-        places = _split_marks(court.marks)[1].astype(np.float32)
-        hull = cv2.convexHull(places)[:, 0].astype(float)
-        return [np.stack([a, b]) for a, b in zip(hull, np.roll(hull, -1, axis=0), strict=True)]
-    return [_centre_line(line) for line in find_sport(court.sport).lines]
-
-
-def _centre_line(line: Line) -> np.ndarray:
-    left, right, near, far = line
-    if far - near > right - left:
-        return np.array([[(left + right) / 2, near], [(left + right) / 2, far]])
-    return np.array([[left, (near + far) / 2], [right, (near + far) / 2]])
-
-
-def _split_marks(marks: Sequence[Mark]) -> tuple[np.ndarray, np.ndarray]:
+def split_marks(marks: Sequence[Mark]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pixels and the metres of marks, `(marks, 2)` each."""
     table = np.array([mark[1:] for mark in marks], dtype=np.float64)
     return table[:, :2], table[:, 2:]
 
@@ -312,8 +275,3 @@ def _centred(homography: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The homography to pixels from the middle of the picture."""
     shift = np.array([[1, 0, -(size[1] - 1) / 2], [0, 1, -(size[0] - 1) / 2], [0, 0, 1.0]])
     return shift @ homography
-
-
-def _fixed(point: np.ndarray) -> tuple[int, int]:
-    x, y = np.clip(np.rint(point * 2**FINE), -(2**24), 2**24).astype(int).tolist()
-    return x, y

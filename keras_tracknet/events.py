@@ -17,6 +17,7 @@ from keras_tracknet.flights import (
 )
 from keras_tracknet.io.events import BOUNCE, HIT, LANDING, Event
 from keras_tracknet.io.tracks import REPAIRED, Track
+from keras_tracknet.outliers import find_outliers
 from keras_tracknet.rallies import Rally, group_rallies
 from keras_tracknet.repeats import undo_repeats
 from keras_tracknet.segments import FLIGHT_PARAMETERS, LONGEST_GAP, Segment, Segmenter
@@ -89,6 +90,7 @@ def find_events(
     if not np.isfinite(times).all():
         times = np.arange(len(track)) / (fps or 30.0)
     seen = np.flatnonzero(track.visibility & (track.status != REPAIRED))
+    seen = seen[~find_outliers(track.positions[seen], size[0])]
     keep, moments = undo_repeats(seen, times[seen], track.positions[seen])
     moments, positions = moments[keep], track.positions[seen][keep]
     error = estimate_error(moments, positions, LEAST_ERROR * size[0])

@@ -21,6 +21,7 @@ from keras_tracknet.sports import GRAVITY, Sport
 STEP = 0.03  # seconds between two points that a flight is computed at
 DEPTH_SPREAD = 0.35  # of the distance from the camera, as a share of the view's
 SPEED_SPREAD = 25.0  # m/s
+DRAG_SPREAD = 0.2  # of the logarithm of the drag: no two balls are alike, and spin changes it
 OUTLIER = 2.5  # standard deviations at which a position starts to be doubted
 GOOD = 2.3  # misfit per position at which no other guess is tried
 NEAREST = 1.0  # metres; nothing is closer to the camera
@@ -48,12 +49,14 @@ class View:
         centre: (x, y) of the optical axis, pixels.
         pitch: radians below the horizon that the camera looks down by.
         distance: metres from the camera to the middle of the play.
+        height: metres from the floor to the camera; None where unknown.
     """
 
     focal: float
     centre: tuple[float, float]
     pitch: float
     distance: float
+    height: float | None = None
 
     @classmethod
     def of_broadcast(
@@ -89,7 +92,8 @@ class Flight:
 
     Attributes:
         start, end: seconds, of its first and last position.
-        state: `(6,)` place in metres and velocity in m/s at its start, along the camera's axes.
+        state: `(7,)` place in metres and velocity in m/s at its start, along the camera's axes,
+            and the logarithm of its drag over the sport's.
         misfit: what is left to explain: the sum over all positions of the squared distance in
             standard deviations, doubtful ones counting less, and how far the distance from
             the camera and the speed are from usual ones.
@@ -105,13 +109,13 @@ class Flight:
     view: View = field(repr=False)
 
     def trace(self, times: np.ndarray) -> np.ndarray:
-        """Place in metres and velocity in m/s along the camera's axes: `(times, 6)`.
+        """The state at other times: `(times, 7)`.
 
         Args:
             times: `(times,)` seconds; before and after the flight it is followed further.
         """
         seconds = np.atleast_1d(times) - self.start
-        found = np.empty((len(seconds), 6))
+        found = np.empty((len(seconds), 7))
         for part in (seconds >= 0, seconds < 0):
             if part.any():
                 state, moments = self.state[None, None], seconds[part][None]
@@ -130,13 +134,13 @@ def fly_states(states: np.ndarray, seconds: np.ndarray, sport: Sport, view: View
     stays stable for the fastest smash.
 
     Args:
-        states: `(flights, variants, 6)` place in metres and velocity in m/s at the start.
+        states: `(flights, variants, 7)` at the start, see `Flight`.
         seconds: `(flights, times)` from the start, of one sign within a flight.
         sport: gives the drag.
         view: gives the direction of gravity.
 
     Returns:
-        `(flights, times, variants, 6)`.
+        `(flights, times, variants, 7)`.
     """
     limit = np.take_along_axis(seconds, np.abs(seconds).argmax(axis=1)[:, None], axis=1)
     count = max(math.ceil(np.abs(limit).max() / STEP), 4)
@@ -144,15 +148,17 @@ def fly_states(states: np.ndarray, seconds: np.ndarray, sport: Sport, view: View
     path = np.empty((count + 1, *states.shape))
     path[0] = states
     pace = step[:, :, None]
-    place, velocity, half = states[..., :3], states[..., 3:], view.gravity * pace / 2
+    place, velocity, half = states[..., :3], states[..., 3:6], view.gravity * pace / 2
+    drag = sport.drag * np.exp(states[..., 6:].clip(-2.0, 2.0)) * pace
     for index in range(1, count + 1):
         velocity = velocity + half
         speed = np.sqrt(np.einsum("...i,...i->...", velocity, velocity))[..., None]
         # Back in time the air speeds the ball up, without an end.
-        lost = np.maximum(sport.drag * np.minimum(speed, FASTEST) * pace, -0.5) + 1e-12
+        lost = np.maximum(drag * np.minimum(speed, FASTEST), -0.5) + 1e-12
         place = place + velocity * (np.log1p(lost) / lost * pace)
         velocity = velocity / (1 + lost) + half
-        path[index, ..., :3], path[index, ..., 3:] = place, velocity
+        path[index, ..., :3], path[index, ..., 3:6] = place, velocity
+    path[..., 6] = states[..., 6]
     low = np.minimum((seconds / step).astype(int), count - 1)
     share = (seconds / step - low)[..., None, None]
     each = np.arange(len(states))[:, None]
@@ -160,7 +166,7 @@ def fly_states(states: np.ndarray, seconds: np.ndarray, sport: Sport, view: View
     found = before + share * (after - before)
     # Cubic Hermite interpolation of the place.
     way, pace = (after - before)[..., :3], pace[..., None]
-    bend, turn = before[..., 3:] * pace - way, way - after[..., 3:] * pace
+    bend, turn = before[..., 3:6] * pace - way, way - after[..., 3:6] * pace
     found[..., :3] += share * (1 - share) * ((1 - share) * bend + share * turn)
     return found
 
@@ -203,7 +209,7 @@ def fit_flights(
         given if given is not None else _guess_state(part, error, sport, view, ATTEMPTS[0])
         for part, given in zip(stretches, guesses or [None] * len(stretches), strict=True)
     ]
-    states, misfits = solve_many(problem.miss, np.array(first), outlier=OUTLIER, firm=4)
+    states, misfits = solve_many(problem.miss, np.array(first), outlier=OUTLIER, firm=5)
     for attempt in ATTEMPTS[guesses is None :]:
         poor = np.flatnonzero(misfits > good * problem.counts)
         if not len(poor):
@@ -211,7 +217,7 @@ def fit_flights(
         parts = [stretches[k] for k in poor.tolist()]
         start = [_guess_state(part, error, sport, view, attempt) for part in parts]
         other = _Problem(parts, error, sport, view)
-        found = solve_many(other.miss, np.array(start), outlier=OUTLIER, firm=4)
+        found = solve_many(other.miss, np.array(start), outlier=OUTLIER, firm=5)
         better = found.misfit < misfits[poor]
         states[poor[better]] = found.parameters[better]
         misfits[poor[better]] = found.misfit[better]
@@ -239,7 +245,7 @@ class _Problem:
         self.sport, self.view = sport, view
 
     def miss(self, which: np.ndarray, states: np.ndarray) -> np.ndarray:
-        """Residuals in standard deviations: `(flights, variants, 2 * positions + 4)`."""
+        """Residuals in standard deviations: `(flights, variants, 2 * positions + 5)`."""
         used = int(self.counts[which].max())
         flown = fly_states(states, self.seconds[which, :used], self.sport, self.view)
         away = self.view.project(flown[..., :3]) - self.positions[which, :used, None]
@@ -249,15 +255,15 @@ class _Problem:
 
 
 def find_oddness(states: np.ndarray, view: View) -> np.ndarray:
-    """How far distance and speed are from usual, `(..., 4)` in standard deviations."""
-    odd = states[..., 2:] - [view.distance, 0, 0, 0]
-    return odd / [DEPTH_SPREAD * view.distance, *[SPEED_SPREAD] * 3]
+    """How far distance, speed and drag are from usual, `(..., 5)` in standard deviations."""
+    odd = states[..., 2:] - [view.distance, 0, 0, 0, 0]
+    return odd / [DEPTH_SPREAD * view.distance, *[SPEED_SPREAD] * 3, DRAG_SPREAD]
 
 
 def _guess_state(
     stretch: Stretch, error: float, sport: Sport, view: View, attempt: Attempt
 ) -> np.ndarray:
-    """Guess place and velocity at the start, `(6,)`, from how fast the ball seems to be.
+    """Guess the state at the start, `(7,)`, from how fast the ball seems to be.
 
     With the speed known, and with it what the air takes, where the ball is depends linearly on
     where it started and how fast. Every position says that the ball is on its ray, x = z * ray.
@@ -286,7 +292,6 @@ def _guess_state(
     usual = np.zeros((4, 6))
     usual[0, 2] = 1 / (DEPTH_SPREAD * view.distance)
     usual[1:, 3:] = np.diag([1 / SPEED_SPREAD, 1 / SPEED_SPREAD, 1 / attempt.spread])
-    return np.linalg.lstsq(
-        np.vstack([*left, usual]),
-        np.concatenate([*right, [1 / DEPTH_SPREAD, 0, 0, attempt.away / attempt.spread]]),
-    )[0]
+    right.append(np.array([1 / DEPTH_SPREAD, 0, 0, attempt.away / attempt.spread]))
+    start = np.linalg.lstsq(np.vstack([*left, usual]), np.concatenate(right))[0]
+    return np.append(start, 0.0)

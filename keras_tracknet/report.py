@@ -7,10 +7,8 @@ import html
 import math
 import os
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from keras_tracknet import charts
@@ -18,14 +16,8 @@ from keras_tracknet.analysis import Analysis, Shot
 from keras_tracknet.errors import InputError
 from keras_tracknet.io.events import HIT, KINDS
 from keras_tracknet.io.tracks import ABSENT, REPAIRED
-from keras_tracknet.io.video import Frame, read_frames
-from keras_tracknet.overlay import draw_overlay
-from keras_tracknet.rallies import Rally
+from keras_tracknet.stills import choose_size, look_at_video
 
-THUMBNAILS = 6
-THUMBNAIL_HEIGHT = 180
-BASE_WIDTH = 960  # pixels, of the background picture
-BACKGROUND_FRAMES = 9
 LONGEST_LIST = 400  # rows of a table in the page; the CSV files have all of them
 
 STYLE = """
@@ -62,10 +54,10 @@ def write_report(analysis: Analysis, path: Path, *, title: str, video: Path | No
         InputError: the video cannot be read or the page cannot be written.
     """
     thumbnails: list[tuple[float, np.ndarray]] = []
-    base = np.full((*_base_size(analysis.size), 3), 232, np.uint8)
+    base = np.full((*choose_size(analysis.size), 3), 232, np.uint8)
     background = None
     if video is not None:
-        thumbnails, base = _look_at_video(analysis, video)
+        thumbnails, base = look_at_video(analysis, video)
         background = charts.embed_image(base)
     sections = [
         f"<h1>{html.escape(title)}</h1>",
@@ -292,52 +284,6 @@ def _write_table(names: Sequence[str], rows: Sequence[Iterable[str]]) -> str:
         f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
         f"</div>{rest}"
     )
-
-
-def _look_at_video(
-    analysis: Analysis, video: Path
-) -> tuple[list[tuple[float, np.ndarray]], np.ndarray]:
-    """Read the video once: thumbnails with the track on them, and its median picture."""
-    total = max(len(analysis.track), 1)
-    wanted = set(_choose_moments(analysis.rallies, analysis.velocity.time))
-    sampled = {int((k + 0.5) * total / BACKGROUND_FRAMES) for k in range(BACKGROUND_FRAMES)}
-    thumbnails: list[tuple[float, np.ndarray]] = []
-    sample: list[np.ndarray] = []
-    height, width = _base_size(analysis.size)
-
-    def look(frame: Frame) -> None:
-        if frame.index in sampled or not sample:
-            sample.append(cv2.resize(frame.image, (width, height), interpolation=cv2.INTER_AREA))
-        if frame.index in wanted:
-            drawn = draw_overlay(frame.image, analysis.track, frame.index, trail=12)
-            small = (round(drawn.shape[1] * THUMBNAIL_HEIGHT / drawn.shape[0]), THUMBNAIL_HEIGHT)
-            image = cv2.resize(drawn, small, interpolation=cv2.INTER_AREA)
-            thumbnails.append((frame.time, image))
-
-    with contextlib.closing(read_frames(video)) as frames:
-        for frame in frames:
-            look(frame)
-            if frame.index >= max([*wanted, *sampled]):
-                break
-    return thumbnails, np.median(sample, axis=0).astype(np.uint8)
-
-
-def _choose_moments(rallies: Sequence[Rally], times: np.ndarray) -> list[int]:
-    """Frames in the middle of flights, spread over the rallies."""
-    moments: list[float] = []
-    for rally in rallies:
-        ends = [event.time for event in rally.events] + [rally.end]
-        moments += [(a + b) / 2 for a, b in pairwise(ends)]
-    moments = moments or times.tolist()
-    if not moments:
-        return []
-    picked = np.linspace(0, len(moments) - 1, THUMBNAILS).astype(int)
-    return sorted({int(np.abs(times - moments[k]).argmin()) for k in picked})
-
-
-def _base_size(size: tuple[int, int]) -> tuple[int, int]:
-    scale = min(1.0, BASE_WIDTH / size[1])
-    return max(round(size[0] * scale), 1), max(round(size[1] * scale), 1)
 
 
 def _clock(seconds: float) -> str:

@@ -19,6 +19,9 @@ from keras_tracknet.sports import Sport
 FLIGHT_PARAMETERS = 7  # place, velocity, and when it begins
 REST_PARAMETERS = 5  # position and drift in the picture, and when it begins
 REST_SPEED = 1.5  # m/s; a ball that is carried or lies there is slower
+# Neighbouring positions are wrong together, since no ball flies quite as computed, so that this
+# many of them say as much as one would alone.
+RELATED = 1.5
 LONGEST_FLIGHT = 4.0  # seconds
 LONGEST_GAP = 2.0  # seconds without a position within a flight
 WINDOWS = (3, 6)  # positions on either side of a possible cut that it is judged by
@@ -73,7 +76,8 @@ class Segmenter:
         self.sport, self.view = sport, view
         self._known: dict[tuple[int, int], Segment | None] = {}
         self._tried: set[tuple[int, int, int]] = set()
-        self.cost = np.log(2 * max(len(times), 8))  # of one parameter, in units of chi squared
+        # What one parameter costs, in units of chi squared.
+        self.cost = RELATED * np.log(2 * max(len(times), 8))
 
     def segment(self) -> list[Segment]:
         """Return the segments, in the order of time."""

@@ -3,11 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from keras_tracknet.court_drawing import draw_court
 from keras_tracknet.courts import (
     CUSTOM,
     Mark,
     calibrate_court,
-    draw_court,
     parse_marks,
     read_court,
     write_court,

@@ -16,7 +16,7 @@ def test_a_flight_is_that_of_the_renderer(sport):
     # The renderer's axes are x, away, up; the camera's are x, down, away.
     start, velocity = np.array([0.0, 0.0, 2.0]), np.array([4.0, 30.0, 6.0])
     path = fly_balls(start, velocity[None], 1.0, SPORTS[sport].drag)[:, 0]
-    state = np.array([0.0, -2.0, 10.0, 4.0, -6.0, 30.0])[None, None]
+    state = np.array([0.0, -2.0, 10.0, 4.0, -6.0, 30.0, 0.0])[None, None]
     seconds = np.arange(len(path)) * STEP
     flown = fly_states(state, seconds[None], SPORTS[sport], LEVEL)[0, :, 0, :3]
     expected = np.stack([path[:, 0], -path[:, 2], 10 + path[:, 1]], axis=1)
@@ -29,7 +29,7 @@ def test_gravity_points_down_by_the_pitch():
 
 
 def make_flight(state, sport="badminton", seconds=1.0):
-    return Flight(0.0, seconds, np.array(state), 0.0, SPORTS[sport], TILTED)
+    return Flight(0.0, seconds, np.array([*state, 0.0]), 0.0, SPORTS[sport], TILTED)
 
 
 @pytest.mark.parametrize(
