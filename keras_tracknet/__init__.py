@@ -12,7 +12,9 @@ from keras_tracknet.backends import choose_backend
 
 if TYPE_CHECKING:
     from keras_tracknet import losses, metrics, presets
+    from keras_tracknet.analysis import analyze_track
     from keras_tracknet.errors import InputError
+    from keras_tracknet.events import find_events
     from keras_tracknet.fit_config import FitConfig
     from keras_tracknet.inference import Tracker
     from keras_tracknet.io.tracks import Track, read_track, write_track
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from keras_tracknet.models.v2 import build_v2
     from keras_tracknet.models.v3 import build_v3
     from keras_tracknet.training import fit
+    from keras_tracknet.velocity import compute_velocity
 
 __version__ = "0.1.0"
 
@@ -31,10 +34,13 @@ _HOMES = {
     "InputError": "errors",
     "Track": "io.tracks",
     "Tracker": "inference",
+    "analyze_track": "analysis",
     "build_rectifier": "models.rectifier",
     "build_v1": "models.v1",
     "build_v2": "models.v2",
     "build_v3": "models.v3",
+    "compute_velocity": "velocity",
+    "find_events": "events",
     "fit": "training",
     "load_model": "model_file",
     "losses": "losses",
@@ -45,16 +51,21 @@ _HOMES = {
     "write_track": "io.tracks",
 }
 
+WITHOUT_KERAS = ("analysis", "errors", "events", "io.tracks", "velocity")
+
 __all__ = [
     "FitConfig",
     "InputError",
     "Track",
     "Tracker",
     "__version__",
+    "analyze_track",
     "build_rectifier",
     "build_v1",
     "build_v2",
     "build_v3",
+    "compute_velocity",
+    "find_events",
     "fit",
     "load_model",
     "losses",
@@ -69,7 +80,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if _HOMES[name] not in ("errors", "io.tracks"):  # everything else needs Keras
+    if _HOMES[name] not in WITHOUT_KERAS:
         choose_backend()
     module = import_module(f"{__name__}.{_HOMES[name]}")
     return module if name == _HOMES[name] else getattr(module, name)

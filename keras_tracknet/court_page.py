@@ -136,7 +136,9 @@ def _write_page(image: np.ndarray, sport: str) -> str:
     if sport == CUSTOM:
         choice = 'metres <input id="place" placeholder="6.1,0" size="8">'
     else:
-        names = sorted(find_sport(sport).landmarks, key=lambda name: name.count("_"))
+        names = sorted(
+            find_sport(sport).landmarks, key=lambda n: (n.startswith("net"), n.count("_"))
+        )
         options = "".join(f"<option>{html.escape(name)}</option>" for name in names)
         choice = f'<select id="place">{options}</select>'
     return (
