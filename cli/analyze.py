@@ -95,10 +95,11 @@ def analyze(
     if as_json:
         click.echo(json.dumps(summary))
         return
+    names = {"rallies": "rally", "hits": "hit", "bounces": "bounce", "landings": "landing"}
     counts = ", ".join(
-        f"{summary[kind]} {kind}"
-        for kind in ("rallies", "hits", "bounces", "landings")
-        if kind in summary
+        f"{summary[many]} {one if summary[many] == 1 else many}"
+        for many, one in names.items()
+        if many in summary
     )
     click.echo(counts)
     click.echo(folder.resolve())

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_tracknet import bounces
+from keras_tracknet.bounces import judge_bounces
 from keras_tracknet.flights import (
     Stretch,
     View,
@@ -245,27 +245,14 @@ class _Reader:
     def _find_bounces(
         self, pairs: Sequence[tuple[Segment, Segment]], meetings: Sequence[_Meeting]
     ) -> list[bool]:
-        """Where one flight with a bounce in it explains two flights as well as two do."""
-        maker = self.segmenter
-        found = [False] * len(pairs)
-        if not maker.sport.restitution:
-            return found
+        """Which of the meetings are bounces."""
         cases = [
-            (k, before, after)
+            k
             for k, (before, after) in enumerate(pairs)
             if before.flight is not None and after.flight is not None and meetings[k].close
         ]
-        parts = [
-            Stretch(
-                maker.times[before.first : after.last + 1],
-                maker.positions[before.first : after.last + 1],
-            )
-            for _, before, after in cases
-        ]
-        flights = [before.flight for _, before, _ in cases if before.flight is not None]
-        moments = [meetings[k].time for k, _, _ in cases]
-        misfits = bounces.fit_bounces(flights, moments, parts, maker.error)
-        spared = (2 * FLIGHT_PARAMETERS - bounces.PARAMETERS) * maker.cost
-        for (k, before, after), misfit in zip(cases, misfits, strict=True):
-            found[k] = bool(misfit < before.misfit + after.misfit + spared)
-        return found
+        judged = judge_bounces(
+            self.segmenter, [pairs[k] for k in cases], [meetings[k].time for k in cases]
+        )
+        found = dict(zip(cases, judged, strict=True))
+        return [found.get(k, False) for k in range(len(pairs))]
