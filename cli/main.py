@@ -21,6 +21,8 @@ COMMANDS = {
     "predict": "Track the ball in a video or a folder of images.",
     "fit": "Train a network on labelled clips.",
     "evaluate": "Measure weights on labelled clips.",
+    "export": "Write a tracker as a file for LiteRT, ONNX, OpenVINO or TensorFlow.",
+    "bench": "Measure how fast a tracker is on this machine.",
     "presets": "List the trackers that come with the package.",
     "demo": "Render a rally and track it, to see that everything works.",
     "data": "Look at datasets of labelled clips.",

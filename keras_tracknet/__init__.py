@@ -13,6 +13,7 @@ from keras_tracknet.backends import choose_backend
 if TYPE_CHECKING:
     from keras_tracknet import losses, metrics, presets
     from keras_tracknet.errors import InputError
+    from keras_tracknet.exporting import export
     from keras_tracknet.fit_config import FitConfig
     from keras_tracknet.inference import Tracker
     from keras_tracknet.io.tracks import Track, read_track, write_track
@@ -35,6 +36,7 @@ _HOMES = {
     "build_v1": "models.v1",
     "build_v2": "models.v2",
     "build_v3": "models.v3",
+    "export": "exporting",
     "fit": "training",
     "load_model": "model_file",
     "losses": "losses",
@@ -55,6 +57,7 @@ __all__ = [
     "build_v1",
     "build_v2",
     "build_v3",
+    "export",
     "fit",
     "load_model",
     "losses",

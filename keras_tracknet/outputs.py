@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from keras_tracknet import __version__
-from keras_tracknet.backends import list_devices
+from keras_tracknet.backends import backend_in_use
 from keras_tracknet.data.frames import estimate_background
 from keras_tracknet.errors import InputError
 from keras_tracknet.inference import Stopwatch, Tracker
@@ -224,18 +222,18 @@ def _summarise(
         "fps": str(info.fps),
         "frames": len(rows),
         "status": dict(Counter(row.status for row in rows)),
-        "weights": str(tracker.weights.path),
-        "weights_sha256": tracker.weights.sha256,
+        "weights": str(tracker.network.path),
+        "weights_sha256": tracker.network.sha256,
         "trained_on": tracker.spec.trained_on,
         "rectifier": str(rectifier.path) if rectifier else None,
         "rectifier_sha256": rectifier.sha256 if rectifier else None,
         "network": tracker.spec.version,
         "mode": tracker.mode,
         "threshold": tracker.threshold,
-        "backend": keras.backend.backend(),
-        "engine": "keras",
-        "device": list_devices()[0].partition(":")[0],
-        "precision": tracker.precision,
+        "engine": tracker.network.engine,
+        "backend": backend_in_use(),
+        "device": tracker.network.device,
+        "precision": tracker.network.precision,
         "seconds": round(seconds, 3),
         "frames_per_second": round(len(rows) / seconds, 2),
         "milliseconds": {stage: round(1e3 * s, 1) for stage, s in watch.seconds.items()},

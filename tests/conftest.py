@@ -1,5 +1,7 @@
 import os
 
+import pytest
+
 from keras_tracknet.backends import choose_backend
 
 choose_backend()  # Keras asks for TensorFlow; where that is missing, another one serves
@@ -8,3 +10,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 # PyTorch's threads wait busily for each other: ten times slower where cores are shared.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True)
+def keras_engine(monkeypatch):
+    """What runs a Keras file is Keras, whatever else is installed, until a test says otherwise."""
+    from keras_tracknet import engines
+
+    monkeypatch.setattr(engines, "openvino_fits", lambda: False)

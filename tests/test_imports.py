@@ -22,15 +22,15 @@ ORDER = [
     "data.trajectories", "data.pipeline",
     "models", "losses", "metrics",
     "detections", "tracking",
-    "model_file", "checkpoints", "presets",
+    "model_file", "checkpoints", "presets", "serving",
     "reporting", "synthetic", "overlay", "plots",
     "run_folder", "fit_config", "fit_data", "training",
     "engines", "inference", "outputs",
-    "evaluation", "export", "demo", "doctor",
+    "evaluation", "exporting", "benchmark", "demo", "doctor",
 ]  # fmt: skip
 
 # tf.data, TensorBoard's log, and formats that only TensorFlow writes and runs.
-MAY_IMPORT_TENSORFLOW = ("data.pipeline.", "run_folder.", "engines.", "export.")
+MAY_IMPORT_TENSORFLOW = ("data.pipeline.", "run_folder.", "engines.")
 
 
 def name_module(path):

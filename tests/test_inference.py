@@ -300,7 +300,7 @@ def test_frames_held_do_not_grow_with_the_video(monkeypatch, mode):
             yield Frame(frame, 0.0, image)
 
     monkeypatch.setattr(inference, "read_frames", read)
-    window, batch = tracker.spec.frames, tracker.batch_size
+    window, batch = tracker.spec.frames, tracker.network.batch_size
     ahead = 2 * batch * window  # decoded and waiting
     for row in tracker.stream(SOURCE):
         assert produced - row.frame <= ahead + (batch + 1) * window + 2
