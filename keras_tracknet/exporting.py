@@ -147,7 +147,7 @@ def export(
             named = {"frames": windows[0]}
             if spec.background != "none":
                 named["background"] = windows[1]
-            np.savez(calibration, **named)
+            np.savez(calibration, allow_pickle=False, **named)
         conversion = Conversion(
             str(weights.resolve()), str(output.resolve()), format, precision, answers,
             input_size, frame_size, calibration,

@@ -28,7 +28,7 @@ from keras_tracknet.engines.network import Network
 from keras_tracknet.errors import InputError
 from keras_tracknet.io.tracks import ABSENT, DETECTED, Track, TrackRow
 from keras_tracknet.io.video import Frame, probe_video, read_frames, sample_frames
-from keras_tracknet.model_file import ModelFile, is_trained
+from keras_tracknet.model_file import ModelFile
 from keras_tracknet.presets import DEFAULT, find_weights
 from keras_tracknet.tracking import MAX_GAP, rectify_track
 
@@ -298,13 +298,7 @@ class Tracker:
 
 
 def _ready(weights: ModelFile | Network, settings: dict[str, Any]) -> Network:
-    if isinstance(weights, Network):
-        return weights
-    if not is_trained(weights.model):
-        raise InputError(
-            f"{weights.path}: these weights were never trained; train them with tracknet fit."
-        )
-    return open_network(weights, **settings)
+    return weights if isinstance(weights, Network) else open_network(weights, **settings)
 
 
 def _read_detection(answer: np.ndarray, threshold: float) -> Detection:

@@ -134,8 +134,8 @@ def find_weights(name: str | Path) -> WeightsPaths:
 
     Args:
         name: a preset's name; the path of a `.keras` file, of a folder that Keras saved a model
-            in, of what `tracknet export` wrote, or of a run folder of `fit` (its best model is meant); or `hf://OWNER/NAME`
-            for such a folder on the Hugging Face Hub.
+            in, of what `tracknet export` wrote, or of a run folder of `fit` (its best model is
+            meant); or `hf://OWNER/NAME` for such a folder on the Hugging Face Hub.
 
     Raises:
         InputError: none of these, or a preset whose files are damaged.

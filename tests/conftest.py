@@ -1,7 +1,5 @@
 import os
 
-import pytest
-
 from keras_tracknet.backends import choose_backend
 
 choose_backend()  # Keras asks for TensorFlow; where that is missing, another one serves
@@ -12,9 +10,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-@pytest.fixture(autouse=True)
-def keras_engine(monkeypatch):
-    """What runs a Keras file is Keras, whatever else is installed, until a test says otherwise."""
-    from keras_tracknet import engines
+from keras_tracknet import engines  # noqa: E402
 
-    monkeypatch.setattr(engines, "openvino_fits", lambda: False)
+# What runs a Keras file is Keras, whatever else is installed, until a test says otherwise.
+engines.openvino_fits = lambda: False

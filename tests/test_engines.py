@@ -255,7 +255,7 @@ def test_tracking_on_openvino_loads_no_framework(tmp_path):
         "import sys\n"
         "from keras_tracknet import Tracker\n"
         f"track = Tracker.from_file({str(weights)!r}, engine='openvino').track({str(clip)!r})\n"
-        "print(len(track), *(m for m in ('keras', 'tensorflow', 'jax', 'torch') if m in sys.modules))"
+        "print(len(track), *{'keras', 'tensorflow', 'jax', 'torch'}.intersection(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["21"]
@@ -276,7 +276,7 @@ def test_engine_that_cannot_run_a_file_says_what_can(weights, tmp_path):
     (tmp_path / "net.onnx").write_bytes(b"")
     with pytest.raises(InputError, match="a file for engine onnx, not keras"):
         open_network(tmp_path / "net.onnx", engine="keras")
-    with pytest.raises(ValueError, match="engine must be one of .*engine='cuda'"):
+    with pytest.raises(ValueError, match=r"engine must be one of .*engine='cuda'"):
         open_network(weights, engine="cuda")
 
 

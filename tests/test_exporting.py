@@ -77,7 +77,7 @@ def test_export_that_differs_fails_and_leaves_the_figures(
 ):
     run_instead(monkeypatch, lambda maps: maps * 0.9)
     target = weights.with_suffix(".tflite")
-    with pytest.raises(InputError, match="differs from .* more than fp32 explains"):
+    with pytest.raises(InputError, match=r"differs from .* more than fp32 explains"):
         export(weights, target, format="tflite", end_to_end=False, verify=True, data=rally)
     report = json.loads((target.with_name("w.verification.json")).read_text())
     assert report["within_tolerance"] is False

@@ -235,11 +235,11 @@ def test_impossible_settings_are_refused(settings, message):
 # --- the thread that decodes
 
 
-def test_closing_the_stream_early_stops_the_decoding_thread(show):
+def test_closing_the_stream_early_stops_the_threads_of_decoder_and_network(show):
     show([paint(SIZE, (9, 9))] * 200)
     stream = make_tracker().stream(SOURCE)
     next(stream)
-    assert len(read_ahead_threads()) == 1
+    assert len(read_ahead_threads()) == 2
     stream.close()
     assert read_ahead_threads() == []
 
@@ -303,7 +303,8 @@ def test_frames_held_do_not_grow_with_the_video(monkeypatch, mode):
     window, batch = tracker.spec.frames, tracker.network.batch_size
     ahead = 2 * batch * window  # decoded and waiting
     for row in tracker.stream(SOURCE):
-        assert produced - row.frame <= ahead + (batch + 1) * window + 2
+        # As many frames again may be through the network and wait to be decoded.
+        assert produced - row.frame <= ahead + (2 * batch + 1) * window + 2
         assert len(alive) <= ahead + (batch + 1) * window + 2
     assert produced == count
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from keras_tracknet.engines import litert, onnx, openvino, saved_model
 from keras_tracknet.engines.network import Network
 from keras_tracknet.errors import InputError
-from keras_tracknet.model_file import ModelFile, hash_file, load_model, read_spec
+from keras_tracknet.model_file import ModelFile, hash_file, is_trained, load_model, read_spec
 
 KERAS = "keras"
 ENGINES = (KERAS, openvino.NAME, litert.NAME, onnx.NAME, saved_model.NAME)
@@ -97,6 +97,10 @@ def _open_keras(file: ModelFile, engine: str, precision: str, batch_size: int) -
     if engine not in ("auto", KERAS):
         raise InputError(
             f"{file.path}: engine {engine} runs exported files; make one with tracknet export."
+        )
+    if not is_trained(file.model):
+        raise InputError(
+            f"{file.path}: these weights were never trained; train them with tracknet fit."
         )
     from keras_tracknet.engines.keras import KerasNetwork
 
