@@ -22,6 +22,7 @@ from keras_tracknet.data.windows import stream_windows
 from keras_tracknet.detections import decode_centroid
 from keras_tracknet.engines import open_network
 from keras_tracknet.engines.conversion import Conversion
+from keras_tracknet.engines.keras import KerasNetwork
 from keras_tracknet.engines.network import Network
 from keras_tracknet.errors import InputError
 from keras_tracknet.evaluation import evaluate
@@ -29,7 +30,7 @@ from keras_tracknet.inference import Tracker
 from keras_tracknet.io.datasets import find_dataset
 from keras_tracknet.io.layouts import VIDEO_SUFFIXES
 from keras_tracknet.io.video import read_frames, sample_frames
-from keras_tracknet.model_file import read_spec
+from keras_tracknet.model_file import load_model, read_spec
 from keras_tracknet.reporting import Reporter
 from keras_tracknet.synthetic import write_rallies
 
@@ -190,28 +191,23 @@ def verify_export(
         InputError: something cannot be read.
     """
     reporter = reporter or Reporter()
-    ours = open_network(weights, engine="keras", precision="float32", batch_size=1)
     theirs = open_network(exported, precision="float32", batch_size=1)
-    size, spec = theirs.frame_size, theirs.spec
-    frames, backgrounds = sample_windows(_find_videos(source), spec.frames, size, VERIFIED_WINDOWS)
+    ours = KerasNetwork(
+        load_model(weights), precision="float32", batch_size=1, answers=theirs.answers
+    )
+    frames, backgrounds = sample_windows(
+        _find_videos(source), theirs.spec.frames, theirs.frame_size, VERIFIED_WINDOWS
+    )
     maps: list[np.ndarray] = []
     ours_found, theirs_found = [], []
     with reporter.track("comparing windows", len(frames), unit="windows") as advance:
         for window, background in zip(frames, backgrounds, strict=True):
             expected = _run(ours, window, background)
             answer = _run(theirs, window, background)
-            ours_found.append([decode_centroid(m, spec.threshold)[:2] for m in expected])
-            if theirs.answers == "heatmaps":
-                if answer.shape == expected.shape:
-                    maps.append(np.abs(answer - expected))
-                found = [decode_centroid(m, spec.threshold)[:2] for m in answer]
-                scaled = scale_positions(np.array(found), spec.input_size, ours.spec.input_size)
-            else:
-                there = answer[:, 2:] > spec.threshold
-                scaled = scale_positions(
-                    np.where(there, answer[:, :2] - 0.5, np.nan), (1, 1), ours.spec.input_size
-                )
-            theirs_found.append(scaled)
+            if theirs.answers == "heatmaps" and answer.shape == expected.shape:
+                maps.append(np.abs(answer - expected))
+            ours_found.append(_locate(ours, expected, ours.spec.input_size))
+            theirs_found.append(_locate(theirs, answer, ours.spec.input_size))
             advance(1)
     first, second = np.concatenate(ours_found), np.concatenate(theirs_found)
     distance = np.linalg.norm(first - second, axis=-1)
@@ -256,6 +252,16 @@ def sample_windows(
                 frames.append(np.stack(window.frames))
                 backgrounds.append(background)
     return np.stack(frames[:count]), np.stack(backgrounds[:count])
+
+
+def _locate(network: Network, answers: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return positions `(frames, 2)` in pixels of a picture of `size`, NaN where there is none."""
+    threshold = network.spec.threshold
+    if network.answers == "heatmaps":
+        found = np.array([decode_centroid(heatmap, threshold)[:2] for heatmap in answers])
+        return scale_positions(found, network.spec.input_size, size)
+    there = answers[:, 2:] > threshold
+    return scale_positions(np.where(there, answers[:, :2] - 0.5, np.nan), (1, 1), size)
 
 
 def _run(network: Network, window: np.ndarray, background: np.ndarray) -> np.ndarray:

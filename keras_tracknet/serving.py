@@ -12,7 +12,7 @@ from keras_tracknet.data.frames import BACKGROUND_MODES
 from keras_tracknet.model_file import ModelSpec
 
 ANSWERS = ("heatmaps", "detections")
-RADIUS = 8  # pixels of the heatmap about its peak that have a say in the position
+SQUARE = 17  # pixels of the heatmap, a side; a blob is some 5 pixels wide
 
 register = keras.saving.register_keras_serializable("keras_tracknet")
 
@@ -87,19 +87,19 @@ class WindowStacker(keras.layers.Layer):
 
 
 @register
-class PeakFinder(keras.layers.Layer):
+class BallFinder(keras.layers.Layer):
     """Finds the ball in heatmaps by arithmetic that every format of exported networks has.
 
-    The position is the mean of the pixels above the threshold and within `RADIUS` of the
-    highest one, weighted by probability: what `decode_centroid` gives unless a blob is larger
-    than that, or the largest blob is not the one with the peak.
+    Where the pixels above the threshold weigh most within a square of `SQUARE` pixels, there is
+    the ball; its position is their mean in that square, weighted by probability. That is what
+    `decode_centroid` gives unless a blob is larger than the square or two lie within one.
 
     Args:
         threshold: probability that a pixel must exceed.
         name: name of the layer.
 
     Input shape:
-        `(batch, frames, height, width)` float32, probability 0 to 1.
+        `(batch, height, width, frames)` float32, probability 0 to 1.
 
     Output shape:
         `(batch, frames, 3)` float32: x and y of the ball as shares of the picture's width and
@@ -108,35 +108,35 @@ class PeakFinder(keras.layers.Layer):
     """
 
     def __init__(self, threshold: float = 0.5, name: str = "detections", **more: Any) -> None:
-        super().__init__(name=name, dtype="float32", **more)
+        super().__init__(name=name, **{**more, "dtype": "float32"})
         self.threshold = threshold
 
     def call(self, heatmaps: Any) -> Any:
         """Return x, y and peak of each map."""
-        height, width = heatmaps.shape[2:]
-        xs = ops.reshape(ops.arange(width, dtype="float32"), (1, 1, 1, width))
-        ys = ops.reshape(ops.arange(height, dtype="float32"), (1, 1, height, 1))
-        peak = ops.max(heatmaps, axis=(2, 3), keepdims=True)
-        # The first of the highest pixels: its row, then its place in that row.
-        far = np.float32(height + width)
-        high = heatmaps >= peak
-        top = ops.min(ops.where(high, ys, far), axis=(2, 3), keepdims=True)
-        left = ops.min(
-            ops.where(ops.logical_and(high, ops.equal(ys, top)), xs, far),
-            axis=(2, 3),
-            keepdims=True,
-        )
-        near = ops.logical_and(ops.abs(xs - left) <= RADIUS, ops.abs(ys - top) <= RADIUS)
-        counts = ops.logical_and(near, heatmaps > self.threshold)
-        weights = ops.where(counts, heatmaps, np.float32(0))
-        total = ops.maximum(ops.sum(weights, axis=(2, 3)), np.float32(1e-6))
-        seen = ops.cast(peak[:, :, 0, 0] > self.threshold, "float32")
-        # About the peak, so that single precision is enough whatever the runtime makes of it.
-        dx = ops.sum(weights * (xs - left), axis=(2, 3)) / total
-        dy = ops.sum(weights * (ys - top), axis=(2, 3)) / total
-        x = seen * (left[:, :, 0, 0] + dx + 0.5) / width
-        y = seen * (top[:, :, 0, 0] + dy + 0.5) / height
-        return ops.stack([x, y, peak[:, :, 0, 0]], axis=-1)
+        height, width = heatmaps.shape[1:3]
+        xs = ops.reshape(ops.arange(width, dtype="float32"), (1, 1, width, 1))
+        ys = ops.reshape(ops.arange(height, dtype="float32"), (1, height, 1, 1))
+        weights = ops.where(heatmaps > self.threshold, heatmaps, np.float32(0))
+        half = SQUARE // 2
+        mass = ops.pad(weights, ((0, 0), (half, half), (half, half), (0, 0)))
+        mass = ops.average_pool(mass, (SQUARE, 1), strides=1)
+        mass = ops.average_pool(mass, (1, SQUARE), strides=1)
+        # The first of the heaviest squares: its row, then its place in that row.
+        far, heaviest = np.float32(height + width), mass >= ops.max(mass, (1, 2), keepdims=True)
+        top = ops.min(ops.where(heaviest, ys, far), (1, 2), keepdims=True)
+        in_row = ops.logical_and(heaviest, ops.equal(ys, top))
+        left = ops.min(ops.where(in_row, xs, far), (1, 2), keepdims=True)
+        near = ops.logical_and(ops.abs(xs - left) <= half, ops.abs(ys - top) <= half)
+        weights = ops.where(near, weights, np.float32(0))
+        total = ops.maximum(ops.sum(weights, (1, 2)), np.float32(1e-6))
+        # About the square's centre, so that single precision is enough whatever the runtime.
+        dx = ops.sum(weights * (xs - left), (1, 2)) / total
+        dy = ops.sum(weights * (ys - top), (1, 2)) / total
+        peak = ops.max(heatmaps, (1, 2))
+        seen = ops.cast(peak > self.threshold, "float32")
+        x = seen * (left[:, 0, 0] + dx + 0.5) / width
+        y = seen * (top[:, 0, 0] + dy + 0.5) / height
+        return ops.stack([x, y, peak], axis=-1)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
@@ -182,7 +182,7 @@ def build_serving(
         A model with inputs `frames` `(batch, frames, height, width, 3)` uint8 and, where the
         network needs it, `background` `(batch, height, width, 3)` uint8. Heatmaps come out as
         `(batch, heatmaps, height, width)` float32, of V1 as brightness 0 to 1; detections as
-        `PeakFinder` gives them.
+        `BallFinder` gives them.
 
     Raises:
         ValueError: answers are none of `ANSWERS`.
@@ -201,8 +201,10 @@ def build_serving(
     scores = model(stacked)
     if spec.version == "v1":
         scores = ClassBrightness()(scores)
-    maps = keras.layers.Permute((3, 1, 2), dtype="float32", name="heatmap_planes")(scores)
-    outputs = PeakFinder(spec.threshold)(maps) if answers == "detections" else maps
+    if answers == "detections":
+        outputs = BallFinder(spec.threshold)(scores)
+    else:
+        outputs = keras.layers.Permute((3, 1, 2), dtype="float32", name="planes")(scores)
     return keras.Model(inputs, outputs, name=f"{model.name}_{answers}")
 
 

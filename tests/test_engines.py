@@ -93,25 +93,26 @@ def test_every_engine_gives_the_same_detections(weights, converted, format):
 
 
 class Finder:
-    """`PeakFinder` as one would write it in NumPy."""
+    """`BallFinder` as one would write it in NumPy."""
 
     def __init__(self, threshold):
         self.threshold = threshold
 
-    def __call__(self, maps, radius=8):
-        rows = []
+    def __call__(self, maps, square=17):
+        rows, half = [], square // 2
         for heatmap in maps:
             height, width = heatmap.shape
-            top, left = np.unravel_index(heatmap.argmax(), heatmap.shape)
-            peak = heatmap[top, left]
-            if not peak > self.threshold:
-                rows.append((0, 0, peak))
+            weight = np.where(heatmap > self.threshold, heatmap, 0).astype(np.float64)
+            if not weight.any():
+                rows.append((0, 0, heatmap.max()))
                 continue
             ys, xs = np.mgrid[:height, :width]
-            near = (abs(ys - top) <= radius) & (abs(xs - left) <= radius)
-            weight = np.where(near & (heatmap > self.threshold), heatmap, 0).astype(np.float64)
+            squares = [(abs(ys - y) <= half) & (abs(xs - x) <= half)
+                       for y in range(height) for x in range(width)]  # fmt: skip
+            inside = squares[int(np.argmax([weight[s].sum().round(6) for s in squares]))]
+            weight = np.where(inside, weight, 0)
             x, y = (xs * weight).sum() / weight.sum(), (ys * weight).sum() / weight.sum()
-            rows.append(((x + 0.5) / width, (y + 0.5) / height, peak))
+            rows.append(((x + 0.5) / width, (y + 0.5) / height, heatmap.max()))
         return np.array(rows)
 
 
@@ -152,30 +153,40 @@ def test_frames_are_shrunk_inside_as_they_are_outside(source):
 )
 def test_drawn_point_is_found_where_it_was_drawn(x, y):
     from keras_tracknet.data.heatmaps import render_disc
-    from keras_tracknet.serving import PeakFinder
+    from keras_tracknet.serving import BallFinder
 
-    maps = render_disc(np.array([[x, y]]), SIZE)[None].transpose(0, 3, 1, 2)
-    found = np.asarray(PeakFinder(0.5)(maps))[0, 0]
-    centre = decode_centroid(maps[0, 0], 0.5)
+    maps = render_disc(np.array([[x, y]]), SIZE)[None]
+    found = np.asarray(BallFinder(0.5)(maps))[0, 0]
+    centre = decode_centroid(np.ascontiguousarray(maps[0, ..., 0]), 0.5)
     assert found[0] * SIZE[1] - 0.5 == pytest.approx(centre.x, abs=1e-4)
     assert found[1] * SIZE[0] - 0.5 == pytest.approx(centre.y, abs=1e-4)
 
 
-def test_two_equally_high_peaks_are_not_averaged():
-    from keras_tracknet.serving import PeakFinder
+def test_the_larger_of_two_blobs_is_the_ball_even_where_the_other_is_higher():
+    from keras_tracknet.serving import BallFinder
 
-    maps = np.zeros((1, 1, *SIZE), np.float32)
-    maps[0, 0, 5, 50] = maps[0, 0, 25, 10] = 0.9
-    x, y, peak = np.asarray(PeakFinder(0.5)(maps))[0, 0]
-    assert (x * SIZE[1] - 0.5, y * SIZE[0] - 0.5) == pytest.approx((50, 5), abs=1e-4)
+    maps = np.zeros((1, *SIZE, 1), np.float32)
+    maps[0, 4:8, 49:53, 0] = 0.7
+    maps[0, 25, 10, 0] = 0.9
+    x, y, peak = np.asarray(BallFinder(0.5)(maps))[0, 0]
+    assert (x * SIZE[1] - 0.5, y * SIZE[0] - 0.5) == pytest.approx((50.5, 5.5), abs=1e-4)
     assert peak == pytest.approx(0.9)
 
 
-def test_an_empty_map_has_no_ball():
-    from keras_tracknet.serving import PeakFinder
+def test_two_equal_blobs_are_not_averaged():
+    from keras_tracknet.serving import BallFinder
 
-    maps = np.full((1, 2, *SIZE), 0.3, np.float32)
-    np.testing.assert_allclose(PeakFinder(0.3)(maps), [[[0, 0, 0.3]] * 2], atol=1e-6)
+    maps = np.zeros((1, *SIZE, 1), np.float32)
+    maps[0, 5, 50, 0] = maps[0, 25, 10, 0] = 0.9
+    x, y, _ = np.asarray(BallFinder(0.5)(maps))[0, 0]
+    assert (x * SIZE[1] - 0.5, y * SIZE[0] - 0.5) == pytest.approx((50, 5), abs=1e-4)
+
+
+def test_an_empty_map_has_no_ball():
+    from keras_tracknet.serving import BallFinder
+
+    maps = np.full((1, *SIZE, 2), 0.3, np.float32)
+    np.testing.assert_allclose(BallFinder(0.3)(maps), [[[0, 0, 0.3]] * 2], atol=1e-6)
 
 
 def make_clip(folder, frames=21):

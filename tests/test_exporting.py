@@ -59,7 +59,7 @@ def run_instead(monkeypatch, change):
 @pytest.mark.parametrize(
     ("change", "largest", "position"),
     [
-        (lambda maps: maps, 0.0, 0.0),
+        (lambda maps: maps, 0.0, 0.0),  # as it is
         (lambda maps: maps * 0.9, 0.1, 0.0),
         (lambda maps: np.roll(maps, 2, axis=-1), 1.0, 2.0),
     ],

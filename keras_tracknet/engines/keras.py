@@ -23,20 +23,28 @@ class KerasNetwork(Network):
         file: the network and its specification.
         precision: `auto`, or a Keras dtype policy.
         batch_size: windows at once.
+        answers: `heatmaps` or `detections`.
     """
 
-    def __init__(self, file: ModelFile, *, precision: str = "auto", batch_size: int = 2) -> None:
+    def __init__(
+        self,
+        file: ModelFile,
+        *,
+        precision: str = "auto",
+        batch_size: int = 2,
+        answers: str = "heatmaps",
+    ) -> None:
         spec, device = file.spec, list_devices()[0].partition(":")[0]
         # Positions need more than bfloat16's eight bits.
         policy = "float32" if spec.version == "rectifier" else choose_precision(precision)
         super().__init__(
-            spec, file.path, file.sha256, NAME, policy, device, batch_size, "heatmaps",
+            spec, file.path, file.sha256, NAME, policy, device, batch_size, answers,
             spec.input_size,
         )  # fmt: skip
         set_precision(file.model, policy)
         self._rectifies = spec.version == "rectifier"
         self._model: keras.Model = (
-            file.model if self._rectifies else build_serving(file.model, spec)
+            file.model if self._rectifies else build_serving(file.model, spec, answers=answers)
         )
         self._model.compile()  # drops a prediction function compiled in another precision
 
