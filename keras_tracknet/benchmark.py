@@ -18,10 +18,11 @@ from keras_tracknet.engines import ENGINES, KERAS, litert, onnx, open_network, o
 from keras_tracknet.engines.conversion import Conversion
 from keras_tracknet.engines.network import Network
 from keras_tracknet.errors import InputError
-from keras_tracknet.inference import Stopwatch, Tracker
+from keras_tracknet.inference import Tracker
 from keras_tracknet.io.tracks import Track, write_track
 from keras_tracknet.io.video import read_frames
 from keras_tracknet.reporting import Reporter
+from keras_tracknet.streaming import Stopwatch
 
 FORMATS = {litert.NAME: ("tflite", ".tflite"), onnx.NAME: ("onnx", ".onnx")}
 FORMATS[saved_model.NAME] = ("saved-model", "")

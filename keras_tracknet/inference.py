@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import queue
-import threading
-import time
+import itertools
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -19,8 +16,10 @@ from keras_tracknet.data.frames import (
     BACKGROUND_FRAMES,
     estimate_background,
     resize_frame,
+    sample_indices,
     scale_positions,
 )
+from keras_tracknet.data.shots import show_one_view, split_shots
 from keras_tracknet.data.windows import Window, WindowMerger, stream_windows, window_step
 from keras_tracknet.detections import DECODERS, Detection
 from keras_tracknet.engines import KERAS, find_engine, open_network
@@ -30,25 +29,11 @@ from keras_tracknet.io.tracks import ABSENT, DETECTED, Track, TrackRow
 from keras_tracknet.io.video import Frame, probe_video, read_frames, sample_frames
 from keras_tracknet.model_file import ModelFile
 from keras_tracknet.presets import DEFAULT, find_weights
+from keras_tracknet.streaming import Stopwatch, batch_items, read_ahead
 from keras_tracknet.tracking import MAX_GAP, rectify_track
 
-STAGES = ("decode", "prepare", "network", "decode_heatmaps", "write")
-
-
-@dataclass
-class Stopwatch:
-    """Seconds spent in each stage of prediction; decoding runs beside the others."""
-
-    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the time spent in the `with` block to a stage."""
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] += time.perf_counter() - began
+SHOT_FRAMES = 240  # frames at a shot's start that its own background is estimated from
+Picture = tuple[float, tuple[int, int], np.ndarray]  # time, size of the source, resized frame
 
 
 class Tracker:
@@ -183,41 +168,47 @@ class Tracker:
         Raises:
             InputError: the video cannot be read.
         """
-        rows = []
-        for row in self.stream(source, stopwatch=stopwatch):
+        rows: list[TrackRow] = []
+        shots: list[int] = []
+        for row in self.stream(source, stopwatch=stopwatch, shots=shots):
             rows.append(row)
             if advance is not None:
                 advance(1)
         info = probe_video(Path(source))
-        return self.repair(Track.from_rows(rows), (info.height, info.width))
+        return self.repair(Track.from_rows(rows), (info.height, info.width), shots=shots)
 
     def stream(
-        self, source: Path | str, *, stopwatch: Stopwatch | None = None
+        self,
+        source: Path | str,
+        *,
+        stopwatch: Stopwatch | None = None,
+        shots: list[int] | None = None,
+        first: int = 0,
     ) -> Generator[TrackRow, None, None]:
         """Yield the row of every frame as soon as it is known, before any rectification.
 
-        Args, Raises: as for `track`.
+        Where the camera cuts, a shot ends: no window goes across, and a shot of another view
+        than most of the video has a background of its own.
+
+        Args, Raises: as for `track`; and
+            shots: a list that the number of each shot's first frame is added to.
+            first: frame to start at; the rows are those of a stream from the beginning.
         """
         source, watch = Path(source), stopwatch or Stopwatch()
         background = self._background(source, watch) if self._needs_background else None
         with ExitStack() as stack:
-            resized = stack.enter_context(closing(self._resized_frames(source, watch)))
-            waiting: deque[tuple[float, tuple[int, int]]] = deque()  # frames without a row
-
-            def pictures() -> Iterator[np.ndarray]:
-                for moment, size, picture in resized:
-                    waiting.append((moment, size))
-                    yield picture
-
-            windows = stream_windows(pictures(), self.spec.frames, self.spec.heatmaps, self.step)
-            ahead = self.network.batch_size * self.spec.heatmaps
+            decoded = stack.enter_context(closing(self._resized_frames(source, watch)))
             answers = stack.enter_context(
-                closing(read_ahead(lambda: self._answers(windows, background, watch), ahead))
+                closing(
+                    read_ahead(
+                        lambda: self._answer_shots(decoded, background, watch, shots, first),
+                        self.network.batch_size * self.spec.heatmaps,
+                    )
+                )
             )
-            for frame, answer in enumerate(answers):
-                if not waiting:  # a clip shorter than a window has maps to spare
-                    break
-                moment, size = waiting.popleft()
+            for frame, (moment, size, answer) in enumerate(answers):
+                if frame < first:
+                    continue
                 with watch.stage("decode_heatmaps"):
                     x, y, confidence = self._decode(answer, self.threshold)
                     here = np.array([x, y])
@@ -225,12 +216,13 @@ class Tracker:
                     status = ABSENT if np.isnan(x) else DETECTED
                 yield TrackRow(frame, x, y, confidence, status, moment)
 
-    def repair(self, track: Track, size: tuple[int, int]) -> Track:
-        """Fill in a track's gaps, where there is a rectifier.
+    def repair(self, track: Track, size: tuple[int, int], *, shots: Sequence[int] = ()) -> Track:
+        """Fill in a track's gaps, where there is a rectifier; never across a cut.
 
         Args:
             track: as detected.
             size: (height, width) of the source, pixels.
+            shots: number of each shot's first frame; one shot when empty.
         """
         if self.rectifier is None:
             return track
@@ -240,9 +232,15 @@ class Tracker:
             return network.run([np.asarray(a, np.float32) for a in (coordinates, mask)])
 
         spec = self.rectifier.spec
-        return rectify_track(
-            track, rectify, size, window=spec.frames, max_gap=self.max_gap, hidden=spec.hidden
-        )
+        bounds = [*(shots or (0,)), len(track)]
+        parts = [
+            rectify_track(
+                track.cut(start, stop), rectify, size,
+                window=spec.frames, max_gap=self.max_gap, hidden=spec.hidden,
+            )
+            for start, stop in itertools.pairwise(bounds)
+        ]  # fmt: skip
+        return Track.join(parts)
 
     @property
     def _needs_background(self) -> bool:
@@ -272,16 +270,63 @@ class Tracker:
         depth = 2 * self.network.batch_size * self.spec.frames
         return read_ahead(lambda: prepare(read_frames(source)), depth)
 
+    def _answer_shots(
+        self,
+        decoded: Iterable[Picture],
+        background: np.ndarray | None,
+        watch: Stopwatch,
+        shots: list[int] | None,
+        first: int,
+    ) -> Iterator[tuple[float, tuple[int, int], np.ndarray]]:
+        """Yield time, source size and the network's answer for each frame."""
+        for start, shot in split_shots(decoded, lambda item: item[2]):
+            if shots is not None:
+                shots.append(start)
+            waiting: deque[tuple[float, tuple[int, int]]] = deque()  # frames without an answer
+            behind = background
+            if background is not None:
+                shot, behind = self._choose_background(shot, background)
+            pictures = _note_frames(shot, waiting)
+            windows = stream_windows(pictures, self.spec.frames, self.spec.heatmaps, self.step)
+            for answer in self._answers(windows, behind, watch, first - start):
+                if waiting:  # a shot shorter than a window has answers to spare
+                    yield (*waiting.popleft(), answer)
+
+    def _choose_background(
+        self, shot: Iterator[Picture], background: np.ndarray
+    ) -> tuple[Iterator[Picture], np.ndarray]:
+        """Return a shot, whole again, and what is behind it."""
+        head = list(itertools.islice(shot, 1))
+        if not show_one_view(head[0][2], background):
+            head += itertools.islice(shot, SHOT_FRAMES - 1)
+            sample = sample_indices(len(head), BACKGROUND_FRAMES)
+            background = estimate_background(head[index][2] for index in sample)
+        return itertools.chain(head, shot), background
+
     def _answers(
-        self, windows: Iterator[Window], background: np.ndarray | None, watch: Stopwatch
+        self,
+        windows: Iterator[Window],
+        background: np.ndarray | None,
+        watch: Stopwatch,
+        first: int,
     ) -> Iterator[np.ndarray]:
-        """Yield what the network says of each frame: a heatmap or a detection."""
+        """Yield what the network says of each frame of a shot: a heatmap or a detection.
+
+        Frames before `first` that no later one needs are not shown to the network.
+        """
         merger, size = WindowMerger(self.spec.heatmaps, self.step), self.network.batch_size
         frames = np.zeros((size, self.spec.frames, *self.network.frame_size, 3), np.uint8)
         inputs = [frames]
         if background is not None:
             inputs.append(np.stack([background] * size))
-        for batch in _batched(windows, size):  # one batch size means one compiled network
+        of_frame = (3,) if self.network.answers == "detections" else self.spec.input_size
+        blank = np.broadcast_to(np.float32(0), (self.spec.heatmaps, *of_frame))
+        for window in windows:
+            if window.start + self.spec.heatmaps > first:
+                windows = itertools.chain([window], windows)
+                break
+            yield from merger.add(window.start, blank)
+        for batch in batch_items(windows, size):  # one batch size means one compiled network
             with watch.stage("prepare"):
                 for window, out in zip(batch, frames, strict=False):
                     np.stack(window.frames, out=out)
@@ -297,6 +342,15 @@ class Tracker:
         return (1, 1) if self.network.answers == "detections" else self.spec.input_size
 
 
+def _note_frames(
+    shot: Iterable[Picture], waiting: deque[tuple[float, tuple[int, int]]]
+) -> Iterator[np.ndarray]:
+    """Yield a shot's pictures, and keep the time and source size of each."""
+    for moment, size, picture in shot:
+        waiting.append((moment, size))
+        yield picture
+
+
 def _ready(weights: ModelFile | Network, settings: dict[str, Any]) -> Network:
     return weights if isinstance(weights, Network) else open_network(weights, **settings)
 
@@ -305,60 +359,3 @@ def _read_detection(answer: np.ndarray, threshold: float) -> Detection:
     """Return a detection as the network made it, in a picture of one pixel."""
     x, y, peak = answer.tolist()
     return Detection(x - 0.5, y - 0.5, peak) if peak > threshold else Detection(nan, nan, peak)
-
-
-def read_ahead(make: Callable[[], Iterator[Any]], depth: int) -> Generator[Any, None, None]:
-    """Yield what an iterator yields, run in a thread of its own, at most `depth` items ahead.
-
-    An error in the thread is raised here; closing the generator stops the thread.
-
-    Args:
-        make: makes the iterator, in the thread.
-        depth: items to hold at most.
-    """
-    items: queue.Queue[tuple[bool, Any]] = queue.Queue(maxsize=depth)
-    stopped = threading.Event()
-
-    def put(done: bool, value: Any) -> None:
-        while not stopped.is_set():
-            try:
-                items.put((done, value), timeout=0.1)
-                return
-            except queue.Full:
-                continue
-
-    def work() -> None:
-        try:
-            for item in make():
-                put(False, item)
-                if stopped.is_set():
-                    return
-            put(True, None)
-        except BaseException as error:  # handed over to the reader, whatever it is
-            put(True, error)
-
-    thread = threading.Thread(target=work, name="read-ahead", daemon=True)
-    thread.start()
-    try:
-        while True:
-            done, value = items.get()
-            if not done:
-                yield value
-            elif value is not None:
-                raise value
-            else:
-                return
-    finally:
-        stopped.set()
-        thread.join()
-
-
-def _batched(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
-    batch: list[Any] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -18,14 +18,14 @@ ORDER = [
     "errors", "backends", "precision",
     "io.container", "io.images", "io.video", "io.video_writer",
     "io.tracks", "io.labels", "io.layouts", "io.datasets",
-    "data.frames", "data.cache", "data.windows", "data.heatmaps", "data.augment",
+    "data.frames", "data.shots", "data.cache", "data.windows", "data.heatmaps", "data.augment",
     "data.trajectories", "data.pipeline",
     "models", "losses", "metrics",
     "detections", "tracking",
     "model_file", "checkpoints", "presets", "serving",
     "reporting", "synthetic", "overlay", "plots",
     "run_folder", "fit_config", "fit_data", "training",
-    "engines", "inference", "outputs",
+    "engines", "streaming", "inference", "outputs", "corpus",
     "evaluation", "exporting", "benchmark", "demo", "doctor",
 ]  # fmt: skip
 

@@ -13,11 +13,12 @@ from helpers_trackers import SIZE, make_detector, paint, save_detector
 
 from keras_tracknet import inference
 from keras_tracknet.errors import InputError
-from keras_tracknet.inference import STAGES, Stopwatch, Tracker, read_ahead
+from keras_tracknet.inference import Tracker
 from keras_tracknet.io import video
 from keras_tracknet.io.tracks import ABSENT, DETECTED, REPAIRED, Track
 from keras_tracknet.io.video import Frame, read_frames
 from keras_tracknet.model_file import ModelFile, ModelSpec
+from keras_tracknet.streaming import STAGES, Stopwatch, read_ahead
 
 SOURCE = Path("clip.mp4")  # never opened where frames come from `show`
 WINDOWS = {  # what the network of a window looks like

@@ -7,7 +7,7 @@ import csv
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -47,6 +47,15 @@ class TrackRow(NamedTuple):
     def visible(self) -> bool:
         """Whether the row holds a position."""
         return not math.isnan(self.x)
+
+    def rounded(self) -> TrackRow:
+        """Return the row as a file holds it: pixels to 0.001, seconds to 0.000001."""
+        return self._replace(
+            x=round(self.x, 3),
+            y=round(self.y, 3),
+            confidence=round(self.confidence, 4),
+            time=round(self.time, 6),
+        )
 
 
 @dataclass(frozen=True)
@@ -147,12 +156,21 @@ class Track:
         for frame, (x, y, confidence, status, time) in enumerate(zip(*lists, strict=True)):
             yield TrackRow(frame, x, y, confidence, status, time)
 
+    def cut(self, start: int, stop: int) -> Track:
+        """Return the rows from `start` up to, not including, `stop`."""
+        return Track(*(getattr(self, name)[start:stop] for name in self.__dataclass_fields__))
+
+    @classmethod
+    def join(cls, parts: Sequence[Track]) -> Track:
+        """Return a track of the rows of its parts, of which there is at least one."""
+        names = cls.__dataclass_fields__
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
     def resized(self, frames: int) -> Track:
         """Cut the track to `frames` rows, or lengthen it with unlabelled ones."""
         extra = frames - len(self)
         if extra <= 0:
-            keep = slice(0, frames)
-            return Track(*(getattr(self, n)[keep] for n in self.__dataclass_fields__))
+            return self.cut(0, frames)
         blank = np.full(extra, np.nan)
         return replace(
             self,
@@ -310,14 +328,15 @@ def _cells(row: TrackRow, schema: str) -> dict[str, Any]:
     if schema == "tracknetv2":
         x, y = (round(row.x), round(row.y)) if row.visible else (0, 0)
         return {"Frame": row.frame, "Visibility": int(row.visible), "X": x, "Y": y}
+    row = row.rounded()
     return {
         "Frame": row.frame,
         "Visibility": int(row.visible),
-        "X": round(row.x, 3) if row.visible else None,
-        "Y": round(row.y, 3) if row.visible else None,
-        "Confidence": round(row.confidence, 4),
+        "X": row.x if row.visible else None,
+        "Y": row.y if row.visible else None,
+        "Confidence": row.confidence,
         "Status": row.status,
-        "Time": None if math.isnan(row.time) else round(row.time, 6),
+        "Time": None if math.isnan(row.time) else row.time,
     }
 
 
