@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     help="Columns: all, or Frame,Visibility,X,Y in whole pixels as the published code writes.",
 )
 @click.option(
+    "--duration", type=click.FloatRange(min=0), help="Seconds to track a camera or a stream for."
+)
+@click.option(
     "--resume", is_flag=True, help="Go on where an interrupted run stopped, with the same result."
 )
 @overwrite_option
@@ -64,6 +67,7 @@ def predict(
     segments: bool,
     formats: str | None,
     schema: str,
+    duration: float | None,
     resume: bool,
     overwrite: bool,
     as_json: bool,
@@ -76,10 +80,15 @@ def predict(
     where they are. Of a folder with videos in it, a pattern, or a text file with a path a
     line, every video is tracked; those that were finished before are skipped.
 
+    VIDEO may also be a camera's number or a stream's address: rows come a moment after the
+    frames, go to track.csv, or with -o - to stdout, and frames that come too fast are dropped
+    and counted. Ctrl-C ends it.
+
     \b
     tracknet predict match.mp4
     tracknet predict match.mp4 --weights runs/fit/v3 --mode accurate -o match.csv
     tracknet predict 'matches/*.mp4' --no-overlay -o tracks
+    tracknet predict rtsp://camera/stream --weights badminton-v2 --format jsonl -o -
     """
     import json
 
@@ -96,7 +105,11 @@ def predict(
         )
     reporter = ConsoleReporter(quiet=quiet)
     from keras_tracknet.corpus import CorpusSettings, find_videos
+    from keras_tracknet.io.capture import is_live
 
+    if is_live(source):
+        _predict_live(source, output, wanted, duration, settings, overwrite, reporter, as_json)
+        return
     videos = find_videos(source)
     if videos is not None:
         corpus = CorpusSettings(
@@ -134,6 +147,55 @@ def predict(
             if output is None or output.suffix.lstrip(".") not in FORMATS
             else output.resolve()
         )
+
+
+def _predict_live(
+    source: str,
+    output: Path | None,
+    wanted: list[str],
+    duration: float | None,
+    settings: dict[str, Any],
+    overwrite: bool,
+    reporter: ConsoleReporter,
+    as_json: bool,
+) -> None:
+    """Track a camera or a stream."""
+    import json
+
+    from keras_tracknet.errors import InputError
+    from keras_tracknet.live import predict_live
+
+    from .options import load_tracker
+
+    kind = wanted[0] if wanted else "csv"
+    if kind not in ("csv", "jsonl") or len(wanted) > 1:
+        raise click.UsageError("--format of a camera or a stream is csv or jsonl.")
+    to_stdout = str(output) == "-"
+    path = output or Path("runs/predict") / "live" / f"track.{kind}"
+    if path.suffix not in (".csv", ".jsonl"):
+        path = path / f"track.{kind}"
+    if path.exists() and not overwrite:
+        raise InputError(
+            f"{path}: exists already; use --overwrite or choose another place with -o."
+        )
+    tracker = load_tracker(reporter, **{**settings, "rectifier": "none"})
+    summary = predict_live(
+        tracker,
+        source,
+        None if to_stdout else path,
+        format=kind,
+        duration=duration,
+        reporter=reporter,
+    )
+    latency = summary["latency_ms"]
+    reporter.note(
+        f"{summary['frames']} frames, {summary['dropped']} dropped; latency"
+        f" {latency['p50']} ms in the middle, {latency['p95']} ms for 95 %"
+    )
+    if as_json and not to_stdout:
+        click.echo(json.dumps(summary))
+    elif not to_stdout:
+        click.echo(path.resolve())
 
 
 def _predict_corpus(

@@ -210,9 +210,9 @@ class Tracker:
                 if frame < first:
                     continue
                 with watch.stage("decode_heatmaps"):
-                    x, y, confidence = self._decode(answer, self.threshold)
+                    x, y, confidence = self.decode(answer)
                     here = np.array([x, y])
-                    x, y = scale_positions(here, self._answer_size, size).tolist()
+                    x, y = scale_positions(here, self.answer_size, size).tolist()
                     status = ABSENT if np.isnan(x) else DETECTED
                 yield TrackRow(frame, x, y, confidence, status, moment)
 
@@ -336,8 +336,16 @@ class Tracker:
                 yield from merger.add(window.start, of_window)
         yield from merger.finish()
 
+    def decode(self, answer: np.ndarray) -> Detection:
+        """Return where the network says the ball is, pixels of a picture of `answer_size`.
+
+        Args:
+            answer: what the network says of one frame.
+        """
+        return self._decode(answer, self.threshold)
+
     @property
-    def _answer_size(self) -> tuple[int, int]:
+    def answer_size(self) -> tuple[int, int]:
         """(height, width) of the picture that positions in answers are pixels of."""
         return (1, 1) if self.network.answers == "detections" else self.spec.input_size
 

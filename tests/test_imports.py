@@ -16,7 +16,7 @@ HEAVY = (*FRAMEWORKS, "cv2", "av")
 # folder where the folder is one entry.
 ORDER = [
     "errors", "backends", "precision",
-    "io.container", "io.images", "io.video", "io.video_writer",
+    "io.container", "io.images", "io.capture", "io.video", "io.video_writer",
     "io.tracks", "io.labels", "io.layouts", "io.datasets",
     "data.frames", "data.shots", "data.cache", "data.windows", "data.heatmaps", "data.augment",
     "data.trajectories", "data.pipeline",
@@ -25,7 +25,7 @@ ORDER = [
     "model_file", "checkpoints", "presets", "serving",
     "reporting", "synthetic", "overlay", "plots",
     "run_folder", "fit_config", "fit_data", "training",
-    "engines", "streaming", "inference", "outputs", "corpus",
+    "engines", "streaming", "inference", "outputs", "corpus", "live",
     "evaluation", "exporting", "benchmark", "demo", "doctor",
 ]  # fmt: skip
 

@@ -7,6 +7,7 @@ import csv
 import json
 import math
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -191,23 +192,35 @@ class TrackWriter:
         schema: `tracknet` writes every column with sub-pixel positions; `tracknetv2` writes
             `Frame,Visibility,X,Y` in whole pixels with 0,0 for an absent ball, as the
             published code does.
+        to_stdout: write to stdout, and no file.
 
     Raises:
         InputError: the file cannot be created.
     """
 
-    def __init__(self, path: Path, *, format: str = "csv", schema: str = "tracknet") -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        format: str = "csv",
+        schema: str = "tracknet",
+        to_stdout: bool = False,
+    ) -> None:
         if format not in ("csv", "jsonl"):
             raise ValueError(f"format must be csv or jsonl. Received: format={format!r}")
         if schema not in SCHEMAS:
             raise ValueError(f"schema must be one of {SCHEMAS}. Received: schema={schema!r}")
         self.path, self.format, self.schema = Path(path), format, schema
+        self.to_stdout = to_stdout
         self._file: IO[str] | None = None
 
     def __enter__(self) -> TrackWriter:
-        with _explain_failure(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(self.path, "w", newline="", encoding="utf-8")
+        if self.to_stdout:
+            self._file = sys.stdout
+        else:
+            with _explain_failure(self.path):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = open(self.path, "w", newline="", encoding="utf-8")
         if self.format == "csv":
             names = COLUMNS if self.schema == "tracknet" else COLUMNS[:4]
             self._file.write(",".join(names) + "\n")
@@ -220,7 +233,7 @@ class TrackWriter:
         trace: TracebackType | None,
     ) -> None:
         file, self._file = self._file, None
-        if file is not None:
+        if file is not None and not self.to_stdout:
             with _explain_failure(self.path):  # what a full disk did not take is tried again
                 file.close()
 
