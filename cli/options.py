@@ -107,6 +107,22 @@ def tracker_options(command: Any) -> Any:
 
 def load_tracker(reporter: Reporter, **settings: Any) -> Tracker:
     """Make the tracker that the options ask for, and name its weights."""
+    name, make_tracker = plan_tracker(**settings)
+    tracker = make_tracker()
+    trained_on = tracker.spec.trained_on or "unknown footage"
+    reporter.note(f"weights: {name} ({tracker.spec.version}, trained on {trained_on})")
+    if settings.get("engine") == "auto" and tracker.network.engine == "keras":
+        from keras_tracknet.engines import openvino, openvino_fits
+
+        if openvino_fits() and not openvino.is_installed():
+            reporter.note("pip install openvino makes this faster on this machine's CPU.")
+    return tracker
+
+
+def plan_tracker(**settings: Any) -> tuple[str, Callable[[], Tracker]]:
+    """Return the name of the weights that the options ask for, and what makes the tracker."""
+    from functools import partial
+
     from keras_tracknet.inference import Tracker
     from keras_tracknet.presets import DEFAULT, find_weights
 
@@ -116,12 +132,4 @@ def load_tracker(reporter: Reporter, **settings: Any) -> Tracker:
     if rectifier is not None:
         second = None if rectifier == "none" else find_weights(rectifier).tracker
     given = {key: value for key, value in settings.items() if value is not None}
-    tracker = Tracker.from_file(paths.tracker, rectifier=second, **given)
-    trained_on = tracker.spec.trained_on or "unknown footage"
-    reporter.note(f"weights: {name} ({tracker.spec.version}, trained on {trained_on})")
-    if given.get("engine") == "auto" and tracker.network.engine == "keras":
-        from keras_tracknet.engines import openvino, openvino_fits
-
-        if openvino_fits() and not openvino.is_installed():
-            reporter.note("pip install openvino makes this faster on this machine's CPU.")
-    return tracker
+    return name, partial(Tracker.from_file, paths.tracker, rectifier=second, **given)

@@ -51,6 +51,13 @@ if TYPE_CHECKING:
     help="Columns: all, or Frame,Visibility,X,Y in whole pixels as the published code writes.",
 )
 @click.option(
+    "--ray",
+    is_flag=False,
+    flag_value="local",
+    metavar="[ADDRESS]",
+    help="Share many videos out over a Ray cluster, or over one started on this machine.",
+)
+@click.option(
     "--duration", type=click.FloatRange(min=0), help="Seconds to track a camera or a stream for."
 )
 @click.option(
@@ -67,6 +74,7 @@ def predict(
     segments: bool,
     formats: str | None,
     schema: str,
+    ray: str | None,
     duration: float | None,
     resume: bool,
     overwrite: bool,
@@ -121,8 +129,10 @@ def predict(
             segments=segments,
             overwrite=overwrite,
         )
-        _predict_corpus(videos, corpus, settings, reporter, as_json)
+        _predict_corpus(videos, corpus, settings, ray, reporter, as_json)
         return
+    if ray is not None:
+        raise click.UsageError("--ray is for many videos: a folder, a pattern or a list.")
     video = Path(source)
     probe_video(video)  # a source that cannot be read is told at once, before Keras is loaded
     from keras_tracknet.outputs import OutputPaths, predict_video
@@ -202,17 +212,30 @@ def _predict_corpus(
     videos: list[Path],
     corpus: CorpusSettings,
     settings: dict[str, Any],
+    ray: str | None,
     reporter: ConsoleReporter,
     as_json: bool,
 ) -> None:
     """Track many videos, and exit with 1 where one failed."""
     from keras_tracknet.corpus import FAILED, SUMMARY, predict_corpus
 
-    from .options import load_tracker
+    from .options import load_tracker, plan_tracker
 
-    outcomes = predict_corpus(
-        lambda: load_tracker(reporter, **settings), videos, corpus, reporter=reporter
-    )
+    if ray is None:
+        outcomes = predict_corpus(
+            lambda: load_tracker(reporter, **settings), videos, corpus, reporter=reporter
+        )
+    else:
+        from keras_tracknet.cluster import predict_on_cluster
+
+        _, make_tracker = plan_tracker(**settings)
+        outcomes = predict_on_cluster(
+            make_tracker,
+            videos,
+            corpus,
+            address=None if ray == "local" else ray,
+            reporter=reporter,
+        )
     failed = [outcome for outcome in outcomes if outcome.state == FAILED]
     reporter.note(f"{len(outcomes) - len(failed)} of {len(outcomes)} videos are tracked")
     summary = corpus.output / SUMMARY

@@ -25,7 +25,7 @@ ORDER = [
     "model_file", "checkpoints", "presets", "serving",
     "reporting", "synthetic", "overlay", "plots",
     "run_folder", "fit_config", "fit_data", "training",
-    "engines", "streaming", "inference", "outputs", "corpus", "live",
+    "engines", "streaming", "inference", "outputs", "corpus", "cluster", "live",
     "evaluation", "exporting", "benchmark", "demo", "doctor",
 ]  # fmt: skip
 
