@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from keras_tracknet.io.datasets import DatasetReport
+    from keras_tracknet.io.checks import DatasetReport
 
 
 @click.group()
@@ -30,9 +30,10 @@ def check(folder: Path, as_json: bool) -> None:
     """
     import json
 
-    from keras_tracknet.io.datasets import check_dataset
+    from keras_tracknet.io.checks import check_dataset
+    from keras_tracknet.io.datasets import find_dataset
 
-    report = check_dataset(folder)
+    report = check_dataset(find_dataset(folder))
     if as_json:
         click.echo(json.dumps(report.to_dict(), indent=2))
     else:

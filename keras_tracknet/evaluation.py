@@ -13,7 +13,8 @@ from typing import Any
 from keras_tracknet.data.frames import scale_positions
 from keras_tracknet.errors import InputError
 from keras_tracknet.inference import Tracker
-from keras_tracknet.io.datasets import Clip, find_labelled_clips, pick_clips, read_labels
+from keras_tracknet.io.datasets import find_labelled_clips, pick_clips, read_labels
+from keras_tracknet.io.layouts.clip import Clip
 from keras_tracknet.io.tracks import Track, write_track
 from keras_tracknet.io.video import probe_video
 from keras_tracknet.metrics import TOLERANCE, Counts, count_outcomes

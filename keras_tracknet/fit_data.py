@@ -15,7 +15,9 @@ from keras_tracknet.data.pipeline import Batches, LabelledFrames, WindowBatches,
 from keras_tracknet.data.trajectories import Trajectory, TrajectoryBatches
 from keras_tracknet.errors import InputError
 from keras_tracknet.fit_config import FitConfig
-from keras_tracknet.io.datasets import Clip, find_labelled_clips, read_labels, split_clips
+from keras_tracknet.io.datasets import find_labelled_clips, read_labels
+from keras_tracknet.io.layouts.clip import Clip
+from keras_tracknet.io.splits import split_clips
 from keras_tracknet.io.tracks import read_track
 from keras_tracknet.io.video import probe_video
 from keras_tracknet.reporting import Reporter

@@ -16,8 +16,8 @@ HEAVY = (*FRAMEWORKS, "cv2", "av")
 # folder where the folder is one entry.
 ORDER = [
     "errors", "backends", "precision",
-    "io.container", "io.images", "io.video", "io.video_writer",
-    "io.tracks", "io.labels", "io.layouts", "io.datasets",
+    "io.container", "io.images", "io.media", "io.video", "io.video_writer",
+    "io.tracks", "io.labels", "io.formats", "io.layouts", "io.datasets", "io.splits", "io.checks",
     "data.frames", "data.cache", "data.windows", "data.heatmaps", "data.augment",
     "data.trajectories", "data.pipeline",
     "models", "losses", "metrics",
