@@ -23,7 +23,7 @@ COMMANDS = {
     "evaluate": "Measure weights on labelled clips.",
     "presets": "List the trackers that come with the package.",
     "demo": "Render a rally and track it, to see that everything works.",
-    "data": "Look at datasets of labelled clips.",
+    "data": "Look at datasets of labelled clips, split them, and convert them.",
     "doctor": "Show what this machine has, and what is missing.",
 }
 

@@ -87,10 +87,12 @@ def _find_clips(config: FitConfig, reporter: Reporter) -> tuple[Sequence[Clip], 
             )
     else:
         root = Path(config.data)
-    dataset = find_labelled_clips(root)
+    dataset = find_labelled_clips(root, visible=config.visible)
     if dataset.doubts:
         reporter.note(dataset.describe_doubts())
-    train, validation = split_clips(dataset, list(config.validation) or None, seed=config.seed)
+    train, validation = split_clips(
+        dataset, config.validation or None, train=config.training or None, seed=config.seed
+    )
     if set(c.name for c in train) == set(c.name for c in validation):
         reporter.note(f"{root}: a single clip, so validation is on the clip that trains.")
     return train, validation

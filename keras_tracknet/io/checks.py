@@ -52,12 +52,14 @@ class DatasetReport:
     Attributes:
         root, layout, doubts: as in `Dataset`.
         clips: a report each, by name.
+        sheet: the contact sheet, None where none was drawn.
     """
 
     root: Path
     layout: str
     clips: tuple[ClipReport, ...]
     doubts: tuple[str, ...]
+    sheet: Path | None = None
 
     @property
     def usable(self) -> bool:
@@ -74,7 +76,12 @@ class DatasetReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, ready for JSON."""
-        return {**asdict(self), "root": str(self.root), "totals": self.totals()}
+        return {
+            **asdict(self),
+            "root": str(self.root),
+            "sheet": str(self.sheet) if self.sheet else None,
+            "totals": self.totals(),
+        }
 
 
 def check_dataset(dataset: Dataset) -> DatasetReport:

@@ -35,20 +35,23 @@ def find_collection(search: LayoutSearch, folder: Folder) -> bool:
         for source in _tell_apart(search, path, covered):
             name = _drop_images(search, source if source.is_dir() else source.with_suffix(""))
             group = name.parent if name != search.root else name
-            search.add(COLLECTION, search.name(name), source, path, place=group)
+            # A folder train/ is a clip and says what it is for; a video train.mp4 is just a name.
+            part = search.part(name if source.is_dir() else group)
+            search.add(COLLECTION, search.name(name), source, path, place=group, part=part)
             search.done |= {path, source}
     return False
 
 
 def find_yolo(search: LayoutSearch, folder: Folder) -> bool:
     """Add a folder of images whose YOLO texts lie in it, or in `labels` where it is in `images`."""
-    place = _find_texts(search, folder) if folder.path not in search.done else None
-    if place is None:
+    texts = _find_texts(search, folder) if folder.path not in search.done else None
+    if texts is None:
         return False
     name = _drop_images(search, folder.path)
     group = name.parent if name != search.root else name
-    search.add(YOLO, search.name(name), folder.path, place, place=group, read=yolo.read)
-    search.done |= {folder.path, place, *search.listing(place).files.values()}
+    part = search.part(name)
+    search.add(YOLO, search.name(name), folder.path, texts, place=group, read=yolo.read, part=part)
+    search.done |= {folder.path, texts, *search.listing(texts).files.values()}
     return False
 
 
@@ -56,7 +59,9 @@ def _tell_apart(search: LayoutSearch, path: Path, covered: dict[Path, set[Hashab
     """Return the sources that a file is about; where names do not tell, the one nearest to it."""
     covered = {source: images for source, images in covered.items() if images}
     counts = Counter(image for images in covered.values() for image in images)
-    clear = [source for source, images in covered.items() if all(counts[image] == 1 for image in images)]
+    clear = [
+        source for source, images in covered.items() if all(counts[image] == 1 for image in images)
+    ]
     unclear = [source for source in covered if source not in clear]
     for near in (
         [source for source in unclear if source.stem == path.stem],

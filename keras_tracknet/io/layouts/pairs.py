@@ -16,8 +16,12 @@ Key = tuple[str, ...]
 def find_pairs(search: LayoutSearch, folder: Folder) -> bool:
     """Add `<stem>.mp4`, or images in `<stem>/`, with `<stem>.csv`, `<stem>_ball.csv`, `.xml` ..."""
     files = [path for path in folder.files.values() if path not in search.done]
-    labels = {label_key(p): p for p in files if p.suffix.lower() in LABEL_SUFFIXES}
     videos = search.pick_videos([path for path in folder.videos if path not in search.done])
+    labels = {
+        path.stem if path.stem in videos else label_key(path): path
+        for path in files
+        if path.suffix.lower() in LABEL_SUFFIXES
+    }
     images = {
         path.name: path
         for path in folder.folders.values()
