@@ -182,7 +182,7 @@ def _print_report(report: DatasetReport) -> None:
 
     # Names in brackets are names, not colours; and a name is never cut to fit a terminal.
     console = Console(width=1000, markup=False, highlight=False)
-    console.print(f"{report.root}: {report.layout}")
+    console.print(f"{report.root}: " + report.layout.replace("; ", "\n  "))
     if report.clips:
         table = Table(box=None, pad_edge=False)
         table.add_column("Clip", no_wrap=True)

@@ -167,6 +167,19 @@ def test_dry_run_says_what_would_be_trained_and_writes_nothing(data, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_fit_takes_a_written_split_with_its_folder(data, tmp_path):
+    file = tmp_path / "split.json"
+    assert tracknet("data", "split", data, "--val", "a", "-o", file).exit_code == 0
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"train": ["b"]}))
+    command = ["fit", "--version", "v2", "--split", file, "-o", tmp_path / "run", "--dry-run"]
+    result = tracknet(*command)
+    assert result.exit_code == 0, result.stderr
+    assert f"data: {data}" in result.stderr
+    assert "training: 1 clips" in result.stderr
+    assert "validation: 1 clips (a)" in result.stderr
+    assert tracknet(*command, "--val", "b").exit_code == 2
+
+
 def test_run_is_kept_until_resumed(trained, tmp_path):
     folder, _ = trained
     before = list_files(folder)

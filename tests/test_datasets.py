@@ -143,6 +143,17 @@ def test_mixed_layouts_below_one_folder_are_all_found(tmp_path):
     assert dataset.doubts == ()
 
 
+@pytest.mark.parametrize("other", ["a.txt", "a.json", "a_notes.xml"])
+def test_other_texts_beside_a_video_are_passed_over(tmp_path, other):
+    write_pair(tmp_path, "a")
+    write_video(tmp_path / "b.mp4")
+    for name in (other, other.replace("a", "b", 1)):
+        (tmp_path / name).write_text("{}")
+    dataset = find_dataset(tmp_path)
+    assert [clip.labels.name for clip in dataset.clips] == ["a.csv"]
+    assert [doubt.partition(",")[0] for doubt in dataset.doubts] == ["b: no labels for it"]
+
+
 def test_folder_with_nothing_usable_has_no_clips(tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
     (tmp_path / ".hidden").mkdir()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keras_tracknet.io.formats.recognise import COLLECTIONS, LABEL_SUFFIXES
+from keras_tracknet.io.formats.recognise import COLLECTIONS
 from keras_tracknet.io.layouts.search import MAX_DEPTH, Folder, LayoutSearch, label_key
 
 PAIRS = "pairs of footage and labels"
@@ -15,13 +15,14 @@ Key = tuple[str, ...]
 
 def find_pairs(search: LayoutSearch, folder: Folder) -> bool:
     """Add `<stem>.mp4`, or images in `<stem>/`, with `<stem>.csv`, `<stem>_ball.csv`, `.xml` ..."""
-    files = [path for path in folder.files.values() if path not in search.done]
     videos = search.pick_videos([path for path in folder.videos if path not in search.done])
-    labels = {
-        path.stem if path.stem in videos else label_key(path): path
-        for path in files
-        if path.suffix.lower() in LABEL_SUFFIXES
-    }
+    labels: dict[str, Path] = {}
+    for path in (path for path in folder.files.values() if path not in search.done):
+        known = search.recognise(path)
+        stem = path.stem if path.stem in videos else label_key(path)
+        # A table of unknown columns is told of, other texts beside a video are none of ours.
+        if known or (path.suffix.lower() == ".csv" and stem not in labels):
+            labels[stem] = path
     images = {
         path.name: path
         for path in folder.folders.values()
