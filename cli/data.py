@@ -34,20 +34,21 @@ def data() -> None:
 def check(
     folder: Path, sheet: Path | None, no_sheet: bool, visible: str, as_json: bool, quiet: bool
 ) -> None:
-    r"""Show which labelled clips are in DIR, and what is wrong with them.
+    """Show which labelled clips are in DIR, and what is wrong with them.
 
     Known are, also mixed below one folder, and recognised by what the files hold:
 
     \b
     - the Shuttlecock Trajectory Dataset: match folders with video/ and csv/
     - a label file beside its video or folder of images, under the same name
-    - frames/ with labels.csv (GridTrackNet too); images with Label.csv (TrackNetV1 tennis)
-    - folders of labels beside folders of footage (mareksubocz; WASB's soccer, volleyball
-      and basketball)
+    - frames/ with labels.csv, as GridTrackNet has them too
+    - images with Label.csv among them (TrackNetV1 tennis)
+    - a folder of labels beside one of footage (mareksubocz; WASB's soccer,
+      volleyball and basketball)
     - COCO and Label Studio files for many clips; YOLO's images/ and labels/
 
-    Label files are CSV or JSON lines with Frame,Visibility,X,Y or Frame,Ball,x,y, pixels or
-    fractions; frame_num,x,y,visible where 0 is visible; CVAT XML; and the above.
+    Label files are CSV or JSON lines with Frame,Visibility,X,Y or Frame,Ball,x,y, in pixels or
+    fractions; frame_num,x,y,visible, where 0 is visible; and CVAT XML.
 
     The contact sheet shows each labelled place in the frame before, in its own and in the one
     after: where the ball is in the ring in the middle, labels fit.

@@ -130,7 +130,7 @@ from .options import RANGE, SIZE, precision_option, quiet_option, visible_option
 @click.option("--dry-run", is_flag=True, help="Say what would be trained, and stop.")
 @quiet_option
 def fit(resume: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
-    r"""Train a model on labelled clips.
+    """Train a model on labelled clips.
 
     The run folder gets best.keras, last.keras, config.json, history.csv, curves.png and a
     TensorBoard log. Ctrl-C keeps the last state; --resume goes on from it.

@@ -186,3 +186,12 @@ def test_only_log_lines_are_held_back(capfd):
     with quiet._filtered_stderr():
         os.write(2, log)
     assert capfd.readouterr().err == "Illegal instruction\n"
+
+
+@pytest.mark.parametrize(
+    "command", [["fit"], ["predict"], ["data", "check"]], ids=lambda command: command[-1]
+)
+def test_help_keeps_the_lines_of_lists_and_examples(command):
+    text = CliRunner().invoke(main.cli, [*command, "--help"]).output
+    assert "\\b" not in text
+    assert any(line.startswith(("  tracknet ", "  - ")) for line in text.splitlines())
