@@ -25,7 +25,7 @@ COMMANDS = {
     "bench": "Measure how fast a tracker is on this machine.",
     "presets": "List the trackers that come with the package.",
     "demo": "Render a rally and track it, to see that everything works.",
-    "data": "Look at datasets of labelled clips.",
+    "data": "Look at datasets of labelled clips, split them, and convert them.",
     "doctor": "Show what this machine has, and what is missing.",
 }
 

@@ -45,6 +45,14 @@ precision_option = click.option(
     show_default=True,
     help="Numeric precision of the network; auto takes bfloat16 where the hardware has it.",
 )
+visible_option = click.option(
+    "--visible",
+    type=click.Choice(["easy", "hard", "hidden"]),
+    default="hard",
+    show_default=True,
+    help="Which balls count as visible where labels say how well they are seen: those easily seen,"
+    " hard to see too, or hidden as well.",
+)
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on stdout."
 )

@@ -82,7 +82,7 @@ def predict(
     quiet: bool,
     **settings: Any,
 ) -> None:
-    r"""Track the ball in VIDEO, which may also be a folder of images.
+    """Track the ball in VIDEO, which may also be a folder of images.
 
     Writes track.csv with one row for every frame, overlay.mp4 and summary.json, and prints
     where they are. Of a folder with videos in it, a pattern, or a text file with a path a

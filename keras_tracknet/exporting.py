@@ -28,7 +28,7 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.evaluation import evaluate
 from keras_tracknet.inference import Tracker
 from keras_tracknet.io.datasets import find_dataset
-from keras_tracknet.io.layouts import VIDEO_SUFFIXES
+from keras_tracknet.io.media import VIDEO_SUFFIXES
 from keras_tracknet.io.video import read_frames, sample_frames
 from keras_tracknet.model_file import load_model, read_spec
 from keras_tracknet.reporting import Reporter

@@ -16,14 +16,15 @@ HEAVY = (*FRAMEWORKS, "cv2", "av")
 # folder where the folder is one entry.
 ORDER = [
     "errors", "backends", "precision",
-    "io.container", "io.images", "io.capture", "io.video", "io.video_writer",
-    "io.tracks", "io.labels", "io.layouts", "io.datasets",
+    "io.container", "io.images", "io.capture", "io.media", "io.video", "io.video_writer",
+    "io.columns", "io.tracks", "io.labels", "io.formats", "io.layouts",
+    "io.datasets", "io.splits", "io.checks", "io.conversion",
     "data.frames", "data.shots", "data.cache", "data.windows", "data.heatmaps", "data.augment",
     "data.trajectories", "data.pipeline",
     "models", "losses", "metrics",
     "detections", "tracking",
     "model_file", "checkpoints", "presets", "serving",
-    "reporting", "synthetic", "overlay", "plots",
+    "reporting", "synthetic", "overlay", "contact_sheet", "plots",
     "run_folder", "fit_config", "fit_data", "training",
     "engines", "streaming", "inference", "outputs", "corpus", "cluster", "live",
     "evaluation", "exporting", "benchmark", "demo", "doctor",

@@ -346,7 +346,7 @@ def test_missing_pyarrow_is_told_before_the_video_is_tracked(tracker, video, tmp
     def missing():
         raise InputError("Parquet needs pyarrow: pip install 'keras_tracknet[parquet]'.")
 
-    monkeypatch.setattr(tracks, "_pyarrow_parquet", missing)
+    monkeypatch.setattr(tracks, "import_parquet", missing)
     watcher = Watcher("tracking", lambda done: pytest.fail("the video was tracked"))
     with pytest.raises(InputError, match="pip install"):
         predict_video(tracker, video, place(tmp_path, "csv", "parquet"), reporter=watcher)

@@ -17,6 +17,13 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.io.columns import (
+    import_parquet,
+    make_data_frame,
+    make_detections,
+    read_parquet,
+    write_parquet,
+)
 
 DETECTED = "detected"
 REPAIRED = "repaired"
@@ -182,6 +189,39 @@ class Track:
             time=np.concatenate([self.time, blank]),
         )
 
+    def to_pandas(self) -> Any:
+        """Return a `pandas.DataFrame` with the columns of a track file, NaN for no position.
+
+        Raises:
+            InputError: pandas is not installed.
+
+        Example:
+            >>> Track.from_positions([4.5, 0], [3.0, 0], [1, 0]).to_pandas()["X"].tolist()
+            [4.5, nan]
+        """
+        columns = (
+            np.arange(len(self)),
+            self.visibility.astype(np.int64),
+            self.x,
+            self.y,
+            self.confidence,
+            self.status,
+            self.time,
+        )
+        return make_data_frame(dict(zip(COLUMNS, columns, strict=True)))
+
+    def to_supervision(self, *, side: float = 12.0) -> list[Any]:
+        """Return a `supervision.Detections` for each frame, empty where there is no ball.
+
+        Args:
+            side: of the box around the ball, pixels of the source video; a track does not know
+                how large the ball is. The middle of the box is the position.
+
+        Raises:
+            InputError: supervision is not installed.
+        """
+        return make_detections(self.positions, self.confidence, self.status, side)
+
 
 class TrackWriter:
     """Writes a track row by row, so that what was tracked so far is always on disk.
@@ -269,7 +309,8 @@ def write_track(track: Track, path: Path, *, schema: str = "tracknet") -> None:
     partial = path.with_name(f".{path.name}.partial")
     try:
         if format == "parquet":
-            _write_parquet(track, partial, schema)
+            with _explain_failure(partial):
+                write_parquet([_cells(row, schema) for row in track.rows()], partial)
         else:
             with TrackWriter(partial, format=format, schema=schema) as writer:
                 writer.write(track.rows())
@@ -289,7 +330,7 @@ def check_format(path: Path) -> str:
     if format not in FORMATS:
         raise InputError(f"{path}: tracks are written as {', '.join(FORMATS)}; use such a suffix.")
     if format == "parquet":
-        _pyarrow_parquet()
+        import_parquet()
     return format
 
 
@@ -376,28 +417,10 @@ def _row(record: dict[str, Any]) -> TrackRow:
 def _read_records(path: Path) -> list[dict[str, Any]]:
     try:
         if path.suffix == ".parquet":
-            return _pyarrow_parquet().read_table(path).to_pylist()
+            return read_parquet(path)
         with open(path, newline="", encoding="utf-8-sig") as file:
             if path.suffix == ".jsonl":
                 return [json.loads(line) for line in file if line.strip()]
             return list(csv.DictReader(file))
     except (UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a track file ({error}).") from error
-
-
-def _write_parquet(track: Track, path: Path, schema: str) -> None:
-    parquet = _pyarrow_parquet()
-    import pyarrow
-
-    table = pyarrow.Table.from_pylist([_cells(row, schema) for row in track.rows()])
-    with _explain_failure(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        parquet.write_table(table, path)
-
-
-def _pyarrow_parquet() -> Any:
-    try:
-        import pyarrow.parquet
-    except ImportError as error:
-        raise InputError("Parquet needs pyarrow: pip install 'keras_tracknet[parquet]'.") from error
-    return pyarrow.parquet
