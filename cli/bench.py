@@ -55,7 +55,7 @@ def bench(
 
     \b
     tracknet bench
-    tracknet bench match.mp4 --weights badminton-v2 --engines all --json
+    tracknet bench match.mp4 --weights runs/fit/v3 --engines all --json
     """
     import json
     from dataclasses import asdict

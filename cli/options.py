@@ -100,7 +100,7 @@ _TRACKER_OPTIONS = (
     click.option(
         "--max-gap",
         type=click.IntRange(min=0),
-        help="Longest stretch that the rectifier fills in. [default: 12]",
+        help="Longest stretch that the rectifier fills in. [default: 3]",
     ),
     precision_option,
 )

@@ -96,7 +96,7 @@ def predict(
     tracknet predict match.mp4
     tracknet predict match.mp4 --weights runs/fit/v3 --mode accurate -o match.csv
     tracknet predict 'matches/*.mp4' --no-overlay -o tracks
-    tracknet predict rtsp://camera/stream --weights badminton-v2 --format jsonl -o -
+    tracknet predict rtsp://camera/stream --format jsonl -o -
     """
     import json
 

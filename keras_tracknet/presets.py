@@ -35,7 +35,7 @@ class Preset:
         parameters: of the tracker.
         accuracy, f1: on `validation`, tolerance 4 pixels at the model's size, mode `fast`.
         validation: what it was validated on.
-        frames_per_second: evaluating that, on `machine`.
+        frames_per_second: evaluating that, on `machine`; 0 where nobody measured.
         machine: in a few words.
     """
 
