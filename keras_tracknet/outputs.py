@@ -233,7 +233,7 @@ def _track_rows(
             if growing is not None:
                 file = TrackWriter(growing, format=growing.suffix[1:], schema=schema)
             with file as writer:
-                if writer is not None:
+                if writer is not None and rows:
                     writer.write(rows)
                 for row in itertools.chain(first, stream):
                     rows.append(row.rounded())

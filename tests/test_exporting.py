@@ -161,7 +161,8 @@ def test_rectifier_is_not_exported(tmp_path):
 
 
 def test_network_of_another_size_and_larger_frames(tmp_path):
-    pytest.importorskip("openvino")
+    for library in ("openvino", "scipy"):
+        pytest.importorskip(library)
     from keras_tracknet.engines import open_network
 
     weights = save_detector(tmp_path / "w.keras", "v2")
