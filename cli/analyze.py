@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--video",
     type=click.Path(path_type=Path),
-    help="The video of the track. [default: the one that summary.json beside it names]",
+    help="The video of the track. [default: that of its summary.json, or of its name, beside it]",
 )
 @click.option("--clips", is_flag=True, help="Also cut each rally into a file of its own.")
 @click.option("--weights", help="Weights to track a VIDEO with. [default: badminton-v3]")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import json_option, overwrite_option, quiet_option, tracker_options
+from .options import json_option, overwrite_option, quiet_option, tracker_options, visible_option
 
 if TYPE_CHECKING:
     from keras_tracknet.evaluation import Evaluation
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     multiple=True,
     help="Clip, folder or glob; repeat or separate by commas. [default: every clip]",
 )
+@visible_option
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0),
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 def evaluate(
     data: Path,
     clips: tuple[str, ...],
+    visible: str,
     tolerance: float,
     unit: str,
     output: Path | None,
@@ -78,6 +80,7 @@ def evaluate(
         tracker,
         data,
         clips=names,
+        visible=visible,
         tolerance=tolerance,
         unit=unit,
         output=output,

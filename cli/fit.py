@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from .options import RANGE, SIZE, precision_option, quiet_option
+from .options import RANGE, SIZE, precision_option, quiet_option, visible_option
 
 
 @click.command()
@@ -100,6 +100,12 @@ from .options import RANGE, SIZE, precision_option, quiet_option
     help="Clip, folder or glob to validate on; repeat or separate by commas. [default: chosen]",
 )
 @click.option(
+    "--split",
+    type=click.Path(path_type=Path),
+    help="Which clips train and which validate, as tracknet data split wrote it.",
+)
+@visible_option
+@click.option(
     "--tracks",
     type=click.Path(path_type=Path),
     help="Predicted tracks to train the rectifier on, as tracknet evaluate -o writes them."
@@ -124,7 +130,7 @@ from .options import RANGE, SIZE, precision_option, quiet_option
 @click.option("--dry-run", is_flag=True, help="Say what would be trained, and stop.")
 @quiet_option
 def fit(resume: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
-    r"""Train a model on labelled clips.
+    """Train a model on labelled clips.
 
     The run folder gets best.keras, last.keras, config.json, history.csv, curves.png and a
     TensorBoard log. Ctrl-C keeps the last state; --resume goes on from it.
@@ -136,6 +142,7 @@ def fit(resume: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
     tracknet fit --resume -o runs/fit/v3
     """
     from keras_tracknet.fit_config import FitConfig, describe_network, load_config
+    from keras_tracknet.io.splits import Split, read_split
     from keras_tracknet.model_file import load_model
     from keras_tracknet.presets import find_weights
     from keras_tracknet.training import plan_fit, run_plan
@@ -157,15 +164,20 @@ def fit(resume: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
             raise click.UsageError(
                 f"{output} holds a run; continue it with --resume or choose another -o."
             )
-        data = options["data"] or (Path("data") if Path("data").is_dir() else None)
-        reporter.note(f"data: {data.resolve() if data else 'rendered rallies'}")
+        split = options.pop("split")
         names = [part for value in options["validation"] for part in value.split(",") if part]
+        if split and names:
+            raise click.UsageError("--split says what validates; leave --val away.")
+        parts = read_split(split) if split else Split("", (), tuple(names))
+        here = Path(parts.data or "data")
+        data = options["data"] or (here if split or here.is_dir() else None)
+        reporter.note(f"data: {data.resolve() if data else 'rendered rallies'}")
         try:
             config = FitConfig(
                 **options
                 | {"tracks": str(options["tracks"]) if options["tracks"] else None}
                 | {"data": str(data) if data else None, "output": str(output)}
-                | {"validation": tuple(names)}
+                | {"training": parts.train, "validation": parts.validation}
             )
         except ValueError as error:
             raise click.UsageError(str(error)) from error

@@ -45,6 +45,14 @@ precision_option = click.option(
     show_default=True,
     help="Numeric precision of the network; auto takes bfloat16 where the hardware has it.",
 )
+visible_option = click.option(
+    "--visible",
+    type=click.Choice(["easy", "hard", "hidden"]),
+    default="hard",
+    show_default=True,
+    help="Which balls count as visible where labels say how well they are seen: those easily seen,"
+    " hard to see too, or hidden as well.",
+)
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on stdout."
 )
@@ -71,6 +79,13 @@ _TRACKER_OPTIONS = (
         help="See each frame once, twice, or as often as a window is long.",
     ),
     click.option(
+        "--engine",
+        type=click.Choice(["auto", "keras", "openvino", "litert", "onnx", "saved-model"]),
+        default="auto",
+        show_default=True,
+        help="What runs the network; auto takes the fastest that is installed.",
+    ),
+    click.option(
         "--threshold",
         type=click.FloatRange(0, 1),
         help="Probability of a ball, 0 to 1. [default: the weights']",
@@ -85,7 +100,7 @@ _TRACKER_OPTIONS = (
     click.option(
         "--max-gap",
         type=click.IntRange(min=0),
-        help="Longest stretch that the rectifier fills in. [default: 12]",
+        help="Longest stretch that the rectifier fills in. [default: 3]",
     ),
     precision_option,
 )
@@ -100,6 +115,22 @@ def tracker_options(command: Any) -> Any:
 
 def load_tracker(reporter: Reporter, **settings: Any) -> Tracker:
     """Make the tracker that the options ask for, and name its weights."""
+    name, make_tracker = plan_tracker(**settings)
+    tracker = make_tracker()
+    trained_on = tracker.spec.trained_on or "unknown footage"
+    reporter.note(f"weights: {name} ({tracker.spec.version}, trained on {trained_on})")
+    if settings.get("engine") == "auto" and tracker.network.engine == "keras":
+        from keras_tracknet.engines import openvino, openvino_fits
+
+        if openvino_fits() and not openvino.is_installed():
+            reporter.note("pip install openvino scipy makes this faster on this machine's CPU.")
+    return tracker
+
+
+def plan_tracker(**settings: Any) -> tuple[str, Callable[[], Tracker]]:
+    """Return the name of the weights that the options ask for, and what makes the tracker."""
+    from functools import partial
+
     from keras_tracknet.inference import Tracker
     from keras_tracknet.presets import DEFAULT, find_weights
 
@@ -109,7 +140,4 @@ def load_tracker(reporter: Reporter, **settings: Any) -> Tracker:
     if rectifier is not None:
         second = None if rectifier == "none" else find_weights(rectifier).tracker
     given = {key: value for key, value in settings.items() if value is not None}
-    tracker = Tracker.from_file(paths.tracker, rectifier=second, **given)
-    trained_on = tracker.spec.trained_on or "unknown footage"
-    reporter.note(f"weights: {name} ({tracker.spec.version}, trained on {trained_on})")
-    return tracker
+    return name, partial(Tracker.from_file, paths.tracker, rectifier=second, **given)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .options import json_option, overwrite_option, quiet_option, tracker_options
 
+if TYPE_CHECKING:
+    from keras_tracknet.corpus import CorpusSettings
+
+    from .console import ConsoleReporter
+
 
 @click.command()
-@click.argument("source", metavar="VIDEO", type=click.Path(path_type=Path))
+@click.argument("source", metavar="VIDEO")
 @tracker_options
 @click.option(
     "-o",
@@ -31,6 +36,7 @@ from .options import json_option, overwrite_option, quiet_option, tracker_option
     is_flag=True,
     help="Also draw the trajectory, where the ball was most, position and confidence over time.",
 )
+@click.option("--segments", is_flag=True, help="Also list the shots between the camera's cuts.")
 @click.option(
     "--format",
     "formats",
@@ -44,29 +50,53 @@ from .options import json_option, overwrite_option, quiet_option, tracker_option
     show_default=True,
     help="Columns: all, or Frame,Visibility,X,Y in whole pixels as the published code writes.",
 )
+@click.option(
+    "--ray",
+    is_flag=False,
+    flag_value="local",
+    metavar="[ADDRESS]",
+    help="Share many videos out over a Ray cluster, or over one started on this machine.",
+)
+@click.option(
+    "--duration", type=click.FloatRange(min=0), help="Seconds to track a camera or a stream for."
+)
+@click.option(
+    "--resume", is_flag=True, help="Go on where an interrupted run stopped, with the same result."
+)
 @overwrite_option
 @json_option
 @quiet_option
 def predict(
-    source: Path,
+    source: str,
     output: Path | None,
     overlay: bool,
     plots: bool,
+    segments: bool,
     formats: str | None,
     schema: str,
+    ray: str | None,
+    duration: float | None,
+    resume: bool,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
     **settings: Any,
 ) -> None:
-    r"""Track the ball in VIDEO, which may also be a folder of images.
+    """Track the ball in VIDEO, which may also be a folder of images.
 
     Writes track.csv with one row for every frame, overlay.mp4 and summary.json, and prints
-    where they are.
+    where they are. Of a folder with videos in it, a pattern, or a text file with a path a
+    line, every video is tracked; those that were finished before are skipped.
+
+    VIDEO may also be a camera's number or a stream's address: rows come a moment after the
+    frames, go to track.csv, or with -o - to stdout, and frames that come too fast are dropped
+    and counted. Ctrl-C ends it.
 
     \b
     tracknet predict match.mp4
     tracknet predict match.mp4 --weights runs/fit/v3 --mode accurate -o match.csv
+    tracknet predict 'matches/*.mp4' --no-overlay -o tracks
+    tracknet predict rtsp://camera/stream --format jsonl -o -
     """
     import json
 
@@ -82,15 +112,38 @@ def predict(
             f"--format must be out of {', '.join(FORMATS)}, joined by commas. Received: {formats}"
         )
     reporter = ConsoleReporter(quiet=quiet)
-    probe_video(source)  # a source that cannot be read is told at once, before Keras is loaded
+    from keras_tracknet.corpus import CorpusSettings, find_videos
+    from keras_tracknet.io.capture import is_live
 
+    if is_live(source):
+        _predict_live(source, output, wanted, duration, settings, overwrite, reporter, as_json)
+        return
+    videos = find_videos(source)
+    if videos is not None:
+        corpus = CorpusSettings(
+            output or Path("runs/predict"),
+            formats=tuple(wanted) or ("csv",),
+            schema=schema,
+            overlay=overlay,
+            plots=plots,
+            segments=segments,
+            overwrite=overwrite,
+        )
+        _predict_corpus(videos, corpus, settings, ray, reporter, as_json)
+        return
+    if ray is not None:
+        raise click.UsageError("--ray is for many videos: a folder, a pattern or a list.")
+    video = Path(source)
+    probe_video(video)  # a source that cannot be read is told at once, before Keras is loaded
     from keras_tracknet.outputs import OutputPaths, predict_video
 
-    paths = OutputPaths.choose(source, output, wanted, overlay=overlay, plots=plots)
-    if not overwrite:
+    paths = OutputPaths.choose(
+        video, output, wanted, overlay=overlay, plots=plots, segments=segments
+    )
+    if not overwrite and not (resume and not paths.is_complete()):
         paths.check_free()
     tracker = load_tracker(reporter, **settings)
-    summary = predict_video(tracker, source, paths, schema=schema, reporter=reporter)
+    summary = predict_video(tracker, video, paths, schema=schema, resume=resume, reporter=reporter)
     counts = ", ".join(f"{count} {status}" for status, count in summary["status"].items())
     reporter.note(
         f"{summary['frames']} frames ({counts}) in {summary['seconds']:.1f} s,"
@@ -104,3 +157,89 @@ def predict(
             if output is None or output.suffix.lstrip(".") not in FORMATS
             else output.resolve()
         )
+
+
+def _predict_live(
+    source: str,
+    output: Path | None,
+    wanted: list[str],
+    duration: float | None,
+    settings: dict[str, Any],
+    overwrite: bool,
+    reporter: ConsoleReporter,
+    as_json: bool,
+) -> None:
+    """Track a camera or a stream."""
+    import json
+
+    from keras_tracknet.errors import InputError
+    from keras_tracknet.live import predict_live
+
+    from .options import load_tracker
+
+    kind = wanted[0] if wanted else "csv"
+    if kind not in ("csv", "jsonl") or len(wanted) > 1:
+        raise click.UsageError("--format of a camera or a stream is csv or jsonl.")
+    to_stdout = str(output) == "-"
+    path = output or Path("runs/predict") / "live" / f"track.{kind}"
+    if path.suffix not in (".csv", ".jsonl"):
+        path = path / f"track.{kind}"
+    if path.exists() and not overwrite:
+        raise InputError(
+            f"{path}: exists already; use --overwrite or choose another place with -o."
+        )
+    tracker = load_tracker(reporter, **{**settings, "rectifier": "none"})
+    summary = predict_live(
+        tracker,
+        source,
+        None if to_stdout else path,
+        format=kind,
+        duration=duration,
+        reporter=reporter,
+    )
+    latency = summary["latency_ms"]
+    reporter.note(
+        f"{summary['frames']} frames, {summary['dropped']} dropped; latency"
+        f" {latency['p50']} ms in the middle, {latency['p95']} ms for 95 %"
+    )
+    if as_json and not to_stdout:
+        click.echo(json.dumps(summary))
+    elif not to_stdout:
+        click.echo(path.resolve())
+
+
+def _predict_corpus(
+    videos: list[Path],
+    corpus: CorpusSettings,
+    settings: dict[str, Any],
+    ray: str | None,
+    reporter: ConsoleReporter,
+    as_json: bool,
+) -> None:
+    """Track many videos, and exit with 1 where one failed."""
+    from keras_tracknet.corpus import FAILED, SUMMARY, predict_corpus
+
+    from .options import load_tracker, plan_tracker
+
+    if ray is None:
+        outcomes = predict_corpus(
+            lambda: load_tracker(reporter, **settings), videos, corpus, reporter=reporter
+        )
+    else:
+        from keras_tracknet.cluster import predict_on_cluster
+
+        _, make_tracker = plan_tracker(**settings)
+        outcomes = predict_on_cluster(
+            make_tracker,
+            videos,
+            corpus,
+            address=None if ray == "local" else ray,
+            reporter=reporter,
+        )
+    failed = [outcome for outcome in outcomes if outcome.state == FAILED]
+    reporter.note(f"{len(outcomes) - len(failed)} of {len(outcomes)} videos are tracked")
+    summary = corpus.output / SUMMARY
+    click.echo(summary.read_text().rstrip() if as_json else corpus.output.resolve())
+    if failed:
+        names = ", ".join(str(outcome.video) for outcome in failed)
+        raise click.ClickException(f"{names}: could not be tracked; see {summary}.")

@@ -28,11 +28,13 @@ def presets(as_json: bool) -> None:
         click.echo(json.dumps(entries))
         return
     for preset in sorted(found, key=lambda p: (p.name != DEFAULT, p.name)):
+        rate = ""
+        if preset.frames_per_second:
+            rate = f"  {preset.frames_per_second:.0f} frames a second on {preset.machine}\n"
         click.echo(
             f"{preset.name}{' (default)' if preset.name == DEFAULT else ''}: {preset.summary}\n"
             f"  {preset.bytes / 1e6:.1f} MB, {preset.parameters / 1e6:.1f} million parameters"
             f"{', with rectifier' if preset.rectifier else ''}\n"
             f"  accuracy {preset.accuracy:.3f}, F1 {preset.f1:.3f} on {preset.validation}\n"
-            f"  {preset.frames_per_second:.0f} frames a second on {preset.machine}\n"
-            f"  {preset.card.resolve()}"
+            f"{rate}  {preset.card.resolve()}"
         )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from keras_tracknet.analysis import analyze_track
     from keras_tracknet.errors import InputError
     from keras_tracknet.events import find_events
+    from keras_tracknet.exporting import export
     from keras_tracknet.fit_config import FitConfig
     from keras_tracknet.inference import Tracker
     from keras_tracknet.io.tracks import Track, read_track, write_track
@@ -40,6 +41,7 @@ _HOMES = {
     "build_v2": "models.v2",
     "build_v3": "models.v3",
     "compute_velocity": "velocity",
+    "export": "exporting",
     "find_events": "events",
     "fit": "training",
     "load_model": "model_file",
@@ -65,6 +67,7 @@ __all__ = [
     "build_v2",
     "build_v3",
     "compute_velocity",
+    "export",
     "find_events",
     "fit",
     "load_model",

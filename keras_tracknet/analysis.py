@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from keras_tracknet.events import EventList, find_events
 from keras_tracknet.io.events import EVENT_COLUMNS, HIT, Event
 from keras_tracknet.io.tracks import Track
 from keras_tracknet.rallies import Rally
+from keras_tracknet.reporting import Reporter
 from keras_tracknet.sports import Sport
 from keras_tracknet.velocity import VELOCITY_COLUMNS, Velocity, compute_velocity, find_times
 
@@ -119,7 +120,8 @@ def analyze_track(
     *,
     court: Court | None = None,
     fps: float | None = None,
-    cuts: Sequence[float] = (),
+    cuts: Sequence[float] | np.ndarray = (),
+    progress: Callable[[int], object] = Reporter.ignore,
 ) -> Analysis:
     """Find events and rallies, and how fast the ball was.
 
@@ -129,7 +131,8 @@ def analyze_track(
         sport: what is played.
         court: for places in metres.
         fps: frames a second, for a track without times.
-        cuts: moments in seconds at which the picture changes to another camera.
+        cuts: moments in seconds at which the picture changes to another camera (see `data.shots`).
+        progress: see `find_events`.
 
     Raises:
         InputError: the court belongs to a picture of another size.
@@ -140,7 +143,8 @@ def analyze_track(
             f" video has {size[1]}x{size[0]}; mark it again with tracknet court."
         )
     view = court.view() if court is not None else None
-    found = find_events(track, size, sport, fps=fps, view=view)
+    cuts = np.sort(cuts)
+    found = find_events(track, size, sport, fps=fps, view=view, cuts=cuts, progress=progress)
     breaks = np.sort(np.append(found.breaks(), cuts))
     velocity = compute_velocity(track, size, breaks=breaks, fps=fps, position_error=found.error)
     contacts = []

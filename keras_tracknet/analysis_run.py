@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import numpy as np
 
 from keras_tracknet.analysis import Analysis, analyze_track, write_tables
 from keras_tracknet.courts import Court
+from keras_tracknet.data.shots import split_shots
 from keras_tracknet.errors import InputError
 from keras_tracknet.io.clips import cut_clip
-from keras_tracknet.io.labels import is_label_file, read_label_table
+from keras_tracknet.io.formats.recognise import read_label_file, recognise_format
+from keras_tracknet.io.media import VIDEO_SUFFIXES, open_media
 from keras_tracknet.io.tracks import Track, read_track
-from keras_tracknet.io.video import VideoInfo, probe_video
+from keras_tracknet.io.video import VideoInfo, probe_video, read_frames
 from keras_tracknet.report import write_report
 from keras_tracknet.reporting import Reporter
 from keras_tracknet.sports import Sport
@@ -58,7 +61,7 @@ def run_analysis(
         folder: where the results go; what is there is replaced.
         sport: what is played.
         court: for places in metres.
-        video: that the track belongs to; where `summary.json` beside it says when omitted.
+        video: that the track belongs to; found as `find_footage` does when omitted.
         clips: whether to cut each rally into a file of its own.
         reporter: where progress goes.
 
@@ -77,9 +80,16 @@ def run_analysis(
     if footage.video is None:
         height, width = footage.size
         reporter.note(f"no video: taken as {width}x{height}; give it with --video.")
-    with reporter.track("reading the play", 1, unit="tracks") as advance:
-        analysis = analyze_track(track, footage.size, sport, court=court, fps=footage.fps)
-        advance()
+    cuts = np.zeros(0)
+    if footage.video is not None:
+        times, cuts = watch_video(footage.video, len(track), reporter)
+        if not np.isfinite(track.time).all():
+            track = replace(track.resized(len(times)), time=times)
+    seen = int(track.visibility.sum())
+    with reporter.track("reading the play", seen, unit="positions") as advance:
+        analysis = analyze_track(
+            track, footage.size, sport, court=court, fps=footage.fps, cuts=cuts, progress=advance
+        )
     files = []
     if clips and footage.video is not None:
         files = _cut_rallies(analysis, footage.video, folder / CLIPS, reporter)
@@ -114,6 +124,9 @@ def check_free(folder: Path) -> None:
 def find_footage(track_file: Path, video: Path | None) -> Footage:
     """Find the video of a track, and without one guess its size from the positions.
 
+    Without being told, the video is that which `summary.json` beside the track names, or the one
+    beside it that has its name.
+
     Raises:
         InputError: a video is given and cannot be read.
     """
@@ -127,6 +140,9 @@ def find_footage(track_file: Path, video: Path | None) -> Footage:
                 continue
     if video is None and Path(summary.get("source") or "").is_file():
         video = Path(summary["source"])
+    if video is None:
+        beside = (track_file.with_suffix(suffix) for suffix in VIDEO_SUFFIXES)
+        video = next((path for path in beside if path.is_file()), None)
     if video is not None:
         info: VideoInfo = probe_video(video)
         return Footage((info.height, info.width), float(info.fps), video)
@@ -140,14 +156,39 @@ def find_footage(track_file: Path, video: Path | None) -> Footage:
     return Footage((int(far[1]) + 1, int(far[0]) + 1), None, None)
 
 
+def watch_video(video: Path, frames: int, reporter: Reporter) -> tuple[np.ndarray, np.ndarray]:
+    """Look through a video for the times of its pictures, and for cuts to another camera.
+
+    Args:
+        video: a video, or a folder of images.
+        frames: how many there are about.
+        reporter: where progress goes.
+
+    Returns:
+        Seconds of every picture, and of every cut, halfway between the pictures around it.
+    """
+    times: list[float] = []
+    firsts = []
+    with (
+        reporter.track("looking for cuts", frames, unit="frames") as advance,
+        contextlib.closing(read_frames(video)) as pictures,
+    ):
+        for first, shot in split_shots(pictures, lambda frame: frame.image):
+            firsts.append(first)
+            for frame in shot:
+                times.append(frame.time)
+                advance()
+    return np.array(times), np.array([(times[k - 1] + times[k]) / 2 for k in firsts[1:]])
+
+
 def _read_positions(track_file: Path, footage: Footage) -> Track:
     """Read a track, or labels in any of their units."""
     try:
         return read_track(track_file)
     except InputError:
-        if footage.video is None or not is_label_file(track_file):
+        if footage.video is None or recognise_format(track_file) is None:
             raise
-        return read_label_table(track_file).track(footage.size)
+        return read_label_file(track_file, open_media(footage.video)).track(footage.size)
 
 
 def _cut_rallies(analysis: Analysis, video: Path, folder: Path, reporter: Reporter) -> list[Path]:

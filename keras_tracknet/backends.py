@@ -31,10 +31,9 @@ def choose_backend() -> str:
         InputError: no framework is installed, or the one that was asked for is not, or
             Keras does not know it.
     """
-    if "keras" in sys.modules:  # the choice has been made
-        import keras
-
-        return keras.backend.backend()
+    chosen = backend_in_use()
+    if chosen is not None:
+        return chosen
     installed = find_backends()
     asked_by, configured = _read_choice()
     if configured in installed or configured in OTHER_BACKENDS:
@@ -53,6 +52,15 @@ def choose_backend() -> str:
         )
     os.environ["KERAS_BACKEND"] = installed[0]
     return installed[0]
+
+
+def backend_in_use() -> str | None:
+    """Return the framework that Keras computes with; None where Keras was not loaded."""
+    if "keras" not in sys.modules:
+        return None
+    import keras
+
+    return keras.backend.backend()
 
 
 def list_devices() -> list[str]:

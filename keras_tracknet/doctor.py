@@ -32,6 +32,7 @@ LIBRARIES = {
     "openvino": ("openvino",),
     "onnx": ("onnx",),
     "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
+    "litert": ("ai-edge-litert",),
     "pyarrow": ("pyarrow",),
     "matplotlib": ("matplotlib",),
 }

@@ -13,7 +13,9 @@ from typing import Any
 from keras_tracknet.data.frames import scale_positions
 from keras_tracknet.errors import InputError
 from keras_tracknet.inference import Tracker
-from keras_tracknet.io.datasets import Clip, find_labelled_clips, pick_clips, read_labels
+from keras_tracknet.io.datasets import find_labelled_clips, pick_clips, read_labels
+from keras_tracknet.io.labels import DEFAULT_VISIBLE
+from keras_tracknet.io.layouts.clip import Clip
 from keras_tracknet.io.tracks import Track, write_track
 from keras_tracknet.io.video import probe_video
 from keras_tracknet.metrics import TOLERANCE, Counts, count_outcomes
@@ -69,6 +71,7 @@ def evaluate(
     data: Path,
     *,
     clips: Sequence[str] = (),
+    visible: str = DEFAULT_VISIBLE,
     tolerance: float = TOLERANCE,
     unit: str = "model",
     output: Path | None = None,
@@ -81,6 +84,7 @@ def evaluate(
         tracker: the tracker.
         data: folder of labelled clips.
         clips: names of clips, folders or globs; every clip when empty.
+        visible: which balls count as visible, see `find_dataset`.
         tolerance: greatest distance that counts as right.
         unit: `model` for pixels at the model's size, `source` for pixels of the video.
         output: folder for `tracks/<clip>.csv` and `evaluation.json`; none are written when
@@ -99,7 +103,7 @@ def evaluate(
     if unit not in UNITS:
         raise ValueError(f"unit must be one of {', '.join(UNITS)}. Received: unit={unit!r}")
     reporter = reporter or Reporter()
-    dataset = find_labelled_clips(data)
+    dataset = find_labelled_clips(data, visible=visible)
     if dataset.doubts:
         reporter.note(dataset.describe_doubts())
     found = pick_clips(dataset.clips, clips) if clips else dataset.clips

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
@@ -10,16 +10,13 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_tracknet.bounces import judge_bounces
-from keras_tracknet.flights import (
-    Stretch,
-    View,
-    fit_flights,
-)
+from keras_tracknet.flights import Stretch, View, fit_flights
 from keras_tracknet.io.events import BOUNCE, HIT, LANDING, Event
 from keras_tracknet.io.tracks import REPAIRED, Track
 from keras_tracknet.outliers import find_outliers
 from keras_tracknet.rallies import Rally, group_rallies
 from keras_tracknet.repeats import undo_repeats
+from keras_tracknet.reporting import Reporter
 from keras_tracknet.segments import FLIGHT_PARAMETERS, LONGEST_GAP, Segment, Segmenter
 from keras_tracknet.sports import Sport
 
@@ -29,6 +26,7 @@ ZOOMS = (1.1, 1.35, 1.6, 2.0, 2.6, 3.4)
 VIEW_ROUNDS = 2  # better flights tell a better view, and the other way round
 TELLING = 8  # positions of a flight that says something about the camera
 WITNESSES = 12  # longest flights that the camera is estimated from
+WITNESSED_PLAYS = 5  # longest stretches without a gap that they are looked for in
 NEAR = 0.05  # of the picture's height: flights that pass each other by more do not meet
 SHORTEST_REST = 0.15  # seconds; a ball that seems to stop for less is at a racket
 UNSEEN_SCORE = 0.5  # of a hit that is known from what comes after it only
@@ -51,14 +49,14 @@ class EventList:
         events: in the order of time.
         rallies: in the order of time.
         segments: flights and rests that the events lie between.
-        view: the camera that the flights were fitted with.
+        views: the camera of each shot that the flights were fitted with.
         error: standard deviation of a position that was found, pixels.
     """
 
     events: tuple[Event, ...]
     rallies: tuple[Rally, ...]
     segments: tuple[Segment, ...] = field(repr=False)
-    view: View = field(repr=False)
+    views: tuple[View, ...] = field(repr=False)
     error: float
 
     def breaks(self) -> np.ndarray:
@@ -73,18 +71,23 @@ def find_events(
     *,
     fps: float | None = None,
     view: View | None = None,
+    cuts: Sequence[float] | np.ndarray = (),
+    progress: Callable[[int], object] = Reporter.ignore,
 ) -> EventList:
     """Find hits, bounces, landings and rallies.
 
     The track is cut into flights under gravity and drag, and rests (see `Segmenter`). Where two
-    flights meet, the ball was hit, or bounced if one flight with a bounce explains both.
+    flights meet, the ball was hit, or bounced if one flight with a bounce explains both. Nothing
+    flies on from one shot of the video into the next.
 
     Args:
         track: labels or predictions, pixels of the source video.
         size: (height, width) of the video, pixels.
         sport: what is played.
         fps: frames a second, for a track without times; 30 when unknown.
-        view: the camera; estimated from the flights when omitted.
+        view: the camera; estimated from the flights of each shot when omitted.
+        cuts: moments in seconds at which the picture changes to another camera, ascending.
+        progress: is told of every few positions that are done how many they are.
     """
     times = track.time
     if not np.isfinite(times).all():
@@ -94,20 +97,47 @@ def find_events(
     keep, moments = undo_repeats(seen, times[seen], track.positions[seen])
     moments, positions = moments[keep], track.positions[seen][keep]
     error = estimate_error(moments, positions, LEAST_ERROR * size[0])
-    if view is None:
-        view = View.of_broadcast(size, sport)
-        for _ in range(VIEW_ROUNDS):
-            before = view
-            first = Segmenter(moments, positions, error, sport, before).segment()
-            view = estimate_view(first, moments, positions, error, size, sport)
-            if view == before:
-                break
-    segmenter = Segmenter(moments, positions, error, sport, view)
-    segments = segmenter.segment()
     step = float(np.median(np.diff(times))) if len(times) > 1 else 1 / 30
-    events = _Reader(segmenter, segments, times, step, size[0]).read()
+    events: list[Event] = []
+    segments: list[Segment] = []
+    views = []
+    for shot in split_at(Stretch(moments, positions), cuts):
+        plays = split_at(shot, shot.times[1:][np.diff(shot.times) > LONGEST_GAP])
+        camera = view or _find_view(plays, error, size, sport)
+        views.append(camera)
+        for play in plays:
+            segmenter = Segmenter(play.times, play.positions, error, sport, camera)
+            found = segmenter.segment()
+            events += _Reader(segmenter, found, times, step, size[0]).read()
+            segments += found
+            progress(len(play.times))
     events, rallies = group_rallies(events, segments, sport)
-    return EventList(tuple(events), tuple(rallies), tuple(segments), view, error)
+    return EventList(tuple(events), tuple(rallies), tuple(segments), tuple(views), error)
+
+
+def split_at(whole: Stretch, moments: Sequence[float] | np.ndarray) -> list[Stretch]:
+    """Split positions before each of some moments in seconds, ascending."""
+    bounds = np.searchsorted(whole.times, moments)
+    parts = zip(np.split(whole.times, bounds), np.split(whole.positions, bounds), strict=True)
+    return [Stretch(*part) for part in parts]
+
+
+def _find_view(plays: Sequence[Stretch], error: float, size: tuple[int, int], sport: Sport) -> View:
+    """Estimate the camera of a shot, and the flights that tell it, in turns."""
+    plays = sorted(plays, key=lambda play: -len(play.times))[:WITNESSED_PLAYS]
+    view = View.of_broadcast(size, sport)
+    for _ in range(VIEW_ROUNDS):
+        before = view
+        flights = [
+            Stretch(play.times[s.first : s.last + 1], play.positions[s.first : s.last + 1])
+            for play in plays
+            for s in Segmenter(play.times, play.positions, error, sport, before).segment()
+            if s.flight is not None
+        ]
+        view = estimate_view(flights, error, size, sport)
+        if view == before:
+            break
+    return view
 
 
 def estimate_error(times: np.ndarray, positions: np.ndarray, least: float) -> float:
@@ -131,18 +161,18 @@ def estimate_error(times: np.ndarray, positions: np.ndarray, least: float) -> fl
 
 
 def estimate_view(
-    segments: list[Segment],
-    times: np.ndarray,
-    positions: np.ndarray,
-    error: float,
-    size: tuple[int, int],
-    sport: Sport,
+    flights: Sequence[Stretch], error: float, size: tuple[int, int], sport: Sport
 ) -> View:
-    """Estimate the camera's zoom and pitch: those that the longest flights fit best."""
-    flights = [s for s in segments if s.flight is not None and s.last - s.first >= TELLING]
-    flights = sorted(flights, key=lambda s: s.first - s.last)[:WITNESSES]
-    spans = [slice(s.first, s.last + 1) for s in flights]
-    parts = [Stretch(times[span], positions[span]) for span in spans]
+    """Estimate the camera's zoom and pitch: those that the longest flights fit best.
+
+    Args:
+        flights: positions that nothing touched the ball between.
+        error: standard deviation of a position, pixels.
+        size: (height, width) of the video, pixels.
+        sport: gives the drag.
+    """
+    telling = [part for part in flights if len(part.times) > TELLING]
+    parts = sorted(telling, key=lambda part: -len(part.times))[:WITNESSES]
     zoom, pitch = 1.6, 0.25
     known: dict[tuple[float, float], float] = {}
 
@@ -157,7 +187,7 @@ def estimate_view(
             )
         return known[zoom, pitch]
 
-    if flights:
+    if parts:
         for _ in range(2):
             pitch = min(PITCHES, key=lambda p: misfit(zoom, p))
             zoom = min(ZOOMS, key=lambda z: misfit(z, pitch))

@@ -10,6 +10,7 @@ from keras_tracknet.data.augment import Augmentation
 from keras_tracknet.data.frames import BACKGROUND_MODES
 from keras_tracknet.data.trajectories import HIDDEN_POSITIONS
 from keras_tracknet.errors import InputError
+from keras_tracknet.io.labels import DEFAULT_VISIBLE, VISIBLE
 from keras_tracknet.model_file import VERSIONS, ModelFile, ModelSpec
 from keras_tracknet.models.blocks import check_count, check_input_size
 from keras_tracknet.run_folder import read_config
@@ -20,6 +21,7 @@ CHOICES = {
     "background": BACKGROUND_MODES,
     "target": ("disc", "gaussian"),
     "hidden": HIDDEN_POSITIONS,
+    "visible": tuple(VISIBLE),
 }
 
 # Filters of the deepest convolution at full width.
@@ -52,7 +54,10 @@ class FitConfig:
         flip, brightness, contrast, compression, crop, zoom, on_ball: see `Augmentation`.
         windows: windows in an epoch, drawn anew each time; all when None.
         balance: draw from each dataset, a folder directly below `data`, equally often.
+        training: names of clips, folders or globs to train on; all that do not validate when
+            empty.
         validation: names of clips, folders or globs to validate on; chosen when empty.
+        visible: which balls count as visible, see `find_dataset`.
         hidden: what the rectifier sees where a position is hidden: `interpolated`, trained on
             the distance from the truth, or `zero`, trained on its square as published.
         tracks: folder with a predicted track for each clip, for the rectifier; its labels
@@ -88,14 +93,16 @@ class FitConfig:
     on_ball: float = 0.7
     windows: int | None = None
     balance: bool = False
+    training: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
+    visible: str = DEFAULT_VISIBLE
     hidden: str = "interpolated"
     tracks: str | None = None
     seed: int = 0
     init: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("input_size", "crop", "zoom", "validation"):
+        for name in ("input_size", "crop", "zoom", "training", "validation"):
             value = getattr(self, name)
             object.__setattr__(self, name, None if value is None else tuple(value))
         for name, known in CHOICES.items():

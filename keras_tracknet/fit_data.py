@@ -15,7 +15,9 @@ from keras_tracknet.data.pipeline import Batches, LabelledFrames, WindowBatches,
 from keras_tracknet.data.trajectories import Trajectory, TrajectoryBatches
 from keras_tracknet.errors import InputError
 from keras_tracknet.fit_config import FitConfig
-from keras_tracknet.io.datasets import Clip, find_labelled_clips, read_labels, split_clips
+from keras_tracknet.io.datasets import find_labelled_clips, read_labels
+from keras_tracknet.io.layouts.clip import Clip
+from keras_tracknet.io.splits import split_clips
 from keras_tracknet.io.tracks import read_track
 from keras_tracknet.io.video import probe_video
 from keras_tracknet.reporting import Reporter
@@ -85,10 +87,12 @@ def _find_clips(config: FitConfig, reporter: Reporter) -> tuple[Sequence[Clip], 
             )
     else:
         root = Path(config.data)
-    dataset = find_labelled_clips(root)
+    dataset = find_labelled_clips(root, visible=config.visible)
     if dataset.doubts:
         reporter.note(dataset.describe_doubts())
-    train, validation = split_clips(dataset, list(config.validation) or None, seed=config.seed)
+    train, validation = split_clips(
+        dataset, config.validation or None, train=config.training or None, seed=config.seed
+    )
     if set(c.name for c in train) == set(c.name for c in validation):
         reporter.note(f"{root}: a single clip, so validation is on the clip that trains.")
     return train, validation

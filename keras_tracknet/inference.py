@@ -2,63 +2,46 @@
 
 from __future__ import annotations
 
-import queue
-import threading
-import time
+import itertools
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from math import nan
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
-from keras import ops
 
 from keras_tracknet.data.frames import (
     BACKGROUND_FRAMES,
     estimate_background,
     resize_frame,
+    sample_indices,
     scale_positions,
-    scale_window,
-    stack_window,
 )
+from keras_tracknet.data.shots import show_one_view, split_shots
 from keras_tracknet.data.windows import Window, WindowMerger, stream_windows, window_step
-from keras_tracknet.detections import DECODERS
+from keras_tracknet.detections import DECODERS, Detection
+from keras_tracknet.engines import KERAS, find_engine, open_network
+from keras_tracknet.engines.network import Network
 from keras_tracknet.errors import InputError
 from keras_tracknet.io.tracks import ABSENT, DETECTED, Track, TrackRow
 from keras_tracknet.io.video import Frame, probe_video, read_frames, sample_frames
-from keras_tracknet.model_file import ModelFile, is_trained, load_model, set_precision
-from keras_tracknet.models.blocks import check_count
-from keras_tracknet.precision import choose_precision
+from keras_tracknet.model_file import ModelFile
 from keras_tracknet.presets import DEFAULT, find_weights
+from keras_tracknet.streaming import Stopwatch, batch_items, read_ahead
 from keras_tracknet.tracking import MAX_GAP, rectify_track
 
-STAGES = ("decode", "prepare", "network", "decode_heatmaps", "write")
-
-
-@dataclass
-class Stopwatch:
-    """Seconds spent in each stage of prediction; decoding runs beside the others."""
-
-    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the time spent in the `with` block to a stage."""
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] += time.perf_counter() - began
+SHOT_FRAMES = 240  # frames at a shot's start that its own background is estimated from
+Picture = tuple[float, tuple[int, int], np.ndarray]  # time, size of the source, resized frame
 
 
 class Tracker:
     """A trained network and what is around it: video in, track out.
 
     Args:
-        weights: the network, as `load_model` returns it.
+        weights: the network, as `load_model` returns it, or ready to run, as `open_network`
+            does.
         rectifier: V3's second network, to fill in hidden stretches; none when omitted.
         mode: `fast` sees each frame once, `balanced` twice, `accurate` as often as a window
             is long, and merges what it saw.
@@ -70,7 +53,8 @@ class Tracker:
         max_gap: longest stretch that the rectifier fills in, frames.
 
     Raises:
-        InputError: weights that were never trained, or that are no tracker's or rectifier's.
+        InputError: weights that were never trained, that are no tracker's or rectifier's, or
+            that cannot do what is asked of them.
         ValueError: an unknown mode or way to decode, or a number out of range.
 
     Example:
@@ -81,9 +65,9 @@ class Tracker:
 
     def __init__(
         self,
-        weights: ModelFile,
+        weights: ModelFile | Network,
         *,
-        rectifier: ModelFile | None = None,
+        rectifier: ModelFile | Network | None = None,
         mode: str = "fast",
         threshold: float | None = None,
         decode: str = "centroid",
@@ -95,43 +79,62 @@ class Tracker:
             raise ValueError(f"decode must be centroid or published. Received: decode={decode!r}")
         if threshold is not None and not 0 <= threshold <= 1:
             raise ValueError(f"threshold must be 0 to 1. Received: threshold={threshold}")
-        check_count("batch_size", batch_size)
-        self.spec, self.weights, self.rectifier = weights.spec, weights, rectifier
-        if self.spec.version == "rectifier":
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1. Received: batch_size={batch_size}")
+        if weights.spec.version == "rectifier":
             raise InputError(f"{weights.path}: a rectifier, not a tracker; give it as rectifier.")
         if rectifier is not None and rectifier.spec.version != "rectifier":
             raise InputError(f"{rectifier.path}: a tracker, not a rectifier; give it as weights.")
-        for file in (weights, rectifier):
-            if file is not None and not is_trained(file.model):
-                raise InputError(
-                    f"{file.path}: these weights were never trained; train them with tracknet fit."
-                )
-        self.mode, self.max_gap, self.batch_size = mode, max_gap, batch_size
+        settings: dict[str, Any] = {"precision": precision, "batch_size": batch_size}
+        self.network = _ready(weights, settings)
+        self.rectifier = _ready(rectifier, settings) if rectifier is not None else None
+        self.spec, self.mode, self.max_gap = self.network.spec, mode, max_gap
         self.step = window_step(mode, self.spec.heatmaps)
         self.threshold = self.spec.threshold if threshold is None else threshold
-        self.precision = choose_precision(precision)
-        self._decode = DECODERS["circle" if self.spec.version == "v1" else decode]
-        self._model = weights.model
-        set_precision(self._model, self.precision)
-        if self.spec.version == "v1":
-            classes = self._model.output_shape[-1]
-            level = ops.cast(ops.argmax(self._model.output, axis=-1), "float32")
-            self._model = keras.Model(self._model.input, level[..., None] / (classes - 1))
-        self._model.compile()  # drops a prediction function compiled in another precision
+        if self.network.answers == "detections":
+            self._check_answers(mode, decode)
+            self._decode: Callable[[Any, float], Detection] = _read_detection
+        else:
+            self._decode = DECODERS["circle" if self.spec.version == "v1" else decode]
+
+    def _check_answers(self, mode: str, decode: str) -> None:
+        """Raise `InputError` where a network that answers with positions has to give maps."""
+        fixed = {"mode": (mode, "fast"), "decode": (decode, "centroid")}
+        fixed["threshold"] = str(self.threshold), str(self.spec.threshold)
+        for name, (asked, built_in) in fixed.items():
+            if asked != built_in:
+                raise InputError(
+                    f"{self.network.path}: answers with positions, so --{name} can only be"
+                    f" {built_in}; export it with --heatmaps."
+                )
 
     @classmethod
     def from_file(
-        cls, path: Path | str, *, rectifier: Path | str | None = None, **settings: Any
+        cls,
+        path: Path | str,
+        *,
+        rectifier: Path | str | None = None,
+        engine: str = "auto",
+        precision: str = "auto",
+        batch_size: int = 2,
+        **settings: Any,
     ) -> Tracker:
         """Load a tracker from model files.
 
         Args:
-            path: a `.keras` file that `tracknet fit` wrote.
-            rectifier: likewise, of a rectifier.
+            path: a `.keras` file that `tracknet fit` wrote, or what `tracknet export` did.
+            rectifier: a `.keras` file of a rectifier.
+            engine: what runs the network, see `open_network`.
+            precision, batch_size: as for `Tracker`.
             settings: the other arguments of `Tracker`.
         """
-        second = load_model(Path(rectifier)) if rectifier else None
-        return cls(load_model(Path(path)), rectifier=second, **settings)
+        how: dict[str, Any] = {"precision": precision, "batch_size": batch_size}
+        second = None
+        if rectifier:
+            # An exported tracker may have an engine that does not run a rectifier's file.
+            other = engine if find_engine(Path(path)) == KERAS else "auto"
+            second = open_network(rectifier, engine=other, **how)
+        return cls(open_network(path, engine=engine, **how), rectifier=second, **settings)
 
     @classmethod
     def from_preset(cls, name: str = DEFAULT, **settings: Any) -> Tracker:
@@ -165,61 +168,79 @@ class Tracker:
         Raises:
             InputError: the video cannot be read.
         """
-        rows = []
-        for row in self.stream(source, stopwatch=stopwatch):
+        rows: list[TrackRow] = []
+        shots: list[int] = []
+        for row in self.stream(source, stopwatch=stopwatch, shots=shots):
             rows.append(row)
             if advance is not None:
                 advance(1)
         info = probe_video(Path(source))
-        return self.repair(Track.from_rows(rows), (info.height, info.width))
+        return self.repair(Track.from_rows(rows), (info.height, info.width), shots=shots)
 
     def stream(
-        self, source: Path | str, *, stopwatch: Stopwatch | None = None
+        self,
+        source: Path | str,
+        *,
+        stopwatch: Stopwatch | None = None,
+        shots: list[int] | None = None,
+        first: int = 0,
     ) -> Generator[TrackRow, None, None]:
         """Yield the row of every frame as soon as it is known, before any rectification.
 
-        Args, Raises: as for `track`.
+        Where the camera cuts, a shot ends: no window goes across, and a shot of another view
+        than most of the video has a background of its own.
+
+        Args, Raises: as for `track`; and
+            shots: a list that the number of each shot's first frame is added to.
+            first: frame to start at; the rows are those of a stream from the beginning.
         """
         source, watch = Path(source), stopwatch or Stopwatch()
         background = self._background(source, watch) if self._needs_background else None
-        with closing(self._resized_frames(source, watch)) as resized:
-            waiting: deque[tuple[float, tuple[int, int]]] = deque()  # frames without a row
-
-            def pictures() -> Iterator[np.ndarray]:
-                for moment, size, picture in resized:
-                    waiting.append((moment, size))
-                    yield picture
-
-            windows = stream_windows(pictures(), self.spec.frames, self.spec.heatmaps, self.step)
-            for frame, heatmap in enumerate(self._heatmaps(windows, background, watch)):
-                if not waiting:  # a clip shorter than a window has maps to spare
-                    break
-                moment, size = waiting.popleft()
+        with ExitStack() as stack:
+            decoded = stack.enter_context(closing(self._resized_frames(source, watch)))
+            answers = stack.enter_context(
+                closing(
+                    read_ahead(
+                        lambda: self._answer_shots(decoded, background, watch, shots, first),
+                        self.network.batch_size * self.spec.heatmaps,
+                    )
+                )
+            )
+            for frame, (moment, size, answer) in enumerate(answers):
+                if frame < first:
+                    continue
                 with watch.stage("decode_heatmaps"):
-                    x, y, confidence = self._decode(heatmap, self.threshold)
+                    x, y, confidence = self.decode(answer)
                     here = np.array([x, y])
-                    x, y = scale_positions(here, self.spec.input_size, size).tolist()
+                    x, y = scale_positions(here, self.answer_size, size).tolist()
                     status = ABSENT if np.isnan(x) else DETECTED
                 yield TrackRow(frame, x, y, confidence, status, moment)
 
-    def repair(self, track: Track, size: tuple[int, int]) -> Track:
-        """Fill in a track's gaps, where there is a rectifier.
+    def repair(self, track: Track, size: tuple[int, int], *, shots: Sequence[int] = ()) -> Track:
+        """Fill in a track's gaps, where there is a rectifier; never across a cut.
 
         Args:
             track: as detected.
             size: (height, width) of the source, pixels.
+            shots: number of each shot's first frame; one shot when empty.
         """
         if self.rectifier is None:
             return track
-        model = self.rectifier.model
+        network = self.rectifier
 
         def rectify(coordinates: np.ndarray, mask: np.ndarray) -> np.ndarray:
-            return np.asarray(model.predict([coordinates, mask], batch_size=256, verbose=0))
+            return network.run([np.asarray(a, np.float32) for a in (coordinates, mask)])
 
         spec = self.rectifier.spec
-        return rectify_track(
-            track, rectify, size, window=spec.frames, max_gap=self.max_gap, hidden=spec.hidden
-        )
+        bounds = [*(shots or (0,)), len(track)]
+        parts = [
+            rectify_track(
+                track.cut(start, stop), rectify, size,
+                window=spec.frames, max_gap=self.max_gap, hidden=spec.hidden,
+            )
+            for start, stop in itertools.pairwise(bounds)
+        ]  # fmt: skip
+        return Track.join(parts)
 
     @property
     def _needs_background(self) -> bool:
@@ -228,7 +249,7 @@ class Tracker:
     def _background(self, source: Path, watch: Stopwatch) -> np.ndarray:
         with watch.stage("decode"), closing(sample_frames(source, BACKGROUND_FRAMES)) as sample:
             return estimate_background(
-                resize_frame(frame.image, self.spec.input_size) for frame in sample
+                resize_frame(frame.image, self.network.frame_size) for frame in sample
             )
 
     def _resized_frames(
@@ -243,88 +264,106 @@ class Tracker:
                     frame = next(iterator, None)
                     if frame is None:
                         return
-                    picture = resize_frame(frame.image, self.spec.input_size)
+                    picture = resize_frame(frame.image, self.network.frame_size)
                 yield frame.time, frame.image.shape[:2], picture
 
-        depth = 2 * self.batch_size * self.spec.frames
+        depth = 2 * self.network.batch_size * self.spec.frames
         return read_ahead(lambda: prepare(read_frames(source)), depth)
 
-    def _heatmaps(
-        self, windows: Iterator[Window], background: np.ndarray | None, watch: Stopwatch
+    def _answer_shots(
+        self,
+        decoded: Iterable[Picture],
+        background: np.ndarray | None,
+        watch: Stopwatch,
+        shots: list[int] | None,
+        first: int,
+    ) -> Iterator[tuple[float, tuple[int, int], np.ndarray]]:
+        """Yield time, source size and the network's answer for each frame."""
+        for start, shot in split_shots(decoded, lambda item: item[2]):
+            if shots is not None:
+                shots.append(start)
+            waiting: deque[tuple[float, tuple[int, int]]] = deque()  # frames without an answer
+            behind = background
+            if background is not None:
+                shot, behind = self._choose_background(shot, background)
+            pictures = _note_frames(shot, waiting)
+            windows = stream_windows(pictures, self.spec.frames, self.spec.heatmaps, self.step)
+            for answer in self._answers(windows, behind, watch, first - start):
+                if waiting:  # a shot shorter than a window has answers to spare
+                    yield (*waiting.popleft(), answer)
+
+    def _choose_background(
+        self, shot: Iterator[Picture], background: np.ndarray
+    ) -> tuple[Iterator[Picture], np.ndarray]:
+        """Return a shot, whole again, and what is behind it."""
+        head = list(itertools.islice(shot, 1))
+        if not show_one_view(head[0][2], background):
+            head += itertools.islice(shot, SHOT_FRAMES - 1)
+            sample = sample_indices(len(head), BACKGROUND_FRAMES)
+            background = estimate_background(head[index][2] for index in sample)
+        return itertools.chain(head, shot), background
+
+    def _answers(
+        self,
+        windows: Iterator[Window],
+        background: np.ndarray | None,
+        watch: Stopwatch,
+        first: int,
     ) -> Iterator[np.ndarray]:
-        merger = WindowMerger(self.spec.heatmaps, self.step)
-        for batch in _batched(windows, self.batch_size):
+        """Yield what the network says of each frame of a shot: a heatmap or a detection.
+
+        Frames before `first` that no later one needs are not shown to the network.
+        """
+        merger, size = WindowMerger(self.spec.heatmaps, self.step), self.network.batch_size
+        frames = np.zeros((size, self.spec.frames, *self.network.frame_size, 3), np.uint8)
+        inputs = [frames]
+        if background is not None:
+            inputs.append(np.stack([background] * size))
+        of_frame = (3,) if self.network.answers == "detections" else self.spec.input_size
+        blank = np.broadcast_to(np.float32(0), (self.spec.heatmaps, *of_frame))
+        for window in windows:
+            if window.start + self.spec.heatmaps > first:
+                windows = itertools.chain([window], windows)
+                break
+            yield from merger.add(window.start, blank)
+        for batch in batch_items(windows, size):  # one batch size means one compiled network
             with watch.stage("prepare"):
-                inputs = np.empty((self.batch_size, *self._input_shape), np.float32)
-                for window, out in zip(batch, inputs, strict=False):
-                    pictures = np.stack(window.frames)
-                    scale_window(stack_window(pictures, background, self.spec.background), out)
-                inputs[len(batch) :] = 0.0  # one batch size means one compiled network
+                for window, out in zip(batch, frames, strict=False):
+                    np.stack(window.frames, out=out)
             with watch.stage("network"):
-                maps = np.asarray(self._model.predict_on_batch(inputs))
-            for window, heatmaps in zip(batch, maps, strict=False):
-                with watch.stage("decode_heatmaps"):
-                    planes = np.ascontiguousarray(np.moveaxis(heatmaps, -1, 0))
-                yield from merger.add(window.start, planes)
+                answers = self.network.run(inputs)
+            for window, of_window in zip(batch, answers, strict=False):
+                yield from merger.add(window.start, of_window)
         yield from merger.finish()
 
+    def decode(self, answer: np.ndarray) -> Detection:
+        """Return where the network says the ball is, pixels of a picture of `answer_size`.
+
+        Args:
+            answer: what the network says of one frame.
+        """
+        return self._decode(answer, self.threshold)
+
     @property
-    def _input_shape(self) -> tuple[int, ...]:
-        return (*self.spec.input_size, self._model.input_shape[-1])
+    def answer_size(self) -> tuple[int, int]:
+        """(height, width) of the picture that positions in answers are pixels of."""
+        return (1, 1) if self.network.answers == "detections" else self.spec.input_size
 
 
-def read_ahead(make: Callable[[], Iterator[Any]], depth: int) -> Generator[Any, None, None]:
-    """Yield what an iterator yields, run in a thread of its own, at most `depth` items ahead.
-
-    An error in the thread is raised here; closing the generator stops the thread.
-
-    Args:
-        make: makes the iterator, in the thread.
-        depth: items to hold at most.
-    """
-    items: queue.Queue[tuple[bool, Any]] = queue.Queue(maxsize=depth)
-    stopped = threading.Event()
-
-    def put(done: bool, value: Any) -> None:
-        while not stopped.is_set():
-            try:
-                items.put((done, value), timeout=0.1)
-                return
-            except queue.Full:
-                continue
-
-    def work() -> None:
-        try:
-            for item in make():
-                put(False, item)
-                if stopped.is_set():
-                    return
-            put(True, None)
-        except BaseException as error:  # handed over to the reader, whatever it is
-            put(True, error)
-
-    thread = threading.Thread(target=work, name="read-ahead", daemon=True)
-    thread.start()
-    try:
-        while True:
-            done, value = items.get()
-            if not done:
-                yield value
-            elif value is not None:
-                raise value
-            else:
-                return
-    finally:
-        stopped.set()
-        thread.join()
+def _note_frames(
+    shot: Iterable[Picture], waiting: deque[tuple[float, tuple[int, int]]]
+) -> Iterator[np.ndarray]:
+    """Yield a shot's pictures, and keep the time and source size of each."""
+    for moment, size, picture in shot:
+        waiting.append((moment, size))
+        yield picture
 
 
-def _batched(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
-    batch: list[Any] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def _ready(weights: ModelFile | Network, settings: dict[str, Any]) -> Network:
+    return weights if isinstance(weights, Network) else open_network(weights, **settings)
+
+
+def _read_detection(answer: np.ndarray, threshold: float) -> Detection:
+    """Return a detection as the network made it, in a picture of one pixel."""
+    x, y, peak = answer.tolist()
+    return Detection(x - 0.5, y - 0.5, peak) if peak > threshold else Detection(nan, nan, peak)

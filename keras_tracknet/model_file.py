@@ -10,16 +10,14 @@ import tempfile
 import zipfile
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
-# Registers the losses and metrics that a model file may name.
-import keras_tracknet.losses
-import keras_tracknet.metrics  # noqa: F401
 from keras_tracknet.errors import InputError
-from keras_tracknet.models.v3 import INPUT_NAMES
+
+if TYPE_CHECKING:  # Keras is loaded with a network, not to read what a file says of it
+    import keras
 
 SPEC_NAME = "tracknet.json"
 WEIGHTS_NAME = "model.weights.h5"
@@ -133,6 +131,12 @@ def load_model(path: Path, *, compile: bool = False) -> ModelFile:
     Raises:
         InputError: the file is missing, no Keras file, or not of the TrackNet family.
     """
+    import keras
+
+    # Registers the losses and metrics that a model file may name.
+    import keras_tracknet.losses
+    import keras_tracknet.metrics  # noqa: F401
+
     path = Path(path)
     content = _read_content(path)
     try:
@@ -140,8 +144,24 @@ def load_model(path: Path, *, compile: bool = False) -> ModelFile:
     except Exception as error:  # whatever is wrong with the file, keras raises its own
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise InputError(f"{path}: cannot be loaded as a Keras model ({reason}).") from error
-    spec = ModelSpec(**_known(content["spec"])) if content else infer_spec(model, path)
-    return ModelFile(model, spec, path, _hash(path), content.get("training", {}))
+    spec = ModelSpec(**known_fields(content["spec"])) if content else infer_spec(model, path)
+    return ModelFile(model, spec, path, hash_file(path), content.get("training", {}))
+
+
+def read_spec(path: Path) -> ModelSpec | None:
+    """Return what a model file says of its network, without loading that or Keras.
+
+    Args:
+        path: a `.keras` file, or a folder that Keras saved a model in.
+
+    Returns:
+        The specification; None where Keras alone wrote the file.
+
+    Raises:
+        InputError: the file is missing or no Keras file.
+    """
+    content = _read_content(Path(path))
+    return ModelSpec(**known_fields(content["spec"])) if content else None
 
 
 def pack_model(source: Path, target: Path, **changes: Any) -> None:
@@ -177,6 +197,8 @@ def infer_spec(model: keras.Model, path: Path = Path("model")) -> ModelSpec:
     Raises:
         InputError: the network is not of the TrackNet family.
     """
+    from keras_tracknet.models.v3 import INPUT_NAMES
+
     inputs = getattr(model, "inputs", None) or []  # a foreign model may not know them
     names = [tensor.name.split(":")[0] for tensor in inputs]
     if names == ["coordinates", "mask"]:
@@ -218,12 +240,14 @@ def set_precision(model: keras.Model, policy: str) -> None:
         model: any of this package's networks.
         policy: a Keras dtype policy such as `float32` or `mixed_bfloat16`.
     """
+    import keras
+
     for layer in model.layers:
         if layer.name != "heatmaps":  # probabilities are float32 whatever the rest is
             layer.dtype_policy = keras.dtype_policies.get(policy)
 
 
-def _hash(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """Return the SHA-256 of a model file, or of the weights in a folder."""
     file = path / WEIGHTS_NAME if path.is_dir() else path
     return hashlib.sha256(file.read_bytes()).hexdigest()
@@ -248,8 +272,8 @@ def _read_content(path: Path) -> dict[str, Any]:
         return json.loads(archive.read(SPEC_NAME)) if SPEC_NAME in names else {}
 
 
-def _known(spec: dict[str, Any]) -> dict[str, Any]:
-    """Drop what a newer version of this package may have added."""
+def known_fields(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return a specification as read, without what a newer version of this package has added."""
     names = {f.name for f in fields(ModelSpec)}
     return {name: value for name, value in spec.items() if name in names}
 

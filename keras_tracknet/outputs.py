@@ -14,25 +14,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from keras_tracknet import __version__
-from keras_tracknet.backends import list_devices
+from keras_tracknet.backends import backend_in_use
 from keras_tracknet.data.frames import estimate_background
 from keras_tracknet.errors import InputError
-from keras_tracknet.inference import Stopwatch, Tracker
+from keras_tracknet.inference import Tracker
 from keras_tracknet.io.tracks import (
     FORMATS,
     Track,
     TrackRow,
     TrackWriter,
     check_format,
+    read_track,
     write_track,
 )
 from keras_tracknet.io.video import VideoInfo, probe_video, sample_frames
 from keras_tracknet.overlay import write_overlay
 from keras_tracknet.plots import check_matplotlib, plot_track
 from keras_tracknet.reporting import Reporter
+from keras_tracknet.streaming import Stopwatch
+from keras_tracknet.tracking import raw_track
 
 PLOT_FRAMES = 15  # frames that the background of the plots is the median of
 FOREIGN = ("json", "txt", "tsv", "xlsx", "mp4", "avi", "mkv")  # suffixes that no folder has
@@ -46,12 +47,14 @@ class OutputPaths:
         tracks: one file for each format.
         overlay: the video with the track drawn on it, or None.
         plots: folder of pictures, or None.
+        segments: CSV of the shots, or None.
         summary: JSON with settings, counts and times.
     """
 
     tracks: tuple[Path, ...]
     overlay: Path | None
     plots: Path | None
+    segments: Path | None
     summary: Path
 
     @classmethod
@@ -63,6 +66,7 @@ class OutputPaths:
         *,
         overlay: bool,
         plots: bool = False,
+        segments: bool = False,
     ) -> OutputPaths:
         """Place the results.
 
@@ -74,6 +78,7 @@ class OutputPaths:
                 comes first; csv when there is none.
             overlay: whether there is an overlay video.
             plots: whether there are plots.
+            segments: whether the shots are listed.
 
         Raises:
             InputError: the output is named like a file of another kind.
@@ -94,16 +99,29 @@ class OutputPaths:
             tracks=tuple(folder / f"{name}.{kind}" for kind in kinds),
             overlay=folder / f"{prefix}overlay.mp4" if overlay else None,
             plots=folder / f"{prefix}plots" if plots else None,
+            segments=folder / f"{prefix}segments.csv" if segments else None,
             summary=folder / f"{prefix}summary.json",
         )
 
     def check_free(self) -> None:
         """Raise `InputError` where a result is there already."""
-        for path in (*self.tracks, self.overlay, self.plots, self.summary):
+        for path in (*self.tracks, self.overlay, self.plots, self.segments, self.summary):
             if path is not None and path.exists():
                 raise InputError(
                     f"{path}: exists already; use --overwrite or choose another place with -o."
                 )
+
+    @property
+    def growing(self) -> Path | None:
+        """The track file that grows while the video is read; Parquet cannot."""
+        return next((path for path in self.tracks if path.suffix != ".parquet"), None)
+
+    def is_complete(self) -> bool:
+        """Return whether the summary says that everything was done."""
+        try:
+            return bool(json.loads(self.summary.read_text())["complete"])
+        except (OSError, ValueError, KeyError):
+            return False
 
 
 def predict_video(
@@ -112,6 +130,7 @@ def predict_video(
     paths: OutputPaths,
     *,
     schema: str = "tracknet",
+    resume: bool = False,
     reporter: Reporter | None = None,
 ) -> dict[str, Any]:
     """Track the ball through a video and write the results.
@@ -125,6 +144,8 @@ def predict_video(
         source: a video, or a folder of images.
         paths: where the results go; what is there is replaced.
         schema: columns of the track files, see `TrackWriter`.
+        resume: whether to go on from the rows that an interruption left; they are as they
+            would be without it.
         reporter: where progress goes.
 
     Returns:
@@ -139,15 +160,18 @@ def predict_video(
     if paths.plots is not None:
         check_matplotlib()
     info = probe_video(source)
-    rows: list[TrackRow] = []
-    growing = next((p for p in paths.tracks if p.suffix != ".parquet"), None)
+    rows = _read_rows(paths.growing, schema, reporter) if resume else []
+    shots: list[int] = []
     try:
-        _track_rows(tracker, source, info, growing, schema, rows, watch, reporter)
-        track = tracker.repair(Track.from_rows(rows), (info.height, info.width))
+        _track_rows(tracker, source, info, paths.growing, schema, rows, shots, watch, reporter)
+        detected = Track.from_rows(rows)
+        track = tracker.repair(detected, (info.height, info.width), shots=shots)
         with watch.stage("write"):
             for path in paths.tracks:
-                if path != growing or tracker.rectifier is not None:
+                if path != paths.growing or tracker.rectifier is not None:
                     write_track(track, path, schema=schema)
+            if paths.segments is not None:
+                _write_segments(track, shots, paths.segments)
         if paths.overlay is not None:
             _draw(source, track, paths.overlay, watch, reporter)
         if paths.plots is not None:
@@ -156,15 +180,33 @@ def predict_video(
             plot_track(track, background, paths.plots, threshold=tracker.threshold)
     except BaseException:
         if rows:
-            summary = _summarise(tracker, source, info, rows, watch, began, complete=False)
+            summary = _summarise(tracker, source, info, rows, shots, watch, began, complete=False)
             with contextlib.suppress(OSError, InputError):  # the first error is to be told
-                if growing is None:
+                if paths.growing is None:
                     write_track(Track.from_rows(rows), paths.tracks[0], schema=schema)
-                _write_json(summary, paths.summary)
+                write_json(summary, paths.summary)
         raise
-    summary = _summarise(tracker, source, info, list(track.rows()), watch, began, complete=True)
-    _write_json(summary, paths.summary)
+    rows = list(track.rows())
+    summary = _summarise(tracker, source, info, rows, shots, watch, began, complete=True)
+    write_json(summary, paths.summary)
     return summary
+
+
+def _read_rows(path: Path | None, schema: str, reporter: Reporter) -> list[TrackRow]:
+    """Return the rows that an interrupted run left; none where it left nothing of use."""
+    if path is None or schema != "tracknet":
+        raise InputError("--resume needs a track in csv or jsonl, with all its columns.")
+    if not path.exists():
+        return []
+    rows = list(raw_track(read_track(path)).rows())
+    reporter.note(f"{path}: going on from frame {len(rows)}")
+    return rows
+
+
+def _write_segments(track: Track, shots: list[int], path: Path) -> None:
+    bounds = itertools.pairwise([*shots, len(track)])
+    lines = [f"{a},{b - 1},{track.time[a]:.6f},{track.time[b - 1]:.6f}" for a, b in bounds]
+    path.write_text("\n".join(["FirstFrame,LastFrame,FirstTime,LastTime", *lines]) + "\n")
 
 
 def _track_rows(
@@ -174,23 +216,30 @@ def _track_rows(
     growing: Path | None,
     schema: str,
     rows: list[TrackRow],
+    shots: list[int],
     watch: Stopwatch,
     reporter: Reporter,
 ) -> None:
-    """Fill `rows`, and the growing track file, frame by frame."""
+    """Add to `rows` and `shots`, and to the growing track file, frame by frame."""
+    done = len(rows)
     with reporter.track(f"tracking {source.name}", info.frames, unit="frames") as advance:
-        stream = tracker.stream(source, stopwatch=watch)
+        if done:
+            advance(done)
+        stream = tracker.stream(source, stopwatch=watch, shots=shots, first=done)
         try:
-            first = next(stream)  # nothing is written for a video that cannot be read
+            # Nothing is written for a video that cannot be read.
+            first = list(itertools.islice(stream, 1))
             file: Any = contextlib.nullcontext()
             if growing is not None:
                 file = TrackWriter(growing, format=growing.suffix[1:], schema=schema)
             with file as writer:
-                for row in itertools.chain([first], stream):
-                    rows.append(row)
+                if writer is not None and rows:
+                    writer.write(rows)
+                for row in itertools.chain(first, stream):
+                    rows.append(row.rounded())
                     if writer is not None:
                         with watch.stage("write"):
-                            writer.write([row])
+                            writer.write(rows[-1:])
                     advance(1)
         finally:
             stream.close()
@@ -207,6 +256,7 @@ def _summarise(
     source: Path,
     info: VideoInfo,
     rows: list[TrackRow],
+    shots: list[int],
     watch: Stopwatch,
     began: float,
     *,
@@ -223,26 +273,28 @@ def _summarise(
         "height": info.height,
         "fps": str(info.fps),
         "frames": len(rows),
+        "shots": len(shots),
         "status": dict(Counter(row.status for row in rows)),
-        "weights": str(tracker.weights.path),
-        "weights_sha256": tracker.weights.sha256,
+        "weights": str(tracker.network.path),
+        "weights_sha256": tracker.network.sha256,
         "trained_on": tracker.spec.trained_on,
         "rectifier": str(rectifier.path) if rectifier else None,
         "rectifier_sha256": rectifier.sha256 if rectifier else None,
         "network": tracker.spec.version,
         "mode": tracker.mode,
         "threshold": tracker.threshold,
-        "backend": keras.backend.backend(),
-        "engine": "keras",
-        "device": list_devices()[0].partition(":")[0],
-        "precision": tracker.precision,
+        "engine": tracker.network.engine,
+        "backend": backend_in_use(),
+        "device": tracker.network.device,
+        "precision": tracker.network.precision,
         "seconds": round(seconds, 3),
         "frames_per_second": round(len(rows) / seconds, 2),
         "milliseconds": {stage: round(1e3 * s, 1) for stage, s in watch.seconds.items()},
     }
 
 
-def _write_json(content: dict[str, Any], path: Path) -> None:
+def write_json(content: dict[str, Any], path: Path) -> None:
+    """Write JSON; the file appears complete or not at all."""
     partial = path.with_name(f".{path.name}.partial")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial.write_text(json.dumps(content, indent=1) + "\n")

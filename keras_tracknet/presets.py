@@ -20,6 +20,7 @@ MANIFEST = FOLDER / "manifest.json"
 DEFAULT = "badminton-v3"
 DEMO = "rendered-v3"
 HUB = "hf://"
+SAVED = ("model.weights.h5", "saved_model.pb")  # in folders of Keras and of TensorFlow
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Preset:
         parameters: of the tracker.
         accuracy, f1: on `validation`, tolerance 4 pixels at the model's size, mode `fast`.
         validation: what it was validated on.
-        frames_per_second: evaluating that, on `machine`.
+        frames_per_second: evaluating that, on `machine`; 0 where nobody measured.
         machine: in a few words.
     """
 
@@ -133,8 +134,8 @@ def find_weights(name: str | Path) -> WeightsPaths:
 
     Args:
         name: a preset's name; the path of a `.keras` file, of a folder that Keras saved a model
-            in, or of a run folder of `fit` (its best model is meant); or `hf://OWNER/NAME`
-            for such a folder on the Hugging Face Hub.
+            in, of what `tracknet export` wrote, or of a run folder of `fit` (its best model is
+            meant); or `hf://OWNER/NAME` for such a folder on the Hugging Face Hub.
 
     Raises:
         InputError: none of these, or a preset whose files are damaged.
@@ -148,7 +149,7 @@ def find_weights(name: str | Path) -> WeightsPaths:
     path = Path(name)
     if path.is_dir() and (path / "best.keras").is_file():  # a run folder
         return WeightsPaths(path / "best.keras")
-    if path.is_file() or (path / "model.weights.h5").is_file():
+    if path.is_file() or any((path / name).is_file() for name in SAVED):
         return WeightsPaths(path)
     raise InputError(
         f"{name}: no such weights; give a .keras file, a run folder of tracknet fit,"

@@ -29,6 +29,7 @@ BENT = 4  # positions; over more a flight is bent
 LEAST_KINK = 9.0  # chi squared of a change of direction that makes a cut possible
 POOR = 12.0  # mean squared misfit, in standard deviations, at which a longer flight is no use
 LEAST_POSITIONS = 2
+BATCH = 512  # stretches that are explained at once: as many as fit into 200 MB
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Segment:
     """A stretch of the track between two cuts.
 
     Attributes:
-        first, last: indices of its first and last position among the visible ones.
+        first, last: indices of its first and last position among those that were cut.
         start, end: their times, seconds.
         flight: how the ball flew; None where it lay or was carried.
         drift: `(2, 2)` position in pixels at the start and its change per second, of a rest.
@@ -188,6 +189,11 @@ class Segmenter:
         *,
         good: float = GOOD,
     ) -> None:
+        if len(pairs) > BATCH:
+            for low in range(0, len(pairs), BATCH):
+                some = slice(low, low + BATCH)
+                self._explain_new(pairs[some], guesses[some], good=good)
+            return
         parts = [Stretch(self.times[a:b], self.positions[a:b]) for a, b in pairs]
         whole = [np.diff(part.times).max() <= LONGEST_GAP for part in parts]
         flights = iter(

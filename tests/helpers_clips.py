@@ -34,10 +34,12 @@ def write_video(path: Path, count: int = 6, *, shade: int = 40) -> Path:
     return path
 
 
-def write_images(folder: Path, count: int = 6, *, shade: int = 40) -> Path:
+def write_images(
+    folder: Path, count: int = 6, *, shade: int = 40, name: str = "{}.png", first: int = 0
+) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    for index, frame in enumerate(draw_frames(count, shade=shade)):
-        cv2.imwrite(str(folder / f"{index}.png"), frame)
+    for index, frame in enumerate(draw_frames(count, shade=shade), first):
+        cv2.imwrite(str(folder / name.format(index)), frame)
     return folder
 
 

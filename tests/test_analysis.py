@@ -6,15 +6,17 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from helpers_clips import write_images, write_video
 from helpers_rallies import SIZE, simulate
 
 from keras_tracknet.analysis import analyze_track, write_tables
-from keras_tracknet.analysis_run import find_footage, run_analysis
+from keras_tracknet.analysis_run import find_footage, run_analysis, watch_video
 from keras_tracknet.courts import Mark, calibrate_court
 from keras_tracknet.errors import InputError
 from keras_tracknet.io.events import BOUNCE
 from keras_tracknet.io.tracks import Track, write_track
 from keras_tracknet.report import write_report
+from keras_tracknet.reporting import Reporter
 from keras_tracknet.sports import SPORTS
 from keras_tracknet.synthetic import RallyConfig, write_rally
 from keras_tracknet.synthetic.games import play_tennis
@@ -159,6 +161,23 @@ def test_a_track_is_analysed_with_its_video_and_cut_into_clips(tmp_path):
     rallies = read_table(tmp_path / "out" / "rallies.csv")
     assert rallies[0]["Clip"] == "rally-001.mp4"
     assert (tmp_path / "out" / "clips" / "rally-001.mp4").is_file()
+
+
+def test_the_video_of_the_same_name_is_found_and_gives_labels_their_times(tmp_path):
+    write_video(tmp_path / "clip.mp4", 8)
+    (tmp_path / "clip.csv").write_text("Frame,Ball,x,y\n0,1,0.25,0.5\n1,1,0.5,0.5\n")
+    summary = run_analysis(tmp_path / "clip.csv", tmp_path / "out", SPORTS["badminton"])
+    assert summary["video"] == str((tmp_path / "clip.mp4").resolve())
+    speed = read_table(tmp_path / "out" / "speed.csv")
+    assert [float(row["Time"]) for row in speed] == pytest.approx(np.arange(8) / 25)
+    assert float(speed[0]["VX"]) == pytest.approx(16 * 25)
+
+
+def test_cuts_of_the_video_are_found(tmp_path):
+    for name, shade in (("0000", 40), ("0001", 42), ("0002", 200), ("0003", 200)):
+        write_images(tmp_path / "frames", 1, shade=shade, name=f"{name}.png")
+    times, cuts = watch_video(tmp_path / "frames", 4, Reporter())
+    assert cuts == [(times[1] + times[2]) / 2]
 
 
 def test_clips_without_a_video_are_told_in_a_line(tmp_path):

@@ -14,7 +14,9 @@ from keras_tracknet.data import cache as module
 from keras_tracknet.data.cache import FrameCache, hash_source, prepare_clips
 from keras_tracknet.data.frames import resize_frame
 from keras_tracknet.errors import InputError
-from keras_tracknet.io.datasets import Clip
+from keras_tracknet.io.formats.recognise import read_label_file
+from keras_tracknet.io.layouts.clip import Clip
+from keras_tracknet.io.media import Media
 from keras_tracknet.io.video import read_frames
 
 HALF = (18, 32)
@@ -218,8 +220,9 @@ def test_default_folder_follows_the_environment(monkeypatch, variables, folder):
 
 def test_prepare_clips_keeps_the_order_and_reports_every_clip(cache, tmp_path):
     labels = write_labels(tmp_path / "labels.csv")
+    table = read_label_file(labels, Media(tmp_path / "long.mp4"))
     clips = [
-        Clip(name, write_video(tmp_path / f"{name}.mp4", count, shade=count), labels, "g")
+        Clip(name, write_video(tmp_path / f"{name}.mp4", count, shade=count), labels, "g", table)
         for name, count in (("long", 4), ("short", 2))
     ]
     seen = []

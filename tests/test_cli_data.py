@@ -4,14 +4,28 @@ import sys
 
 import pytest
 from click.testing import CliRunner
-from helpers_clips import write_pair, write_run, write_video
+from helpers_clips import write_match, write_pair, write_run, write_video
+from helpers_labels import tennis
 from keras_tracknet_cli.data import data
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.io.splits import read_split
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path_factory, monkeypatch):
+    """Run in a folder of its own: the contact sheet goes there."""
+    folder = tmp_path_factory.mktemp("here")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def call(*arguments):
+    return CliRunner().invoke(data, list(map(str, arguments)))
 
 
 def run(*arguments):
-    return CliRunner().invoke(data, ["check", *map(str, arguments)])
+    return call("check", *arguments)
 
 
 def test_check_prints_a_row_a_clip_and_the_totals(tmp_path):
@@ -70,3 +84,65 @@ def test_help_answers_without_the_library():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "Exits with 1" in done.stdout
+
+
+def test_check_draws_a_sheet_and_prints_its_place_last(tmp_path, folder):
+    write_pair(tmp_path, "first")
+    place = folder / "runs" / "data" / "check" / f"{tmp_path.name}.png"
+    assert run(tmp_path).stdout.splitlines()[-1] == str(place)
+    assert place.read_bytes().startswith(b"\x89PNG")
+    assert json.loads(run(tmp_path, "--json").stdout)["sheet"] == str(place)
+
+
+def test_check_draws_no_sheet_when_told(tmp_path, folder):
+    write_pair(tmp_path, "first")
+    assert run(tmp_path, "--no-sheet").exit_code == 0
+    assert list(folder.iterdir()) == []
+
+
+def test_check_draws_the_sheet_where_it_is_told(tmp_path):
+    write_pair(tmp_path / "data", "first")
+    run(tmp_path / "data", "--sheet", tmp_path / "look.png", "--quiet")
+    assert (tmp_path / "look.png").is_file()
+
+
+def test_check_takes_what_counts_as_visible(tmp_path):
+    tennis(tmp_path)
+    labels = tmp_path / "game1" / "Clip1" / "Label.csv"
+    labels.write_text(labels.read_text().replace("0000.jpg,1", "0000.jpg,3"))
+    seen = [
+        json.loads(run(tmp_path, "--json", "--visible", v).stdout)["totals"]["visible"]
+        for v in ("easy", "hidden")
+    ]
+    assert seen == [3, 4]
+
+
+def test_split_is_written_for_fit(tmp_path, folder):
+    for match in ("match1", "match2"):
+        write_match(tmp_path / match, ["a", "b"])
+    result = call("split", tmp_path, "--by", "match")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == [str(folder / "split.json")]
+    split = read_split(folder / "split.json")
+    assert len(split.train) == len(split.validation) == 2
+    assert split.data == str(tmp_path)
+    assert "2 train, 2 validate, 0 test" in result.stderr
+
+
+def test_split_replaces_nothing_unless_told(tmp_path):
+    write_match(tmp_path / "match1", ["a", "b"])
+    assert call("split", tmp_path, "--val", "match1/a").exit_code == 0
+    assert call("split", tmp_path).exit_code == 2
+    assert call("split", tmp_path, "--overwrite", "--val", "match1/b").exit_code == 0
+
+
+def test_convert_prints_where_it_has_written(tmp_path, folder):
+    write_pair(tmp_path, "first")
+    result = call("convert", tmp_path, "out", "--to", "cvat")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == [str(folder / "out")]
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["first.mp4", "first.xml"]
+
+
+def test_convert_needs_a_target(tmp_path):
+    assert call("convert", tmp_path, "out").exit_code == 2

@@ -128,7 +128,8 @@ def test_a_missing_framework_names_the_pip_command(monkeypatch):
 
 def test_a_closed_pipe_is_quiet(tmp_path):
     write_pair(tmp_path, "clip")
-    command = [sys.executable, "-m", "keras_tracknet_cli", "data", "check", str(tmp_path)]
+    command = [sys.executable, "-m", "keras_tracknet_cli", "data", "check", "--no-sheet"]
+    command.append(str(tmp_path))
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.close()
         assert process.stderr.read() == b""
@@ -186,3 +187,12 @@ def test_only_log_lines_are_held_back(capfd):
     with quiet._filtered_stderr():
         os.write(2, log)
     assert capfd.readouterr().err == "Illegal instruction\n"
+
+
+@pytest.mark.parametrize(
+    "command", [["fit"], ["predict"], ["data", "check"]], ids=lambda command: command[-1]
+)
+def test_help_keeps_the_lines_of_lists_and_examples(command):
+    text = CliRunner().invoke(main.cli, [*command, "--help"]).output
+    assert "\\b" not in text
+    assert any(line.startswith(("  tracknet ", "  - ")) for line in text.splitlines())

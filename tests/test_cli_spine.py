@@ -167,6 +167,19 @@ def test_dry_run_says_what_would_be_trained_and_writes_nothing(data, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_fit_takes_a_written_split_with_its_folder(data, tmp_path):
+    file = tmp_path / "split.json"
+    assert tracknet("data", "split", data, "--val", "a", "-o", file).exit_code == 0
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"train": ["b"]}))
+    command = ["fit", "--version", "v2", "--split", file, "-o", tmp_path / "run", "--dry-run"]
+    result = tracknet(*command)
+    assert result.exit_code == 0, result.stderr
+    assert f"data: {data}" in result.stderr
+    assert "training: 1 clips" in result.stderr
+    assert "validation: 1 clips (a)" in result.stderr
+    assert tracknet(*command, "--val", "b").exit_code == 2
+
+
 def test_run_is_kept_until_resumed(trained, tmp_path):
     folder, _ = trained
     before = list_files(folder)
@@ -203,7 +216,7 @@ def test_evaluation_is_kept_unless_overwritten(data, weights, tmp_path):
 
 
 def test_labels_beyond_the_end_are_noted_and_do_no_harm(data, weights):
-    checked = tracknet("data", "check", data)
+    checked = tracknet("data", "check", "--no-sheet", data)
     assert f"c: 1 labels after the last frame, {FRAMES - 1}: ignored" in checked.stdout
     result = tracknet("evaluate", "--data", data, "--weights", weights, "--json", *EXACT)
     assert json.loads(result.stdout)["clips"]["c"]["frames"] == FRAMES

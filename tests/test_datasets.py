@@ -14,15 +14,13 @@ from helpers_clips import (
 )
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.io.datasets import (
-    Clip,
-    check_dataset,
-    find_dataset,
-    pick_clips,
-    read_labels,
-    split_clips,
-)
-from keras_tracknet.io.labels import read_label_table
+from keras_tracknet.io.checks import check_dataset
+from keras_tracknet.io.datasets import find_dataset, pick_clips
+from keras_tracknet.io.formats.recognise import read_label_file
+from keras_tracknet.io.labels import Label, LabelTable
+from keras_tracknet.io.layouts.clip import Clip
+from keras_tracknet.io.media import Media
+from keras_tracknet.io.splits import split_clips
 from keras_tracknet.io.tracks import Track, write_track
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -145,6 +143,17 @@ def test_mixed_layouts_below_one_folder_are_all_found(tmp_path):
     assert dataset.doubts == ()
 
 
+@pytest.mark.parametrize("other", ["a.txt", "a.json", "a_notes.xml"])
+def test_other_texts_beside_a_video_are_passed_over(tmp_path, other):
+    write_pair(tmp_path, "a")
+    write_video(tmp_path / "b.mp4")
+    for name in (other, other.replace("a", "b", 1)):
+        (tmp_path / name).write_text("{}")
+    dataset = find_dataset(tmp_path)
+    assert [clip.labels.name for clip in dataset.clips] == ["a.csv"]
+    assert [doubt.partition(",")[0] for doubt in dataset.doubts] == ["b: no labels for it"]
+
+
 def test_folder_with_nothing_usable_has_no_clips(tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
     (tmp_path / ".hidden").mkdir()
@@ -168,7 +177,7 @@ def _second_container(root):
 
 def _foreign_columns(root):
     write_video(root / "a.mp4")
-    write_labels(root / "a.csv", [(0, 0.5, 0.5, 0)], header="frame_num,x,y,visible")
+    write_labels(root / "a.csv", [(0, 0.5, 0.5, 0)], header="number,x,y,seen")
 
 
 def _mixed_units(root):
@@ -186,7 +195,7 @@ def _mixed_units(root):
         (lambda root: write_labels(root / "m/csv/a_ball.csv") and write_images(root / "m/video"),
          "m/a: labels without a video"),
         (_second_container, "a.mp4: left out for a.mkv beside it"),
-        (_foreign_columns, "its columns are frame_num,x,y,visible; expected Frame,Visibility,X,Y"),
+        (_foreign_columns, "its columns are number,x,y,seen; expected Frame,Visibility,X,Y"),
         (_mixed_units, "labels differ in units, 1 in pixels, 1 in fraction"),
     ],
 )  # fmt: skip
@@ -206,10 +215,13 @@ def test_table_that_is_no_label_file_is_not_mentioned(tmp_path):
 # --- labels
 
 
+def read_table(path):
+    return read_label_file(path, Media(path.with_suffix(".mp4")))
+
+
 def read(tmp_path, rows, header="Frame,Visibility,X,Y", size=SIZE):
     labels = write_labels(tmp_path / "a.csv", rows, header=header)
-    units = read_label_table(labels).units
-    return read_labels(Clip("a", tmp_path / "a.mp4", labels, "g", units), size=size)
+    return read_table(labels).track(size)
 
 
 def test_rows_are_placed_by_their_frame_and_gaps_are_unlabelled(tmp_path):
@@ -248,7 +260,7 @@ def test_fractions_are_scaled_by_each_axis_of_its_own(tmp_path):
 def test_own_track_file_serves_as_labels(tmp_path):
     track = Track.from_positions([3.25, 0, 0], [4.5, 0, 0], [1, 0, 0], labelled=[1, 1, 0])
     write_track(track, tmp_path / "a.csv")
-    back = read_label_table(tmp_path / "a.csv").track(SIZE).resized(3)
+    back = read_table(tmp_path / "a.csv").track(SIZE).resized(3)
     np.testing.assert_array_equal(back.x, track.x)
     assert back.status.tolist() == track.status.tolist()
 
@@ -267,7 +279,7 @@ def test_own_track_file_serves_as_labels(tmp_path):
 )
 def test_units_are_decided_by_what_the_positions_are(tmp_path, positions, units, doubtful):
     rows = [(frame, 1, *position) for frame, position in enumerate(positions)]
-    table = read_label_table(write_labels(tmp_path / "a.csv", [*rows, (99, 0, -1, -1)]))
+    table = read_table(write_labels(tmp_path / "a.csv", [*rows, (99, 0, -1, -1)]))
     assert table.units == units
     assert bool(table.doubts) is doubtful
 
@@ -293,7 +305,7 @@ def test_positions_far_beyond_the_picture_are_unlabelled(tmp_path, x, y, beyond)
 
 @pytest.mark.parametrize("cell", ["", "nan", "inf"])
 def test_visible_row_without_a_position_is_unlabelled(tmp_path, cell):
-    table = read_label_table(
+    table = read_table(
         write_labels(tmp_path / "a.csv", [(0, 1, cell, 3), (1, 1, 3, 3), (2, 0, cell, cell)])
     )
     assert table.frame.tolist() == [1, 2]
@@ -321,23 +333,25 @@ def test_broken_label_file_is_an_input_error(tmp_path, text, message):
     path = tmp_path / "a.csv"
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(InputError) as caught:
-        read_label_table(path)
+        read_table(path)
     assert message in str(caught.value)
     assert str(path) in str(caught.value)
 
 
 def test_missing_label_file_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
-        read_label_table(tmp_path / "a.csv")
+        read_table(tmp_path / "a.csv")
 
 
 # --- splits
 
 
+TABLE = LabelTable.from_labels([Label(0, 1, 20.0, 20.0)])
+
+
 def make_clips(*paths, part=""):
     return tuple(
-        Clip(path, Path(path), Path(path), path.rpartition("/")[0], "pixels", part)
-        for path in paths
+        Clip(path, Path(path), Path(path), path.rpartition("/")[0], TABLE, part) for path in paths
     )
 
 
@@ -430,7 +444,7 @@ def test_nothing_left_to_train_on_is_an_input_error(clips, wanted):
 def test_report_counts_frames_labels_and_visible_ones(tmp_path):
     write_pair(tmp_path, "a")
     write_run(tmp_path / "run-1")
-    report = check_dataset(tmp_path)
+    report = check_dataset(find_dataset(tmp_path))
     video, images = report.clips
     assert (video.frames, video.labelled, video.visible) == (6, 3, 2)
     assert (video.size, video.fps, video.problems) == (SIZE, 25, ())
@@ -451,7 +465,7 @@ def test_report_counts_frames_labels_and_visible_ones(tmp_path):
 def test_report_names_what_does_not_fit_the_video(tmp_path, rows, labelled, problem):
     write_video(tmp_path / "a.mp4")
     write_labels(tmp_path / "a.csv", rows)
-    (clip,) = check_dataset(tmp_path).clips
+    (clip,) = check_dataset(find_dataset(tmp_path)).clips
     assert clip.labelled == labelled
     assert len(clip.problems) == 1
     assert problem in clip.problems[0]
@@ -460,7 +474,7 @@ def test_report_names_what_does_not_fit_the_video(tmp_path, rows, labelled, prob
 def test_unreadable_video_is_a_problem_of_its_clip(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"not a video")
     write_labels(tmp_path / "a.csv")
-    report = check_dataset(tmp_path)
+    report = check_dataset(find_dataset(tmp_path))
     assert "a.mp4" in report.clips[0].problems[0]
     assert not report.usable
 
@@ -475,7 +489,7 @@ def test_unreadable_video_is_a_problem_of_its_clip(tmp_path):
     ],
 )
 def test_shared_footage_is_read_whole(folder, clips, labelled, visible):
-    report = check_dataset(DATA / folder)
+    report = check_dataset(find_dataset(DATA / folder))
     assert report.totals() == {
         "clips": clips,
         "frames": labelled,

@@ -16,24 +16,25 @@ HEAVY = (*FRAMEWORKS, "cv2", "av")
 # folder where the folder is one entry.
 ORDER = [
     "errors", "backends", "precision", "sports",
-    "io.container", "io.images", "io.video", "io.video_writer",
-    "io.clips", "io.tracks", "io.events", "io.labels", "io.layouts", "io.datasets",
-    "data.frames", "data.cache", "data.windows", "data.heatmaps", "data.augment",
+    "io.container", "io.images", "io.capture", "io.media", "io.video", "io.video_writer",
+    "io.clips", "io.columns", "io.tracks", "io.events", "io.labels", "io.formats", "io.layouts",
+    "io.datasets", "io.splits", "io.checks", "io.conversion",
+    "data.frames", "data.shots", "data.cache", "data.windows", "data.heatmaps", "data.augment",
     "data.trajectories", "data.pipeline",
     "models", "losses", "metrics",
     "detections", "tracking",
-    "model_file", "checkpoints", "presets",
+    "model_file", "checkpoints", "presets", "serving",
+    "reporting", "synthetic", "overlay", "contact_sheet", "plots",
     "outliers", "repeats", "fitting", "flights", "segments", "bounces", "rallies", "events",
     "velocity", "courts", "court_drawing",
-    "reporting", "synthetic", "overlay", "plots",
     "analysis", "stills", "charts", "report", "analysis_run", "court_page", "court_file",
     "run_folder", "fit_config", "fit_data", "training",
-    "engines", "inference", "outputs",
-    "evaluation", "export", "demo", "doctor",
+    "engines", "streaming", "inference", "outputs", "corpus", "cluster", "live",
+    "evaluation", "exporting", "benchmark", "demo", "doctor",
 ]  # fmt: skip
 
 # tf.data, TensorBoard's log, and formats that only TensorFlow writes and runs.
-MAY_IMPORT_TENSORFLOW = ("data.pipeline.", "run_folder.", "engines.", "export.")
+MAY_IMPORT_TENSORFLOW = ("data.pipeline.", "run_folder.", "engines.")
 
 
 def name_module(path):

@@ -13,11 +13,12 @@ from helpers_trackers import SIZE, make_detector, paint, save_detector
 
 from keras_tracknet import inference
 from keras_tracknet.errors import InputError
-from keras_tracknet.inference import STAGES, Stopwatch, Tracker, read_ahead
+from keras_tracknet.inference import Tracker
 from keras_tracknet.io import video
 from keras_tracknet.io.tracks import ABSENT, DETECTED, REPAIRED, Track
 from keras_tracknet.io.video import Frame, read_frames
 from keras_tracknet.model_file import ModelFile, ModelSpec
+from keras_tracknet.streaming import STAGES, Stopwatch, read_ahead
 
 SOURCE = Path("clip.mp4")  # never opened where frames come from `show`
 WINDOWS = {  # what the network of a window looks like
@@ -235,11 +236,11 @@ def test_impossible_settings_are_refused(settings, message):
 # --- the thread that decodes
 
 
-def test_closing_the_stream_early_stops_the_decoding_thread(show):
+def test_closing_the_stream_early_stops_the_threads_of_decoder_and_network(show):
     show([paint(SIZE, (9, 9))] * 200)
     stream = make_tracker().stream(SOURCE)
     next(stream)
-    assert len(read_ahead_threads()) == 1
+    assert len(read_ahead_threads()) == 2
     stream.close()
     assert read_ahead_threads() == []
 
@@ -300,11 +301,12 @@ def test_frames_held_do_not_grow_with_the_video(monkeypatch, mode):
             yield Frame(frame, 0.0, image)
 
     monkeypatch.setattr(inference, "read_frames", read)
-    window, batch = tracker.spec.frames, tracker.batch_size
+    window, batch = tracker.spec.frames, tracker.network.batch_size
     ahead = 2 * batch * window  # decoded and waiting
     for row in tracker.stream(SOURCE):
-        assert produced - row.frame <= ahead + (batch + 1) * window + 2
-        assert len(alive) <= ahead + (batch + 1) * window + 2
+        # As many frames again may be through the network and wait to be decoded.
+        assert produced - row.frame <= ahead + (2 * batch + 1) * window + 2
+        assert len(alive) <= ahead + (batch + 2) * window + 2
     assert produced == count
 
 

@@ -12,7 +12,7 @@ from helpers_models import build_tiny, randomize_weights
 from helpers_trackers import save_detector
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.inference import STAGES, Tracker
+from keras_tracknet.inference import Tracker
 from keras_tracknet.io import tracks
 from keras_tracknet.io.tracks import COLUMNS, read_track
 from keras_tracknet.io.video import probe_video
@@ -20,6 +20,7 @@ from keras_tracknet.model_file import ModelSpec, save_model
 from keras_tracknet.outputs import OutputPaths, predict_video
 from keras_tracknet.plots import PLOTS
 from keras_tracknet.reporting import Reporter
+from keras_tracknet.streaming import STAGES
 
 FRAMES = 14
 DEFAULT = "runs/predict/rally"
@@ -345,7 +346,7 @@ def test_missing_pyarrow_is_told_before_the_video_is_tracked(tracker, video, tmp
     def missing():
         raise InputError("Parquet needs pyarrow: pip install 'keras_tracknet[parquet]'.")
 
-    monkeypatch.setattr(tracks, "_pyarrow_parquet", missing)
+    monkeypatch.setattr(tracks, "import_parquet", missing)
     watcher = Watcher("tracking", lambda done: pytest.fail("the video was tracked"))
     with pytest.raises(InputError, match="pip install"):
         predict_video(tracker, video, place(tmp_path, "csv", "parquet"), reporter=watcher)

@@ -87,8 +87,8 @@ def test_ball_lost_near_the_top_has_left_the_picture(before, after, repaired):
     assert mask.tolist() == [False, False, repaired, repaired, False, False]
 
 
-def test_gap_of_twelve_frames_is_the_longest_by_default():
-    for gap, repaired in [(12, 12), (13, 0)]:
+def test_gap_of_three_frames_is_the_longest_by_default():
+    for gap, repaired in [(3, 3), (4, 0)]:
         line = "o" + gap * "." + "o"
         assert repair_mask(parse(line), np.full(len(line), 100.0), top=10).sum() == repaired
 
@@ -107,7 +107,7 @@ LINES = [
 
 @pytest.mark.parametrize("line", LINES)
 def test_gaps_are_filled_with_what_the_network_says(line):
-    track = rectify_track(make_track(line), interpolate, SIZE)
+    track = rectify_track(make_track(line), interpolate, SIZE, max_gap=12)
     whole = make_track("o" * len(line))
     np.testing.assert_allclose(track.x, whole.x, atol=1e-3)
     np.testing.assert_allclose(track.y, whole.y, atol=1e-3)
@@ -117,7 +117,7 @@ def test_gaps_are_filled_with_what_the_network_says(line):
 
 def test_detected_positions_are_untouched_bit_for_bit():
     before = make_track("ooo..oooooooo.ooooooo.....ooooo")
-    after = rectify_track(before, lambda xy, mask: np.full_like(xy, 0.25), SIZE)
+    after = rectify_track(before, lambda xy, mask: np.full_like(xy, 0.25), SIZE, max_gap=12)
     seen = before.status == DETECTED
     assert after.x[seen].tobytes() == before.x[seen].tobytes()
     assert after.y[seen].tobytes() == before.y[seen].tobytes()
@@ -131,7 +131,7 @@ def test_detected_positions_are_untouched_bit_for_bit():
 def test_rectification_leaves_the_given_track_alone():
     track = make_track("oooooooo...oooooooo")
     copies = [column.copy() for column in (track.x, track.y, track.status)]
-    rectify_track(track, interpolate, SIZE)
+    rectify_track(track, interpolate, SIZE, max_gap=12)
     for column, copy in zip((track.x, track.y, track.status), copies, strict=True):
         np.testing.assert_array_equal(column, copy)
 
@@ -151,16 +151,18 @@ def test_rectification_leaves_the_given_track_alone():
 )
 def test_track_without_a_gap_to_fill_is_unchanged(line):
     before = make_track(line)
-    after = rectify_track(before, forbid, SIZE)
+    after = rectify_track(before, forbid, SIZE, max_gap=12)
     for name in ("x", "y", "confidence", "status", "time"):
         np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
 
 
 def test_ball_lost_within_a_twentieth_of_the_height_from_the_top_stays_absent():
     line = "oooooooo...ooooooooo"
-    assert (rectify_track(make_track(line, y=-6.0), forbid, SIZE).status != REPAIRED).all()
     assert (
-        rectify_track(make_track(line, y=-3.0), interpolate, SIZE).status == REPAIRED
+        rectify_track(make_track(line, y=-6.0), forbid, SIZE, max_gap=12).status != REPAIRED
+    ).all()
+    assert (
+        rectify_track(make_track(line, y=-3.0), interpolate, SIZE, max_gap=12).status == REPAIRED
     ).sum() == 3
 
 
@@ -195,7 +197,7 @@ def test_network_sees_fractions_of_the_picture_with_nothing_where_masked():
         seen.append((coordinates, mask))
         return interpolate(coordinates, mask)
 
-    rectify_track(make_track(line), rectify, SIZE)
+    rectify_track(make_track(line), rectify, SIZE, max_gap=12)
     ((coordinates, mask),) = seen
     whole = make_track("o" * len(line))
     assert coordinates.shape == (4, 16, 2)
@@ -215,7 +217,7 @@ def test_windows_have_a_say_by_the_frames_place_in_them():
         windows = np.arange(len(coordinates), dtype=np.float32)[:, None, None] / 10
         return np.broadcast_to(windows, coordinates.shape)
 
-    track = rectify_track(make_track("oooo.oo"), rectify, SIZE, window=5)
+    track = rectify_track(make_track("oooo.oo"), rectify, SIZE, max_gap=12, window=5)
     # Frame 4 is last in window 0, where nothing is seen after it: no say. It is in place 3 of
     # window 1 and in place 2, the middle, of window 2.
     weights = triangular_weights(5)
@@ -226,27 +228,29 @@ def test_windows_have_a_say_by_the_frames_place_in_them():
 def test_gap_that_no_window_sees_both_sides_of_stays_absent():
     line = "oooooooo......oooooooo"
     # A window of 7 holds the gap and one side, one of 8 both.
-    assert (rectify_track(make_track(line), interpolate, SIZE, window=7).status != REPAIRED).all()
-    track = rectify_track(make_track(line), interpolate, SIZE, window=8)
+    assert (
+        rectify_track(make_track(line), interpolate, SIZE, max_gap=12, window=7).status != REPAIRED
+    ).all()
+    track = rectify_track(make_track(line), interpolate, SIZE, max_gap=12, window=8)
     assert (track.status == REPAIRED).sum() == 6
 
 
 def test_gap_in_a_clip_of_just_one_window_is_filled():
-    track = rectify_track(make_track("ooo...oooooooooo"), interpolate, SIZE)
+    track = rectify_track(make_track("ooo...oooooooooo"), interpolate, SIZE, max_gap=12)
     np.testing.assert_allclose(track.x, make_track("o" * 16).x, atol=1e-3)
 
 
 @pytest.mark.parametrize("line", ["o.o", "ooo...ooooooooo"])
 def test_track_shorter_than_a_window_is_unchanged(line):
     before = make_track(line)
-    after = rectify_track(before, forbid, SIZE)
+    after = rectify_track(before, forbid, SIZE, max_gap=12)
     np.testing.assert_array_equal(after.x, before.x)
     assert after.status.tolist() == before.status.tolist()
 
 
 def test_raw_track_undoes_the_repair():
     before = make_track("ooo..oooooooo.ooooooo.....ooooo..")
-    raw = raw_track(rectify_track(before, interpolate, SIZE))
+    raw = raw_track(rectify_track(before, interpolate, SIZE, max_gap=12))
     for name in ("x", "y", "confidence", "status", "time"):
         np.testing.assert_array_equal(getattr(raw, name), getattr(before, name))
 

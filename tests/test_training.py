@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from helpers_clips import write_labels, write_match, write_pair, write_video
+from helpers_labels import tennis
 from helpers_trackers import shorten_networks
 
 from keras_tracknet import fit_data, training
@@ -16,6 +17,7 @@ from keras_tracknet.data import pipeline
 from keras_tracknet.data.pipeline import as_py_dataset
 from keras_tracknet.errors import InputError
 from keras_tracknet.fit_config import FitConfig, load_config
+from keras_tracknet.fit_data import _find_clips
 from keras_tracknet.inference import Tracker
 from keras_tracknet.io.tracks import Track, write_track
 from keras_tracknet.model_file import is_trained, load_model
@@ -527,6 +529,27 @@ def test_split_keeps_matches_apart(tmp_path):
     plan = plan_fit(configure(tmp_path, tmp_path / "run", validation=("match2",)))
     assert plan.data.clips[1] == ("match2/1_01_00",)
     assert len(plan.data.clips[0]) == 3
+
+
+def test_clips_that_train_can_be_named(tmp_path):
+    for number in range(4):
+        write_match(tmp_path / f"match{number}", ["1_01_00"])
+    labels = [(f, 1, *dot) for f, dot in enumerate(DOTS[:6])]
+    for path in tmp_path.rglob("*_ball.csv"):
+        write_labels(path, labels)
+    named = {"training": ("match0", "match3"), "validation": ("match2",)}
+    plan = plan_fit(configure(tmp_path, tmp_path / "run", **named))
+    assert plan.data.clips == (("match0/1_01_00", "match3/1_01_00"), ("match2/1_01_00",))
+
+
+@pytest.mark.parametrize(("visible", "count"), [("easy", 3), ("hidden", 4)])
+def test_run_takes_the_balls_that_count_as_visible(tmp_path, visible, count):
+    tennis(tmp_path)
+    labels = tmp_path / "game1" / "Clip1" / "Label.csv"
+    labels.write_text(labels.read_text().replace("0000.jpg,1", "0000.jpg,3"))
+    config = configure(tmp_path, tmp_path / "run", validation=(), visible=visible)
+    (clip,), _ = _find_clips(config, Reporter())
+    assert clip.table.visibility.sum() == count
 
 
 # --- what cannot be trained

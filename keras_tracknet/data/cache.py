@@ -20,8 +20,8 @@ import numpy as np
 
 from keras_tracknet.data.frames import estimate_background, resize_frame, sample_indices
 from keras_tracknet.errors import InputError
-from keras_tracknet.io.datasets import Clip
 from keras_tracknet.io.images import IMAGE_SUFFIXES
+from keras_tracknet.io.layouts.clip import Clip
 from keras_tracknet.io.video import probe_video, read_frames
 
 FORMAT = 1  # part of every key: raise it when what is stored, or how it is resized, changes

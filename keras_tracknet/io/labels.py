@@ -1,38 +1,45 @@
-"""Label files as they come: what people wrote down about the ball, before it is a track."""
+"""Label tables: what people wrote down about the ball of one clip, before it is a track."""
 
 from __future__ import annotations
 
-import csv
-import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.io.tracks import UNLABELLED, Track
+from keras_tracknet.io.media import Media
+from keras_tracknet.io.tracks import Track
 
 PIXELS = "pixels"
 FRACTION = "fraction"
 
-EXPECTED = "Frame,Visibility,X,Y or Frame,Ball,x,y"
+# Grades of visibility, as the TrackNetV1 tennis labels number them (Huang et al. 2019).
+NO_BALL, EASY, HARD, HIDDEN = range(4)
+# The worst grade that still counts as visible. `hard` is what WASB (Tarashima et al. 2023) takes.
+VISIBLE = {"easy": EASY, "hard": HARD, "hidden": HIDDEN}
+DEFAULT_VISIBLE = "hard"
+
 MARGIN = 4.0  # pixels beyond the picture at which a position still counts
 LAST_FRAME = 10_000_000  # more than four days of video; beyond it is a typing error
 FRACTION_SHARE = 0.9  # of the visible positions; the rest may be slips of the pen
+HALF_PIXEL = 0.5  # from the picture's edge to the centre of its first pixel
 
 
-class _Row(NamedTuple):
+class Label(NamedTuple):
+    """A frame, counted from 0; how well the ball is seen; and where, NaN for nowhere."""
+
     frame: int
-    visible: bool
+    grade: int
     x: float
     y: float
-    line: int
 
 
 @dataclass(frozen=True)
 class LabelTable:
-    """The labelled frames of one file, ascending, at most one row a frame.
+    """The labelled frames of one clip, ascending, at most one row a frame.
 
     Attributes:
         frame: `(rows,)` int64, 0-based.
@@ -41,6 +48,10 @@ class LabelTable:
         units: `pixels` of the source video, `fraction` of its width and height, or None
             where no row is visible.
         doubts: what looked wrong, a line each.
+        format: how the labels were written, empty for a plain table of frames.
+        size: (height, width) in pixels of the picture that the labels were made on, where
+            they say so.
+        offset: pixels to add to a position, -0.5 where it was measured from the picture's edge.
     """
 
     frame: np.ndarray
@@ -48,105 +59,181 @@ class LabelTable:
     x: np.ndarray
     y: np.ndarray
     units: str | None
-    doubts: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
+    format: str = ""
+    size: tuple[int, int] | None = None
+    offset: float = 0.0
 
-    def positions(
-        self, size: tuple[int, int], units: str | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    @classmethod
+    def from_labels(
+        cls,
+        labels: Iterable[Label],
+        *,
+        visible: str = DEFAULT_VISIBLE,
+        units: str | None = None,
+        doubts: Iterable[str] = (),
+        format: str = "",
+        size: tuple[int, int] | None = None,
+        offset: float = 0.0,
+    ) -> LabelTable:
+        """Build a table of labels in any order, one a frame.
+
+        A row that is visible without a position says nothing, so its frame is unlabelled.
+
+        Args:
+            labels: one a frame at most.
+            visible: the worst grade that counts as visible, out of `VISIBLE`.
+            units: of the positions; decided by what they are when omitted.
+            doubts, format, size, offset: as the attributes.
+
+        Raises:
+            InputError: no row is left.
+        """
+        rows = sorted(labels)
+        array = np.array(rows, dtype=np.float64).reshape(-1, 4)
+        seen = (array[:, 1] > NO_BALL) & (array[:, 1] <= VISIBLE[visible])
+        notes = [*doubts]
+        doubt = _doubt_visibility(array, seen)
+        if doubt:
+            notes.append(doubt)
+        blank = seen & ~np.isfinite(array[:, 2:]).all(axis=1)
+        if blank.any():
+            notes.append(f"{blank.sum()} rows are visible without a position: taken as unlabelled")
+            array, seen = array[~blank], seen[~blank]
+        if not len(array):
+            raise InputError("has no labelled rows")
+        positions = np.where(seen[:, None], array[:, 2:], np.nan)
+        if units is None or not seen.any():
+            units, doubt = _decide_units(positions[seen].T)
+            if doubt:
+                notes.append(doubt)
+        return cls(
+            frame=array[:, 0].astype(np.int64),
+            visibility=seen,
+            x=positions[:, 0],
+            y=positions[:, 1],
+            units=units,
+            doubts=tuple(notes),
+            format=format,
+            size=size,
+            offset=offset,
+        )
+
+    def positions(self, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         """Return x and y, `(rows,)` each, in pixels of the source video.
 
         A fraction is multiplied by the width or height, as the labelling tools of this field
-        wrote it.
+        wrote it. Pixels of another picture size are scaled.
 
         Args:
             size: (height, width) of the source video.
-            units: overrides what the content says.
         """
         height, width = size
-        if (units or self.units) == FRACTION:
-            return self.x * width, self.y * height
-        return self.x, self.y
-
-    def beyond(self, size: tuple[int, int], units: str | None = None) -> np.ndarray:
-        """Return `(rows,)` bool: positions more than `MARGIN` pixels off the picture."""
-        x, y = self.positions(size, units)
-        height, width = size
-        return (np.maximum(-x, x - (width - 1)) > MARGIN + 0.5) | (
-            np.maximum(-y, y - (height - 1)) > MARGIN + 0.5
+        made_on = (1, 1) if self.units == FRACTION else (self.size or size)
+        return (
+            self.x * (width / made_on[1]) + self.offset,
+            self.y * (height / made_on[0]) + self.offset,
         )
 
-    def track(self, size: tuple[int, int], units: str | None = None) -> Track:
+    def beyond(self, size: tuple[int, int]) -> np.ndarray:
+        """Return `(rows,)` bool: positions more than `MARGIN` pixels off the picture."""
+        x, y = self.positions(size)
+        height, width = size
+        return (np.maximum(-x, x - (width - 1)) > MARGIN + HALF_PIXEL) | (
+            np.maximum(-y, y - (height - 1)) > MARGIN + HALF_PIXEL
+        )
+
+    def placed(self, media: Media) -> LabelTable:
+        """Return the table with frames counted as those of a clip, see `Media.place`."""
+        frames, doubt = media.place(self.frame)
+        return replace(self, frame=frames, doubts=(*self.doubts, *([doubt] if doubt else [])))
+
+    def shifted(self, frames: int) -> LabelTable:
+        """Return the table with every row moved by a number of frames; those before 0 are lost."""
+        kept = self.frame + frames >= 0
+        return replace(
+            self,
+            frame=self.frame[kept] + frames,
+            visibility=self.visibility[kept],
+            x=self.x[kept],
+            y=self.y[kept],
+        )
+
+    def track(self, size: tuple[int, int]) -> Track:
         """Place the rows on the frames they name.
 
         Frames without a row, and positions that `beyond` marks, are unlabelled.
 
         Args:
             size: (height, width) of the source video.
-            units: overrides what the content says.
 
         Returns:
             A `Track` that ends with the last row's frame, in pixels of the source video.
         """
-        frames = int(self.frame[-1]) + 1
+        frames = int(self.frame[-1]) + 1 if len(self.frame) else 0
         columns = np.zeros((4, frames))
-        x, y = self.positions(size, units)
-        columns[:, self.frame] = [x, y, self.visibility, ~self.beyond(size, units)]
+        x, y = self.positions(size)
+        columns[:, self.frame] = [x, y, self.visibility, ~self.beyond(size)]
         return Track.from_positions(columns[0], columns[1], columns[2], labelled=columns[3])
 
 
-def read_label_table(path: Path) -> LabelTable:
-    """Read a CSV of labels, whatever its units and the order of its rows.
+def merge_labels(labels: Iterable[Label]) -> tuple[list[Label], list[str]]:
+    """Keep one label a frame of those that a tool has written as objects.
 
-    Columns are `Frame,Visibility,X,Y` or `Frame,Ball,x,y`, in any order and case; more columns
-    do no harm. What stands beside an invisible ball is ignored. A row that is visible
-    without a position says nothing, so its frame is unlabelled, as is one whose `Status`
-    says so.
+    An object that is seen counts more than one that is not. Where two balls are seen in a
+    frame, nobody knows which is meant: the frame is unlabelled.
+
+    Returns:
+        (labels, doubts), ascending by frame.
+    """
+    found: dict[int, set[Label]] = {}
+    for label in labels:
+        found.setdefault(label.frame, set()).add(label)
+    kept, several = [], []
+    for frame, candidates in sorted(found.items()):
+        seen = [label for label in candidates if label.grade != NO_BALL]
+        if len(seen) > 1:
+            several.append(frame)
+        else:
+            kept.append(seen[0] if seen else Label(frame, NO_BALL, np.nan, np.nan))
+    doubts = (
+        [f"{len(several)} frames with several balls, as frame {several[0]}: taken as unlabelled"]
+        if several
+        else []
+    )
+    return kept, doubts
+
+
+def choose_ball(names: Iterable[str], path: Path) -> str:
+    """Choose the class of the ball: the only one, or the only one that sounds like a ball.
+
+    Args:
+        names: classes that occur.
+        path: the file, for the message.
 
     Raises:
-        InputError: the file cannot be read, has other columns or no rows, a cell is not a
-            number, or a frame stands twice.
+        InputError: no class is the ball's, or several may be.
     """
-    path = Path(path)
-    rows = _read_rows(path)
-    lines: dict[int, int] = {}
-    for row in rows:
-        if row.frame in lines:
-            raise InputError(
-                f"{path}: frame {row.frame} stands twice, in lines {lines[row.frame]} and"
-                f" {row.line}; keep one."
-            )
-        lines[row.frame] = row.line
-    doubts = []
-    placed = [row for row in rows if not row.visible or math.isfinite(row.x + row.y)]
-    if len(placed) < len(rows):
-        doubts.append(
-            f"{len(rows) - len(placed)} rows are visible without a position: taken as unlabelled"
+    known = sorted(set(names))
+    balls = [name for name in known if any(word in name.lower() for word in ("ball", "shuttle"))]
+    chosen = known if len(known) == 1 else balls
+    if len(chosen) != 1:
+        raise InputError(
+            f"{path}: its classes are {', '.join(known) or 'none'}; expected one class, or one"
+            " with ball or shuttle in its name."
         )
-    if not placed:
-        raise InputError(f"{path}: has no labelled rows; expected {EXPECTED}.")
-    frame, visibility, x, y = zip(*sorted(row[:4] for row in placed), strict=True)
-    seen = np.array(visibility, dtype=bool)
-    xs = np.where(seen, np.array(x, dtype=np.float64), np.nan)
-    ys = np.where(seen, np.array(y, dtype=np.float64), np.nan)
-    units, doubt = _decide_units(np.stack([xs[seen], ys[seen]]))
-    return LabelTable(
-        frame=np.array(frame, dtype=np.int64),
-        visibility=seen,
-        x=xs,
-        y=ys,
-        units=units,
-        doubts=(*doubts, *([doubt] if doubt else [])),
+    return chosen[0]
+
+
+def _doubt_visibility(array: np.ndarray, seen: np.ndarray) -> str:
+    """Return a doubt where positions stand beside what counts as invisible, and only there."""
+    placed = np.isfinite(array[:, 2:]).all(axis=1) & (array[:, 2:] > 0).any(axis=1)
+    if not seen.any() or seen.all() or placed[seen].mean() > 0.1 or placed[~seen].mean() < 0.9:
+        return ""
+    return (
+        f"{seen.sum()} rows are visible, nearly all without a position, and {(~seen).sum()} are"
+        " not, nearly all with one: visibility may be meant the other way round"
     )
-
-
-def is_label_file(path: Path) -> bool:
-    """Return whether the file can be read and its header has the columns of labels."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            _find_columns(path, next(csv.reader(file), []))
-    except (OSError, ValueError, csv.Error):
-        return False
-    return True
 
 
 def _decide_units(visible: np.ndarray) -> tuple[str | None, str]:
@@ -159,48 +246,3 @@ def _decide_units(visible: np.ndarray) -> tuple[str | None, str]:
     if (visible[:, small] % 1 != 0).any():
         return FRACTION, ""
     return PIXELS, "all visible positions are 0 or 1: taken as pixels, look at the file"
-
-
-def _read_rows(path: Path) -> list[_Row]:
-    rows = []
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            places, status = _find_columns(path, next(reader, []))
-            for cells in reader:
-                if not any(cell.strip() for cell in cells):
-                    continue
-                if status is not None and cells[status : status + 1] == [UNLABELLED]:
-                    continue
-                rows.append(_parse_row(path, cells, places, reader.line_num))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the file.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a CSV file ({error}); expected {EXPECTED}.") from error
-    return rows
-
-
-def _find_columns(path: Path, header: list[str]) -> tuple[list[int], int | None]:
-    names = [name.strip().lower() for name in header]
-    seen = "visibility" if "visibility" in names else "ball"
-    if not {"frame", seen, "x", "y"} <= set(names):
-        found = ",".join(header) or "none"
-        raise InputError(f"{path}: its columns are {found}; expected {EXPECTED}.")
-    places = [names.index(name) for name in ("frame", seen, "x", "y")]
-    return places, names.index("status") if "status" in names else None
-
-
-def _parse_row(path: Path, cells: list[str], places: list[int], line: int) -> _Row:
-    try:
-        frame, visible, x, y = (cells[place].strip() for place in places)
-        seen = {0.0: False, 1.0: True}[float(visible)]
-        number = float(frame)
-        if not number.is_integer() or not 0 <= number <= LAST_FRAME:
-            raise ValueError(frame)
-        position = (float(x or "nan"), float(y or "nan")) if seen else (math.nan, math.nan)
-    except (IndexError, KeyError, ValueError) as error:
-        raise InputError(
-            f"{path}: line {line} is {','.join(cells)!r}; expected a frame from 0, visibility"
-            " 0 or 1, and two numbers."
-        ) from error
-    return _Row(int(number), seen, *position, line)

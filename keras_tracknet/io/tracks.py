@@ -7,7 +7,8 @@ import csv
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,13 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.io.columns import (
+    import_parquet,
+    make_data_frame,
+    make_detections,
+    read_parquet,
+    write_parquet,
+)
 
 DETECTED = "detected"
 REPAIRED = "repaired"
@@ -47,6 +55,15 @@ class TrackRow(NamedTuple):
     def visible(self) -> bool:
         """Whether the row holds a position."""
         return not math.isnan(self.x)
+
+    def rounded(self) -> TrackRow:
+        """Return the row as a file holds it: pixels to 0.001, seconds to 0.000001."""
+        return self._replace(
+            x=round(self.x, 3),
+            y=round(self.y, 3),
+            confidence=round(self.confidence, 4),
+            time=round(self.time, 6),
+        )
 
 
 @dataclass(frozen=True)
@@ -147,12 +164,21 @@ class Track:
         for frame, (x, y, confidence, status, time) in enumerate(zip(*lists, strict=True)):
             yield TrackRow(frame, x, y, confidence, status, time)
 
+    def cut(self, start: int, stop: int) -> Track:
+        """Return the rows from `start` up to, not including, `stop`."""
+        return Track(*(getattr(self, name)[start:stop] for name in self.__dataclass_fields__))
+
+    @classmethod
+    def join(cls, parts: Sequence[Track]) -> Track:
+        """Return a track of the rows of its parts, of which there is at least one."""
+        names = cls.__dataclass_fields__
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
     def resized(self, frames: int) -> Track:
         """Cut the track to `frames` rows, or lengthen it with unlabelled ones."""
         extra = frames - len(self)
         if extra <= 0:
-            keep = slice(0, frames)
-            return Track(*(getattr(self, n)[keep] for n in self.__dataclass_fields__))
+            return self.cut(0, frames)
         blank = np.full(extra, np.nan)
         return replace(
             self,
@@ -162,6 +188,39 @@ class Track:
             status=np.concatenate([self.status, np.full(extra, UNLABELLED)]),
             time=np.concatenate([self.time, blank]),
         )
+
+    def to_pandas(self) -> Any:
+        """Return a `pandas.DataFrame` with the columns of a track file, NaN for no position.
+
+        Raises:
+            InputError: pandas is not installed.
+
+        Example:
+            >>> Track.from_positions([4.5, 0], [3.0, 0], [1, 0]).to_pandas()["X"].tolist()
+            [4.5, nan]
+        """
+        columns = (
+            np.arange(len(self)),
+            self.visibility.astype(np.int64),
+            self.x,
+            self.y,
+            self.confidence,
+            self.status,
+            self.time,
+        )
+        return make_data_frame(dict(zip(COLUMNS, columns, strict=True)))
+
+    def to_supervision(self, *, side: float = 12.0) -> list[Any]:
+        """Return a `supervision.Detections` for each frame, empty where there is no ball.
+
+        Args:
+            side: of the box around the ball, pixels of the source video; a track does not know
+                how large the ball is. The middle of the box is the position.
+
+        Raises:
+            InputError: supervision is not installed.
+        """
+        return make_detections(self.positions, self.confidence, self.status, side)
 
 
 class TrackWriter:
@@ -173,23 +232,35 @@ class TrackWriter:
         schema: `tracknet` writes every column with sub-pixel positions; `tracknetv2` writes
             `Frame,Visibility,X,Y` in whole pixels with 0,0 for an absent ball, as the
             published code does.
+        to_stdout: write to stdout, and no file.
 
     Raises:
         InputError: the file cannot be created.
     """
 
-    def __init__(self, path: Path, *, format: str = "csv", schema: str = "tracknet") -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        format: str = "csv",
+        schema: str = "tracknet",
+        to_stdout: bool = False,
+    ) -> None:
         if format not in ("csv", "jsonl"):
             raise ValueError(f"format must be csv or jsonl. Received: format={format!r}")
         if schema not in SCHEMAS:
             raise ValueError(f"schema must be one of {SCHEMAS}. Received: schema={schema!r}")
         self.path, self.format, self.schema = Path(path), format, schema
+        self.to_stdout = to_stdout
         self._file: IO[str] | None = None
 
     def __enter__(self) -> TrackWriter:
-        with _explain_failure(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(self.path, "w", newline="", encoding="utf-8")
+        if self.to_stdout:
+            self._file = sys.stdout
+        else:
+            with _explain_failure(self.path):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = open(self.path, "w", newline="", encoding="utf-8")
         if self.format == "csv":
             names = COLUMNS if self.schema == "tracknet" else COLUMNS[:4]
             self._file.write(",".join(names) + "\n")
@@ -202,7 +273,7 @@ class TrackWriter:
         trace: TracebackType | None,
     ) -> None:
         file, self._file = self._file, None
-        if file is not None:
+        if file is not None and not self.to_stdout:
             with _explain_failure(self.path):  # what a full disk did not take is tried again
                 file.close()
 
@@ -238,7 +309,8 @@ def write_track(track: Track, path: Path, *, schema: str = "tracknet") -> None:
     partial = path.with_name(f".{path.name}.partial")
     try:
         if format == "parquet":
-            _write_parquet(track, partial, schema)
+            with _explain_failure(partial):
+                write_parquet([_cells(row, schema) for row in track.rows()], partial)
         else:
             with TrackWriter(partial, format=format, schema=schema) as writer:
                 writer.write(track.rows())
@@ -258,7 +330,7 @@ def check_format(path: Path) -> str:
     if format not in FORMATS:
         raise InputError(f"{path}: tracks are written as {', '.join(FORMATS)}; use such a suffix.")
     if format == "parquet":
-        _pyarrow_parquet()
+        import_parquet()
     return format
 
 
@@ -310,14 +382,15 @@ def _cells(row: TrackRow, schema: str) -> dict[str, Any]:
     if schema == "tracknetv2":
         x, y = (round(row.x), round(row.y)) if row.visible else (0, 0)
         return {"Frame": row.frame, "Visibility": int(row.visible), "X": x, "Y": y}
+    row = row.rounded()
     return {
         "Frame": row.frame,
         "Visibility": int(row.visible),
-        "X": round(row.x, 3) if row.visible else None,
-        "Y": round(row.y, 3) if row.visible else None,
-        "Confidence": round(row.confidence, 4),
+        "X": row.x if row.visible else None,
+        "Y": row.y if row.visible else None,
+        "Confidence": row.confidence,
         "Status": row.status,
-        "Time": None if math.isnan(row.time) else round(row.time, 6),
+        "Time": None if math.isnan(row.time) else row.time,
     }
 
 
@@ -344,28 +417,10 @@ def _row(record: dict[str, Any]) -> TrackRow:
 def _read_records(path: Path) -> list[dict[str, Any]]:
     try:
         if path.suffix == ".parquet":
-            return _pyarrow_parquet().read_table(path).to_pylist()
+            return read_parquet(path)
         with open(path, newline="", encoding="utf-8-sig") as file:
             if path.suffix == ".jsonl":
                 return [json.loads(line) for line in file if line.strip()]
             return list(csv.DictReader(file))
     except (UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a track file ({error}).") from error
-
-
-def _write_parquet(track: Track, path: Path, schema: str) -> None:
-    parquet = _pyarrow_parquet()
-    import pyarrow
-
-    table = pyarrow.Table.from_pylist([_cells(row, schema) for row in track.rows()])
-    with _explain_failure(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        parquet.write_table(table, path)
-
-
-def _pyarrow_parquet() -> Any:
-    try:
-        import pyarrow.parquet
-    except ImportError as error:
-        raise InputError("Parquet needs pyarrow: pip install 'keras_tracknet[parquet]'.") from error
-    return pyarrow.parquet

@@ -1,0 +1,108 @@
+"""`tracknet bench`: how fast a tracker is on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .options import json_option, precision_option, quiet_option
+
+if TYPE_CHECKING:
+    from keras_tracknet.benchmark import Measurement
+
+RENDERED_FRAMES = 300
+
+
+@click.command()
+@click.argument("video", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--weights",
+    help="A bundled tracker's name (see tracknet presets), a .keras file, a run folder of"
+    " tracknet fit, or a file that tracknet export wrote. [default: badminton-v3]",
+)
+@click.option(
+    "--engines",
+    default="auto",
+    show_default=True,
+    help="Engines joined by commas: keras, openvino, litert, onnx, saved-model; all for those"
+    " that are installed.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["fast", "balanced", "accurate"]),
+    default="fast",
+    show_default=True,
+    help="See each frame once, twice, or as often as a window is long.",
+)
+@precision_option
+@json_option
+@quiet_option
+def bench(
+    video: Path | None,
+    weights: str | None,
+    engines: str,
+    mode: str,
+    precision: str,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    r"""Measure how fast VIDEO is tracked, from decoding to the written track.
+
+    Without VIDEO a rendered rally of 1280x720 pixels is tracked. The last column sets frames a
+    second against this machine's rate of multiplying matrices, which compares machines.
+
+    \b
+    tracknet bench
+    tracknet bench match.mp4 --weights runs/fit/v3 --engines all --json
+    """
+    import json
+    from dataclasses import asdict
+    from tempfile import TemporaryDirectory
+
+    from keras_tracknet.benchmark import list_engines, measure_engines
+    from keras_tracknet.io.video import probe_video
+    from keras_tracknet.presets import DEFAULT, find_weights
+
+    from .console import ConsoleReporter
+
+    reporter = ConsoleReporter(quiet=quiet)
+    path = find_weights(weights or DEFAULT).tracker
+    names = list_engines() if engines == "all" else [e.strip() for e in engines.split(",")]
+    with TemporaryDirectory() as folder:
+        if video is None:
+            from keras_tracknet.synthetic import write_rallies
+
+            reporter.note("rendering a rally to track")
+            (rendered,) = write_rallies(Path(folder), 1, frames=RENDERED_FRAMES)
+            video = rendered.with_suffix(".mp4")
+        probe_video(video)
+        found = measure_engines(
+            video, path, names, mode=mode, precision=precision, reporter=reporter
+        )
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in found]))
+    else:
+        click.echo(_format_table(found))
+
+
+def _format_table(found: list[Measurement]) -> str:
+    heads = ("engine", "precision", "frames/s", "network", "share", "decoder", "start s",
+             "memory MB", "frames/GFLOP")  # fmt: skip
+    rows = [heads]
+    for one in found:
+        share = one.frames_per_second / one.network_frames_per_second
+        rows.append((
+            one.engine, one.precision, f"{one.frames_per_second:.1f}",
+            f"{one.network_frames_per_second:.1f}", f"{share:.0%}",
+            f"{one.decode_frames_per_second:.0f}", f"{one.start_seconds:.1f}",
+            f"{one.peak_memory / 1e6:.0f}", f"{one.frames_per_gflop:.3f}",
+        ))  # fmt: skip
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
+    stages = [
+        f"{one.engine}: " + ", ".join(f"{k} {v:.2f}" for k, v in one.milliseconds.items())
+        for one in found
+    ]
+    return "\n".join([*(line.rstrip() for line in lines), "", "busy ms a frame:", *stages])

@@ -1,0 +1,136 @@
+"""`tracknet export`: a tracker as a file that other runtimes take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .options import SIZE, json_option, overwrite_option, quiet_option
+
+
+@click.command()
+@click.option(
+    "--weights",
+    help="A bundled tracker's name (see tracknet presets), a .keras file or a run folder of"
+    " tracknet fit. [default: badminton-v3]",
+)
+@click.option(
+    "--format",
+    type=click.Choice(["saved-model", "tflite", "onnx", "openvino"]),
+    required=True,
+    help="What to write: a SavedModel folder, or a file for LiteRT, ONNX Runtime or OpenVINO.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "fp16", "int8"]),
+    default="fp32",
+    show_default=True,
+    help="fp16 is half the size; int8 a quarter, and calibrated.",
+)
+@click.option(
+    "--calibrate",
+    type=click.Path(path_type=Path),
+    help="A video, or a folder of them, to calibrate int8 on.",
+)
+@click.option("--input-size", type=SIZE, help="The network's input. [default: the weights']")
+@click.option(
+    "--frame-size",
+    type=SIZE,
+    help="The frames that go in, shrunk inside if larger. [default: the network's input]",
+)
+@click.option(
+    "--end-to-end/--heatmaps",
+    default=True,
+    show_default=True,
+    help="Whether x, y and confidence come out, or heatmaps.",
+)
+@click.option(
+    "--verify", is_flag=True, help="Run the file beside the model and write how they differ."
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Labelled clips or a video to verify on. [default: those to calibrate on, else a"
+    " rendered rally]",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="File or folder to write. [default: runs/export/<weights>.<suffix>]",
+)
+@overwrite_option
+@json_option
+@quiet_option
+def export(
+    weights: str | None,
+    format: str,
+    precision: str,
+    calibrate: Path | None,
+    input_size: tuple[int, int] | None,
+    frame_size: tuple[int, int] | None,
+    end_to_end: bool,
+    verify: bool,
+    data: Path | None,
+    output: Path | None,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    r"""Write a tracker as a file that other runtimes take.
+
+    The file takes uint8 frames and gives the ball's position as shares of the picture's width
+    and height; tracknet predict --weights FILE runs it.
+
+    \b
+    tracknet export --format tflite --verify
+    tracknet export --weights badminton-v3 --format openvino --precision int8 --calibrate DIR
+    """
+    import json
+    from dataclasses import asdict
+
+    from keras_tracknet.errors import InputError
+    from keras_tracknet.exporting import F1_COST, SUFFIXES
+    from keras_tracknet.exporting import export as write_export
+    from keras_tracknet.presets import DEFAULT, find_weights
+
+    from .console import ConsoleReporter
+
+    reporter, name = ConsoleReporter(quiet=quiet), weights or DEFAULT
+    path = find_weights(name).tracker
+    target = output or Path("runs/export") / f"{Path(name).stem}{SUFFIXES[format]}"
+    if target.exists() and not overwrite:
+        raise InputError(
+            f"{target}: exists already; use --overwrite or choose another place with -o."
+        )
+    verification = write_export(
+        path,
+        target,
+        format=format,
+        precision=precision,
+        end_to_end=end_to_end,
+        input_size=input_size,
+        frame_size=frame_size,
+        calibrate=calibrate,
+        verify=verify,
+        data=data,
+        reporter=reporter,
+    )
+    if verification is not None:
+        if verification.position_mean is not None:
+            reporter.note(
+                f"positions differ by {verification.position_mean:.3g} pixels on average and"
+                f" {verification.position_largest:.3g} at most, in {verification.frames} frames"
+            )
+        if verification.f1_cost is not None:
+            reporter.note(
+                f"F1 {verification.f1_before:.3f} before, {verification.f1_after:.3f} after"
+            )
+            if verification.f1_cost > F1_COST:
+                reporter.warn(f"{precision} costs {100 * verification.f1_cost:.1f} points of F1.")
+    if as_json:
+        result = asdict(verification) if verification is not None else {}
+        click.echo(json.dumps({"file": str(target.resolve()), **result}))
+    else:
+        click.echo(target.resolve())

@@ -1,0 +1,107 @@
+"""Engines: the runtimes that can execute a network, behind one interface."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+from keras_tracknet.engines import litert, onnx, openvino, saved_model
+from keras_tracknet.engines.network import Network
+from keras_tracknet.errors import InputError
+from keras_tracknet.model_file import ModelFile, hash_file, is_trained, load_model, read_spec
+
+KERAS = "keras"
+ENGINES = (KERAS, openvino.NAME, litert.NAME, onnx.NAME, saved_model.NAME)
+# Which engine runs a file of which kind.
+EXPORTED = {".xml": openvino.NAME, ".tflite": litert.NAME, ".onnx": onnx.NAME}
+
+
+def open_network(
+    weights: ModelFile | Path | str,
+    *,
+    engine: str = "auto",
+    precision: str = "auto",
+    batch_size: int = 2,
+) -> Network:
+    """Make a network ready to run.
+
+    Args:
+        weights: a model file, loaded or by its path; or what `tracknet export` wrote.
+        engine: one of `ENGINES`; `auto` takes OpenVINO on x86 CPUs where it is installed and
+            Keras elsewhere, and what fits for an exported file.
+        precision: `auto`, or a Keras dtype policy; exported files for other engines than
+            OpenVINO have their own.
+        batch_size: windows that are run at once, where the file leaves that open.
+
+    Raises:
+        InputError: the weights cannot be read, the engine cannot run them, or it is not
+            installed.
+        ValueError: an unknown engine.
+    """
+    if engine not in ("auto", *ENGINES):
+        known = ", ".join(("auto", *ENGINES))
+        raise ValueError(f"engine must be one of {known}. Received: engine={engine!r}")
+    if isinstance(weights, ModelFile):
+        return _open_keras(weights, engine, precision, batch_size)
+    path = Path(weights)
+    made_for = find_engine(path)
+    if engine not in ("auto", made_for) and made_for != KERAS:
+        raise InputError(f"{path}: a file for engine {made_for}, not {engine}.")
+    if made_for == openvino.NAME:
+        return openvino.OpenVINONetwork(path, precision=precision, batch_size=batch_size)
+    if made_for == litert.NAME:
+        return litert.LiteRTNetwork(path)
+    if made_for == onnx.NAME:
+        return onnx.OnnxNetwork(path)
+    if made_for == saved_model.NAME:
+        return saved_model.SavedModelNetwork(path, batch_size=batch_size)
+    spec = read_spec(path)
+    if engine == "auto":
+        engine = choose_engine(spec is not None)
+    if engine == openvino.NAME:
+        sha256 = hash_file(path)
+        converted = openvino.convert_weights(path, sha256)
+        return openvino.OpenVINONetwork(
+            converted, precision=precision, batch_size=batch_size, source=(path, sha256)
+        )
+    return _open_keras(load_model(path), engine, precision, batch_size)
+
+
+def find_engine(path: Path) -> str:
+    """Return which engine a file is for: `keras` for everything that was not exported."""
+    if path.is_dir() and (path / saved_model.GRAPH).is_file():
+        return saved_model.NAME
+    return EXPORTED.get(path.suffix, KERAS)
+
+
+def choose_engine(described: bool = True) -> str:
+    """Return what `auto` means for a Keras file on this machine.
+
+    Args:
+        described: whether the file says how its network is fed; else only Keras can tell.
+    """
+    if described and openvino_fits() and openvino.is_installed():
+        return openvino.NAME
+    return KERAS
+
+
+def openvino_fits() -> bool:
+    """Return whether OpenVINO would be the fastest: on an x86 CPU without a GPU beside it."""
+    import shutil
+
+    x86 = platform.machine().lower() in ("x86_64", "amd64")
+    return x86 and shutil.which("nvidia-smi") is None
+
+
+def _open_keras(file: ModelFile, engine: str, precision: str, batch_size: int) -> Network:
+    if engine not in ("auto", KERAS):
+        raise InputError(
+            f"{file.path}: engine {engine} runs exported files; make one with tracknet export."
+        )
+    if not is_trained(file.model):
+        raise InputError(
+            f"{file.path}: these weights were never trained; train them with tracknet fit."
+        )
+    from keras_tracknet.engines.keras import KerasNetwork
+
+    return KerasNetwork(file, precision=precision, batch_size=batch_size)

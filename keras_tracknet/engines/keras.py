@@ -1,0 +1,55 @@
+"""Keras on its active backend, compiled, in the precision that the hardware is best at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from keras_tracknet.backends import list_devices
+from keras_tracknet.engines.network import Network
+from keras_tracknet.model_file import ModelFile, set_precision
+from keras_tracknet.precision import choose_precision
+from keras_tracknet.serving import build_serving
+
+NAME = "keras"
+
+
+class KerasNetwork(Network):
+    """A network in Keras.
+
+    Args:
+        file: the network and its specification.
+        precision: `auto`, or a Keras dtype policy.
+        batch_size: windows at once.
+        answers: `heatmaps` or `detections`.
+    """
+
+    def __init__(
+        self,
+        file: ModelFile,
+        *,
+        precision: str = "auto",
+        batch_size: int = 2,
+        answers: str = "heatmaps",
+    ) -> None:
+        spec, device = file.spec, list_devices()[0].partition(":")[0]
+        # Positions need more than bfloat16's eight bits.
+        policy = "float32" if spec.version == "rectifier" else choose_precision(precision)
+        super().__init__(
+            spec, file.path, file.sha256, NAME, policy, device, batch_size, answers,
+            spec.input_size,
+        )  # fmt: skip
+        set_precision(file.model, policy)
+        self._rectifies = spec.version == "rectifier"
+        self._model: keras.Model = (
+            file.model if self._rectifies else build_serving(file.model, spec, answers=answers)
+        )
+        self._model.compile()  # drops a prediction function compiled in another precision
+
+    def run(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the answers to a batch, see `Network.run`."""
+        if self._rectifies:
+            return np.asarray(self._model.predict(list(inputs), batch_size=256, verbose=0))
+        return np.asarray(self._model.predict_on_batch(list(inputs)))

@@ -1,0 +1,231 @@
+"""The network as it is run and shipped: uint8 frames in, heatmaps or detections out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_tracknet.data.frames import BACKGROUND_MODES
+from keras_tracknet.model_file import ModelSpec
+
+ANSWERS = ("heatmaps", "detections")
+SQUARE = 17  # pixels of the heatmap, a side; a blob is some 5 pixels wide
+
+register = keras.saving.register_keras_serializable("keras_tracknet")
+
+
+@register
+class WindowStacker(keras.layers.Layer):
+    """Makes a window's frames the network's input, as `stack_window` and `scale_window` do.
+
+    Args:
+        background_mode: as for `build_v3`.
+        size: (height, width) that frames are shrunk to by averaging over area, pixels; None
+            for frames that are of the network's size.
+        name: name of the layer.
+
+    Input shape:
+        frames `(batch, frames, height, width, 3)` uint8 RGB, oldest first, and unless the mode
+        is `none` the background `(batch, height, width, 3)` uint8 RGB.
+
+    Output shape:
+        `(batch, *size, channels)` float32, 0 to 1.
+    """
+
+    def __init__(
+        self,
+        background_mode: str,
+        size: tuple[int, int] | None = None,
+        name: str = "window",
+        **more: Any,
+    ) -> None:
+        super().__init__(name=name, dtype="float32", **more)
+        self.background_mode, self.size = background_mode, tuple(size) if size else None
+        if background_mode not in BACKGROUND_MODES:
+            raise ValueError(
+                f"background_mode must be one of {', '.join(BACKGROUND_MODES)}."
+                f" Received: background_mode={background_mode!r}"
+            )
+
+    def call(self, frames: Any, background: Any = None) -> Any:
+        """Stack frames, and the background before them."""
+        count = frames.shape[1]
+        pictures = [self._shrink(ops.cast(frames[:, k], "float32")) for k in range(count)]
+        mode = self.background_mode
+        if mode != "none":
+            behind = self._shrink(ops.cast(background, "float32"))
+        if mode == "concat":
+            pictures = [behind, *pictures]
+        elif mode != "none":
+            differences = [
+                ops.minimum(ops.sum(ops.abs(p - behind), axis=-1, keepdims=True), 255.0)
+                for p in pictures
+            ]
+            pairs = zip(pictures, differences, strict=True)
+            pictures = differences if mode == "subtract" else [p for pair in pairs for p in pair]
+        return ops.concatenate(pictures, axis=-1) * np.float32(1 / 255)
+
+    def _shrink(self, pictures: Any) -> Any:
+        """Return `(batch, height, width, 3)` float32 at the network's size, whole levels."""
+        if self.size is None or self.size == tuple(pictures.shape[1:3]):
+            return pictures
+        height, width = self.size
+        rows = shrinking_weights(pictures.shape[1], height)
+        columns = shrinking_weights(pictures.shape[2], width)
+        pictures = ops.transpose(pictures, (0, 3, 1, 2))
+        pictures = ops.matmul(ops.matmul(rows, pictures), columns.T)
+        return ops.floor(ops.transpose(pictures, (0, 2, 3, 1)) + 0.5)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        config = super().get_config()
+        config.pop("dtype")
+        return {**config, "background_mode": self.background_mode, "size": self.size}
+
+
+@register
+class BallFinder(keras.layers.Layer):
+    """Finds the ball in heatmaps by arithmetic that every format of exported networks has.
+
+    Where the pixels above the threshold weigh most within a square of `SQUARE` pixels, there is
+    the ball; its position is their mean in that square, weighted by probability. That is what
+    `decode_centroid` gives unless a blob is larger than the square or two lie within one.
+
+    Args:
+        threshold: probability that a pixel must exceed.
+        name: name of the layer.
+
+    Input shape:
+        `(batch, height, width, frames)` float32, probability 0 to 1.
+
+    Output shape:
+        `(batch, frames, 3)` float32: x and y of the ball as shares of the picture's width and
+        height, 0 to 1, then the map's peak. Where that is not above the threshold there is no
+        ball, and x and y are 0.
+    """
+
+    def __init__(self, threshold: float = 0.5, name: str = "detections", **more: Any) -> None:
+        super().__init__(name=name, **{**more, "dtype": "float32"})
+        self.threshold = threshold
+
+    def call(self, heatmaps: Any) -> Any:
+        """Return x, y and peak of each map."""
+        height, width = heatmaps.shape[1:3]
+        xs = ops.reshape(ops.arange(width, dtype="float32"), (1, 1, width, 1))
+        ys = ops.reshape(ops.arange(height, dtype="float32"), (1, height, 1, 1))
+        weights = ops.where(heatmaps > self.threshold, heatmaps, np.float32(0))
+        half = SQUARE // 2
+        mass = ops.pad(weights, ((0, 0), (half, half), (half, half), (0, 0)))
+        mass = ops.average_pool(mass, (SQUARE, 1), strides=1)
+        mass = ops.average_pool(mass, (1, SQUARE), strides=1)
+        # The first of the heaviest squares: its row, then its place in that row.
+        far, heaviest = np.float32(height + width), mass >= ops.max(mass, (1, 2), keepdims=True)
+        top = ops.min(ops.where(heaviest, ys, far), (1, 2), keepdims=True)
+        in_row = ops.logical_and(heaviest, ops.equal(ys, top))
+        left = ops.min(ops.where(in_row, xs, far), (1, 2), keepdims=True)
+        near = ops.logical_and(ops.abs(xs - left) <= half, ops.abs(ys - top) <= half)
+        weights = ops.where(near, weights, np.float32(0))
+        total = ops.maximum(ops.sum(weights, (1, 2)), np.float32(1e-6))
+        # About the square's centre, so that single precision is enough whatever the runtime.
+        dx = ops.sum(weights * (xs - left), (1, 2)) / total
+        dy = ops.sum(weights * (ys - top), (1, 2)) / total
+        peak = ops.max(heatmaps, (1, 2))
+        seen = ops.cast(peak > self.threshold, "float32")
+        x = seen * (left[:, 0, 0] + dx + 0.5) / width
+        y = seen * (top[:, 0, 0] + dy + 0.5) / height
+        return ops.stack([x, y, peak], axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        config = super().get_config()
+        config.pop("dtype")
+        return {**config, "threshold": self.threshold}
+
+
+def shrinking_weights(source: int, target: int) -> np.ndarray:
+    """Return the weights of each source pixel in each target pixel when averaging over area.
+
+    Args:
+        source, target: pixels along one side of the picture.
+
+    Returns:
+        `(target, source)` float32, rows with sum 1.
+    """
+    edges = np.linspace(0, source, target + 1)
+    pixels = np.arange(source)
+    overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
+    return (np.clip(overlap, 0, None) * target / source).astype(np.float32)
+
+
+def build_serving(
+    model: keras.Model,
+    spec: ModelSpec,
+    *,
+    answers: str = "heatmaps",
+    batch_size: int | None = None,
+    frame_size: tuple[int, int] | None = None,
+) -> keras.Model:
+    """Build the network as it is run: scaling, stacking and, if asked for, decoding inside.
+
+    Args:
+        model: a tracker, as `load_model` gives it; its weights are shared, not copied.
+        spec: how it is fed and read.
+        answers: `heatmaps`, or `detections` for the ball's position itself.
+        batch_size: windows at once; None for any.
+        frame_size: (height, width) of the frames that come in, pixels; the network's size
+            when None.
+
+    Returns:
+        A model with inputs `frames` `(batch, frames, height, width, 3)` uint8 and, where the
+        network needs it, `background` `(batch, height, width, 3)` uint8. Heatmaps come out as
+        `(batch, heatmaps, height, width)` float32, of V1 as brightness 0 to 1; detections as
+        `BallFinder` gives them.
+
+    Raises:
+        ValueError: answers are none of `ANSWERS`.
+    """
+    if answers not in ANSWERS:
+        raise ValueError(f"answers must be one of {', '.join(ANSWERS)}. Received: {answers!r}")
+    size = frame_size or spec.input_size
+    frames = keras.Input(
+        (spec.frames, *size, 3), batch_size=batch_size, dtype="uint8", name="frames"
+    )
+    inputs, behind = [frames], []
+    if spec.background != "none":
+        behind = [keras.Input((*size, 3), batch_size=batch_size, dtype="uint8", name="background")]
+        inputs += behind
+    stacked = WindowStacker(spec.background, spec.input_size)(frames, *behind)
+    scores = model(stacked)
+    if spec.version == "v1":
+        scores = ClassBrightness()(scores)
+    if answers == "detections":
+        outputs = BallFinder(spec.threshold)(scores)
+    else:
+        outputs = keras.layers.Permute((3, 1, 2), dtype="float32", name="planes")(scores)
+    return keras.Model(inputs, outputs, name=f"{model.name}_{answers}")
+
+
+@register
+class ClassBrightness(keras.layers.Layer):
+    """Makes V1's class scores a brightness: the likeliest class over the highest one.
+
+    Input shape:
+        `(batch, height, width, classes)`.
+
+    Output shape:
+        `(batch, height, width, 1)` float32, 0 to 1.
+    """
+
+    def __init__(self, name: str = "brightness", **more: Any) -> None:
+        super().__init__(name=name, **{**more, "dtype": "float32"})
+
+    def call(self, scores: Any) -> Any:
+        """Return the brightness; of equally likely classes the lowest counts."""
+        classes = scores.shape[-1]
+        levels = ops.arange(classes, dtype="float32")
+        likeliest = scores >= ops.max(scores, axis=-1, keepdims=True)
+        level = ops.min(ops.where(likeliest, levels, np.float32(classes)), axis=-1, keepdims=True)
+        return level / np.float32(classes - 1)

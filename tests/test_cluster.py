@@ -1,0 +1,43 @@
+from functools import partial
+
+import pytest
+from helpers_clips import write_video
+from helpers_trackers import save_detector
+
+from keras_tracknet import cluster
+from keras_tracknet.cluster import predict_on_cluster
+from keras_tracknet.corpus import CorpusSettings, predict_corpus
+from keras_tracknet.errors import InputError
+from keras_tracknet.inference import Tracker
+
+
+@pytest.fixture
+def videos(tmp_path):
+    names = ("a", "b", "c")
+    return [write_video(tmp_path / "videos" / f"{name}.mp4", 7) for name in names]
+
+
+@pytest.fixture
+def make_tracker(tmp_path):
+    weights = save_detector(tmp_path / "w.keras")
+    return partial(Tracker.from_file, weights, engine="keras", precision="float32")
+
+
+@pytest.mark.filterwarnings("ignore")  # Ray's own
+def test_a_cluster_gives_the_results_of_one_process(videos, make_tracker, tmp_path):
+    pytest.importorskip("ray")
+    videos[1].write_bytes(b"no video")
+    here, there = (CorpusSettings(tmp_path / name, overlay=False) for name in ("here", "there"))
+    expected = predict_corpus(make_tracker, videos, here)
+    outcomes = predict_on_cluster(make_tracker, videos, there)
+    assert [o.state for o in outcomes] == ["finished", "failed", "finished"]
+    assert [(o.state, o.frames) for o in outcomes] == [(o.state, o.frames) for o in expected]
+    for name in "ac":
+        tracks = [(tmp_path / place / name / "track.csv") for place in ("here", "there")]
+        assert tracks[0].read_text() == tracks[1].read_text()
+
+
+def test_without_ray_it_is_said_how_to_get_it(videos, make_tracker, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster.importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(InputError, match="--ray needs ray: pip install ray"):
+        predict_on_cluster(make_tracker, videos, CorpusSettings(tmp_path))

@@ -1,0 +1,177 @@
+import json
+
+import numpy as np
+import pytest
+from helpers_models import build_tiny, randomize_weights
+from helpers_trackers import detector_spec, make_detector, save_detector
+
+from keras_tracknet import exporting
+from keras_tracknet.engines.conversion import Conversion
+from keras_tracknet.engines.keras import KerasNetwork
+from keras_tracknet.errors import InputError
+from keras_tracknet.exporting import Verification, export, sample_windows, verify_export
+from keras_tracknet.model_file import ModelSpec, save_model
+from keras_tracknet.synthetic import write_rallies
+
+NO_DIFFERENCE = Verification(4, 0.0, 0.0, 0.0, 0.0, 0, 12)
+
+
+@pytest.fixture(scope="module")
+def rally(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rally")
+    write_rallies(folder, 1, size=(72, 128), frames=24)
+    return folder
+
+
+@pytest.fixture
+def weights(tmp_path):
+    return save_detector(tmp_path / "w.keras", "v3", frames=4, background="concat")
+
+
+@pytest.fixture
+def without_conversion(monkeypatch):
+    """Let every conversion succeed at once, and return what was to be converted."""
+    done = []
+    monkeypatch.setattr(Conversion, "check", lambda self: None)
+    monkeypatch.setattr(Conversion, "run", lambda self: done.append(self))
+    return done
+
+
+def run_instead(monkeypatch, change):
+    """Let a changed Keras network stand in for the exported file."""
+    real = exporting.open_network
+
+    def open_changed(path, **settings):
+        if not str(path).endswith(".tflite"):
+            return real(path, **settings)
+
+        class Changed(KerasNetwork):
+            def run(self, inputs):
+                return change(super().run(inputs))
+
+        return Changed(make_detector("v3", frames=4, background="concat"), precision="float32",
+                       batch_size=1)  # fmt: skip
+
+    monkeypatch.setattr(exporting, "open_network", open_changed)
+    monkeypatch.setattr(exporting, "_score", lambda *_: {})
+
+
+@pytest.mark.parametrize(
+    ("change", "largest", "position"),
+    [
+        (lambda maps: maps, 0.0, 0.0),  # as it is
+        (lambda maps: maps * 0.9, 0.1, 0.0),
+        (lambda maps: np.roll(maps, 2, axis=-1), 1.0, 2.0),
+    ],
+)
+def test_verification_measures_what_differs(rally, weights, monkeypatch, change, largest, position):
+    run_instead(monkeypatch, change)
+    found = verify_export(weights, weights.with_suffix(".tflite"), rally)
+    assert found.frames == 24
+    assert found.heatmap_largest == pytest.approx(largest, abs=0.02)
+    assert found.position_mean == pytest.approx(position, abs=0.05)
+
+
+def test_export_that_differs_fails_and_leaves_the_figures(
+    rally, weights, monkeypatch, without_conversion
+):
+    run_instead(monkeypatch, lambda maps: maps * 0.9)
+    target = weights.with_suffix(".tflite")
+    with pytest.raises(InputError, match=r"differs from .* more than fp32 explains"):
+        export(weights, target, format="tflite", end_to_end=False, verify=True, data=rally)
+    report = json.loads((target.with_name("w.verification.json")).read_text())
+    assert report["within_tolerance"] is False
+    assert report["heatmap_largest"] > 0.05
+
+
+def test_calibration_windows_go_to_the_conversion(rally, weights, without_conversion, monkeypatch):
+    seen = {}
+
+    def look(conversion):
+        with np.load(conversion.calibration) as content:
+            seen.update({name: content[name].shape for name in content.files})
+
+    monkeypatch.setattr(Conversion, "run", look)
+    target = weights.with_suffix(".tflite")
+    export(weights, target, format="tflite", precision="int8", calibrate=rally)
+    assert seen == {"frames": (6, 4, 32, 64, 3), "background": (6, 32, 64, 3)}
+
+
+@pytest.mark.parametrize(
+    ("verification", "precision", "expected"),
+    [
+        (NO_DIFFERENCE, "fp32", True),
+        (Verification(4, 0.01, 0.001, 0.005, 0.001, 0, 12), "fp32", False),  # maps differ
+        (Verification(4, 0.01, 0.001, 0.005, 0.001, 0, 12), "fp16", True),
+        (Verification(4, None, None, 0.5, 0.2, 0, 12), "fp16", False),  # positions differ
+        (Verification(4, 0.3, 0.1, 3.0, 1.0, 2, 12, 0.90, 0.895), "int8", True),
+        (Verification(4, 0.3, 0.1, 3.0, 1.0, 2, 12, 0.90, 0.885), "int8", False),  # F1 lost
+        (Verification(4, 0.3, 0.1, 3.0, 1.0, 2, 12), "int8", True),  # nothing to judge by
+    ],
+)
+def test_what_a_precision_allows(verification, precision, expected):
+    assert verification.is_within(precision) is expected
+
+
+def test_windows_are_spread_over_videos(rally):
+    (video,) = rally.glob("*.mp4")
+    frames, backgrounds = sample_windows([video, video], 4, (32, 64), 4)
+    assert frames.shape == (4, 4, 32, 64, 3)
+    assert backgrounds.shape == (4, 32, 64, 3)
+    np.testing.assert_array_equal(frames[0], frames[2])
+    assert (frames[0] != frames[1]).any()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"format": "tflite", "output": "a.onnx"}, r"a file of format tflite ends in \.tflite"),
+        ({"format": "tflite", "precision": "int8"}, "int8 is calibrated on real frames"),
+        ({"format": "saved-model", "precision": "fp16", "output": "a"}, "a saved-model is fp32"),
+        ({"format": "tflite", "precision": "int8", "calibrate": "none.mp4"}, "no such video"),
+    ],
+)
+def test_what_cannot_be_exported_is_told_before_the_work(tmp_path, weights, settings, message):
+    from pathlib import Path
+
+    output = tmp_path / settings.pop("output", "a.tflite")
+    if "calibrate" in settings:
+        settings["calibrate"] = Path(settings["calibrate"])
+    if settings["format"] == "tflite":
+        pytest.importorskip("tensorflow")
+    with pytest.raises(InputError, match=message):
+        export(weights, output, **settings)
+    assert not output.exists()
+
+
+def test_missing_library_is_one_line(monkeypatch):
+    from keras_tracknet.engines import conversion
+
+    monkeypatch.setattr(conversion.importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(InputError, match="export to tflite needs tensorflow: pip install"):
+        Conversion("a.keras", "a.tflite", "tflite").check()
+
+
+def test_rectifier_is_not_exported(tmp_path):
+    path = tmp_path / "rectifier.keras"
+    model = randomize_weights(build_tiny("rectifier", window=8))
+    save_model(model, ModelSpec("rectifier", 8, 0, "none", (0, 0)), path)
+    with pytest.raises(InputError, match="a rectifier; export the tracker"):
+        export(path, tmp_path / "a.tflite", format="tflite")
+
+
+def test_network_of_another_size_and_larger_frames(tmp_path):
+    for library in ("openvino", "scipy"):
+        pytest.importorskip(library)
+    from keras_tracknet.engines import open_network
+
+    weights = save_detector(tmp_path / "w.keras", "v2")
+    target = tmp_path / "w.xml"
+    export(weights, target, format="openvino", input_size=(40, 72), frame_size=(80, 144))
+    network = open_network(target)
+    assert (network.spec.input_size, network.frame_size) == ((40, 72), (80, 144))
+    frames = np.zeros((1, 3, 80, 144, 3), np.uint8)
+    frames[:, :, 20:28, 100:108] = 255
+    x, y, _ = network.run([frames])[0, 0]
+    assert (x * 144 - 0.5, y * 80 - 0.5) == pytest.approx((103.5, 23.5), abs=0.1)
+    assert network.spec.threshold == detector_spec().threshold
