@@ -16,9 +16,9 @@ from keras_tracknet.flights import (
     fit_flights,
     fly_states,
 )
-from keras_tracknet.segments import FLIGHT_PARAMETERS, Segment, Segmenter
+from keras_tracknet.segments import Segment, Segmenter
 
-PARAMETERS = 10  # one flight; moment, restitution and grip of the bounce; drag after it
+FREEDOM = 3  # parameters of a velocity: a hit may choose it, after a bounce it is known
 SPREAD = 0.12  # of restitution and grip
 HEIGHT_ERROR = 0.3  # metres, of where a bounce seems to be above the floor
 WINDOW = 0.25  # seconds before and after a bounce that tell it from a hit
@@ -30,8 +30,9 @@ def judge_bounces(
 ) -> list[bool]:
     """Say where one flight with a bounce in it explains two flights as well as two do.
 
-    Only what is near counts: spin, which a fit has no number for, bends a flight more the longer
-    it takes.
+    As well: what two explain better is no more than their freedom is worth (the Bayesian
+    information criterion). Only what is near counts: spin, which a fit has no number for, bends
+    a flight more the longer it takes.
 
     Args:
         segmenter: has the positions.
@@ -55,8 +56,8 @@ def judge_bounces(
     flights = fit_flights(ends, error, segmenter.sport, view, guesses=guesses)
     bounced = fit_bounces(flights[::2], moments, whole, error)
     apart = np.array([flight.misfit for flight in flights]).reshape(-1, 2).sum(axis=1)
-    spared = (2 * FLIGHT_PARAMETERS - PARAMETERS) * segmenter.cost
-    return (bounced < apart + spared).tolist()
+    values = np.array([2 * len(part.times) for part in whole])
+    return (bounced < apart + FREEDOM * np.log(values)).tolist()
 
 
 def fit_bounces(
