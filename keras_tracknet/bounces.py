@@ -19,6 +19,7 @@ from keras_tracknet.flights import (
 from keras_tracknet.segments import Segment, Segmenter
 
 FREEDOM = 3  # parameters of a velocity: a hit may choose it, after a bounce it is known
+SLACK = 30.0  # misfit of a bounce that a camera which is only estimated is good for
 SPREAD = 0.12  # of restitution and grip
 HEIGHT_ERROR = 0.3  # metres, of where a bounce seems to be above the floor
 WINDOW = 0.25  # seconds before and after a bounce that tell it from a hit
@@ -30,8 +31,8 @@ def judge_bounces(
 ) -> list[bool]:
     """Say where one flight with a bounce in it explains two flights as well as two do.
 
-    As well: what two explain better is no more than their freedom is worth (the Bayesian
-    information criterion). Only what is near counts: spin, which a fit has no number for, bends
+    As well: what two explain better is no more than their freedom is worth (the criterion of
+    Akaike 1974, which is for few positions). Only what is near counts: spin, which a fit has no number for, bends
     a flight more the longer it takes.
 
     Args:
@@ -56,8 +57,8 @@ def judge_bounces(
     flights = fit_flights(ends, error, segmenter.sport, view, guesses=guesses)
     bounced = fit_bounces(flights[::2], moments, whole, error)
     apart = np.array([flight.misfit for flight in flights]).reshape(-1, 2).sum(axis=1)
-    values = np.array([2 * len(part.times) for part in whole])
-    return (bounced < apart + FREEDOM * np.log(values)).tolist()
+    spared = 2 * FREEDOM + (SLACK if view.height is None else 0.0)
+    return (bounced < apart + spared).tolist()
 
 
 def fit_bounces(

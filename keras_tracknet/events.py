@@ -242,7 +242,7 @@ class _Reader:
 
     def _begin(self, segment: Segment) -> Event:
         """The hit that a flight without a past must come from."""
-        time = segment.start - self.step / 2
+        time = max(segment.start - self.step / 2, float(self.times[0]))
         return self._event(time, HIT, segment.locate(np.array([time]))[0], UNSEEN_SCORE)
 
     def _event(self, time: float, kind: str, place: np.ndarray, score: float) -> Event:

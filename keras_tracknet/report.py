@@ -93,9 +93,14 @@ def write_report(analysis: Analysis, path: Path, *, title: str, video: Path | No
 def _write_facts(analysis: Analysis) -> str:
     track, found = analysis.track, analysis.found
     kinds = {kind: sum(event.kind == kind for event in found.events) for kind in KINDS}
+    rallies = len(analysis.rallies)
     facts = {
-        "rallies": len(analysis.rallies),
-        **{f"{kind}s": count for kind, count in kinds.items() if count or kind == HIT},
+        "rally" if rallies == 1 else "rallies": rallies,
+        **{
+            kind if count == 1 else f"{kind}s": count
+            for kind, count in kinds.items()
+            if count or kind == HIT
+        },
         "frames": f"{len(track):,}",
         "with a ball": f"{track.visibility.mean():.0%}" if len(track) else "-",
         "repaired": f"{(track.status == REPAIRED).mean():.1%}" if len(track) else "-",
