@@ -19,7 +19,6 @@ from keras_tracknet.flights import (
 from keras_tracknet.segments import Segment, Segmenter
 
 FREEDOM = 3  # parameters of a velocity: a hit may choose it, after a bounce it is known
-SLACK = 30.0  # misfit of a bounce that a camera which is only estimated is good for
 SPREAD = 0.12  # of restitution and grip
 HEIGHT_ERROR = 0.3  # metres, of where a bounce seems to be above the floor
 WINDOW = 0.25  # seconds before and after a bounce that tell it from a hit
@@ -32,8 +31,8 @@ def judge_bounces(
     """Say where one flight with a bounce in it explains two flights as well as two do.
 
     As well: what two explain better is no more than their freedom is worth (the criterion of
-    Akaike 1974, which is for few positions). Only what is near counts: spin, which a fit has no number for, bends
-    a flight more the longer it takes.
+    Akaike 1974, which is for few positions). Only what is near counts: spin, which a fit has no
+    number for, bends a flight more the longer it takes.
 
     Args:
         segmenter: has the positions.
@@ -57,8 +56,7 @@ def judge_bounces(
     flights = fit_flights(ends, error, segmenter.sport, view, guesses=guesses)
     bounced = fit_bounces(flights[::2], moments, whole, error)
     apart = np.array([flight.misfit for flight in flights]).reshape(-1, 2).sum(axis=1)
-    spared = 2 * FREEDOM + (SLACK if view.height is None else 0.0)
-    return (bounced < apart + spared).tolist()
+    return (bounced < apart + 2 * FREEDOM).tolist()
 
 
 def fit_bounces(

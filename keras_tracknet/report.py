@@ -164,8 +164,8 @@ def _write_court(analysis: Analysis) -> str:
     errors = analysis.court.errors()
     return (
         "<h2>On the court</h2>"
-        f'<p class="note">{len(dots)} bounces and landings from above, the far end up; the halo is'
-        " the standard deviation. The calibration misses its marks by"
+        '<p class="note">Bounces and landings from above, the far end up; the halo is the standard'
+        " deviation. The calibration misses its marks by"
         f" {np.sqrt((errors**2).mean()):.1f} pixels RMS.</p>"
         f"{charts.draw_floor(analysis.court, dots)}"
     )
