@@ -62,7 +62,7 @@ def compute_velocity(
     Args:
         track: labels or predictions, pixels of the source video. Repaired positions count less.
         size: (height, width) of the video, pixels.
-        breaks: moments in seconds of hits, bounces and cuts.
+        breaks: moments in seconds of hits, bounces and cuts; a position at one comes after it.
         fps: frames a second, for a track without times; 30 when unknown.
         position_error: standard deviation of a detected position, pixels; the picture's height
             times `POSITION_ERROR` when omitted.
@@ -80,7 +80,7 @@ def compute_velocity(
     found = np.full((3, len(track)), np.nan)
     seen = np.flatnonzero(track.visibility)
     moments = times[seen]
-    pieces = np.searchsorted(np.sort(np.asarray(breaks, dtype=float)), moments)
+    pieces = np.searchsorted(np.sort(np.asarray(breaks, dtype=float)), moments, side="right")
     long = np.diff(moments, prepend=moments[:1]) > LONGEST_GAP
     pieces = pieces + np.cumsum(long) * (len(breaks) + 1)
     errors = np.where(track.status[seen] == REPAIRED, REPAIRED_ERROR, 1.0) * position_error
