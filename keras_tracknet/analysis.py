@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.events import EventList, find_events
 from keras_tracknet.io.events import EVENT_COLUMNS, HIT, Event
 from keras_tracknet.io.tracks import Track
+from keras_tracknet.outliers import FAR
 from keras_tracknet.rallies import Rally
 from keras_tracknet.reporting import Reporter
 from keras_tracknet.sports import Sport
@@ -146,7 +147,8 @@ def analyze_track(
     cuts = np.sort(cuts)
     found = find_events(track, size, sport, fps=fps, view=view, cuts=cuts, progress=progress)
     breaks = np.sort(np.append(found.breaks(), cuts))
-    velocity = compute_velocity(track, size, breaks=breaks, fps=fps, position_error=found.error)
+    steady = drop_strays(track, found, size[0], fps=fps)
+    velocity = compute_velocity(steady, size, breaks=breaks, fps=fps, position_error=found.error)
     contacts = []
     if court is not None:
         for event in found.events:
@@ -157,6 +159,32 @@ def analyze_track(
                 contacts.append(FloorContact(event, place, error, court.contains(place)))
     shots = _list_shots(found, velocity, court)
     return Analysis(track, size, sport, found, velocity, shots, court, tuple(contacts))
+
+
+def drop_strays(track: Track, found: EventList, height: int, *, fps: float | None = None) -> Track:
+    """Return the track without positions far from the flights around them: false detections.
+
+    A picture may be shown a frame early or late, so the flight is looked at a frame around, too.
+
+    Args:
+        track: pixels of the source video.
+        found: what was found in it.
+        height: of the video, pixels.
+        fps: frames a second, for a track without times.
+    """
+    if not found.segments:
+        return track
+    times, away = find_times(track, fps), np.full(len(track), np.inf)
+    step = float(np.median(np.diff(times)))
+    starts = [*(segment.start for segment in found.segments[1:]), np.inf]
+    ends = [-np.inf, *(segment.end for segment in found.segments[:-1])]
+    for segment, low, high in zip(found.segments, ends, starts, strict=True):
+        own = np.flatnonzero(track.visibility & (times >= low) & (times <= high))
+        places = [segment.locate(times[own] + k * step) for k in (-1, 0, 1)]
+        apart = np.linalg.norm(np.stack(places) - track.positions[own], axis=-1)
+        away[own] = np.minimum(away[own], apart.min(axis=0))
+    stray = away > FAR * height
+    return replace(track, x=np.where(stray, np.nan, track.x), y=np.where(stray, np.nan, track.y))
 
 
 def write_tables(analysis: Analysis, folder: Path, *, clips: Sequence[Path] = ()) -> None:

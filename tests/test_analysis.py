@@ -92,6 +92,15 @@ def test_above_the_horizon_there_is_no_floor(rally):
     assert np.isnan(found.floor_speed()).all()
 
 
+def test_a_false_detection_within_a_flight_has_no_velocity():
+    t = np.arange(30)
+    track = Track.from_positions(300 + 8 * t, 500 - 16 * t + 0.4 * t**2, np.ones(30), time=t / 30)
+    track.x[14] += 200
+    velocity = analyze_track(track, SIZE, TENNIS).velocity
+    assert np.isnan(velocity.x[14])
+    np.testing.assert_allclose(np.delete(velocity.x, 14), 240, rtol=0.02)
+
+
 def test_a_court_of_another_picture_is_told_in_a_line(rally):
     with pytest.raises(InputError, match="1280x720 pixels and the video has 640x360"):
         analyze_track(rally.track, (360, 640), TENNIS, court=mark_court(rally))
