@@ -7,13 +7,19 @@ from typing import Any
 
 import griffe
 
+GROUP = re.compile(r"^( +)(\w+(?:, \w+)+): (.*(?:\n\1 +.*)*)", re.MULTILINE)
 
-class Examples(griffe.Extension):
-    """Shows a section called Example as code, which griffe does where it is called Examples."""
+
+class Docstrings(griffe.Extension):
+    """Brings docstrings to the form that griffe knows."""
 
     def on_object(self, *, obj: Any, **_kwargs: Any) -> None:
-        """Rename the section."""
+        """Call examples what griffe shows as code, and give each argument of a group its line."""
         if obj.docstring is not None:
-            obj.docstring.value = re.sub(
-                r"^Example:$", "Examples:", obj.docstring.value, flags=re.MULTILINE
-            )
+            text = re.sub(r"^Example:$", "Examples:", obj.docstring.value, flags=re.MULTILINE)
+            obj.docstring.value = GROUP.sub(_split_group, text)
+
+
+def _split_group(group: re.Match[str]) -> str:
+    indent, names, text = group.groups()
+    return "\n".join(f"{indent}{name}: {text}" for name in names.split(", "))

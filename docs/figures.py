@@ -29,8 +29,6 @@ INK, PALE, BLUE, ORANGE, GREEN = "#333333", "#dddddd", "#0072b2", "#d55e00", "#0
 RALLY = RallyConfig(frames=64, size=(288, 512), seed=3, noise=0.0)
 STYLE = {
     "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
     "svg.hashsalt": "keras_tracknet",  # the same picture is the same file
 }
 
@@ -129,7 +127,8 @@ def draw_input(pictures: np.ndarray, positions: np.ndarray) -> Figure:
         axes.imshow(255 - differences[k], cmap="gray", vmin=0, vmax=255)
     grid[1, 0].text(1, 0.5, "difference", ha="right", transform=grid[1, 0].transAxes, fontsize=8)
     for axes in grid.flat:
-        axes.axis("off")
+        axes.set(xticks=[], yticks=[])
+    grid[1, 0].axis("off")
     return figure
 
 
@@ -175,9 +174,8 @@ def draw_windows(clip: int = 21, frames: int = 8) -> Figure:
     modes = ("fast", "balanced", "accurate")
     counts = [len(window_starts(clip, frames, window_step(mode, frames))) for mode in modes]
     weights = triangular_weights(frames)
-    for axes, mode in zip(
-        figure.subplots(3, 1, sharex=True, height_ratios=[n + 2 for n in counts]), modes, strict=True
-    ):
+    rows = figure.subplots(3, 1, sharex=True, height_ratios=[count + 2 for count in counts])
+    for axes, mode in zip(rows, modes, strict=True):
         starts = window_starts(clip, frames, window_step(mode, frames))
         seen = np.zeros(clip, int)
         for row, start in enumerate(starts):
@@ -192,7 +190,7 @@ def draw_windows(clip: int = 21, frames: int = 8) -> Figure:
         axes.set(ylim=(-len(starts) + 0.4, 1.6), yticks=[], xlim=(-0.6, clip - 0.4))
         step = window_step(mode, frames)
         axes.set_title(f"{mode}: a window every {step} frame{'s' * (step > 1)}", loc="left")
-        axes.spines["left"].set_visible(False)
+        axes.spines[["left", "top", "right"]].set_visible(False)
     axes.set(xticks=range(0, clip, 2), xlabel="frame of the clip")
     figure.tight_layout()
     return figure
@@ -216,6 +214,7 @@ def draw_rectifier() -> Figure:
     axes.axhline(top, color=PALE, zorder=0)
     axes.text(len(y) - 1, top - 3, "near the top edge", ha="right", fontsize=7, color=INK)
     axes.set(xlabel="frame", ylabel="y, pixels", ylim=(288, min(-10.0, np.nanmin(y) - 5)))
+    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="lower left", ncols=3, frameon=False, fontsize=8)
     return figure
 

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import click
+from keras_tracknet_cli.main import cli
 
 import keras_tracknet
 from keras_tracknet.presets import list_presets
-from keras_tracknet_cli.main import cli
 
 # Modules for those who build on parts of the package, in the order in which a video goes through.
 MODULES = (
@@ -96,11 +96,9 @@ def write_names() -> Iterator[str]:
     yield "# Python\n\n`import keras_tracknet as kt` gives these names; the import itself loads no"
     yield "framework, Keras comes with the first name that needs it.\n"
     homes = keras_tracknet._HOMES
-    for name, home in homes.items():
-        if name != home:
-            yield f"## {name}\n\n::: keras_tracknet.{home}.{name}\n"
-    for name in (name for name, home in homes.items() if name == home):
-        yield f"## {name}\n\n::: keras_tracknet.{name}\n"
+    whole = [name for name, home in homes.items() if name == home]
+    for name in (*(name for name in homes if name not in whole), *whole):
+        yield _show(homes[name] if name in whole else f"{homes[name]}.{name}", name)
 
 
 def write_modules() -> Iterator[str]:
@@ -108,7 +106,13 @@ def write_modules() -> Iterator[str]:
     yield "# Modules\n\nThe parts that trackers and training are made of, in the order in which"
     yield "a video goes through them.\n"
     for name in MODULES:
-        yield f"## {name}\n\n::: keras_tracknet.{name}\n"
+        yield _show(name, name)
+
+
+def _show(path: str, title: str) -> str:
+    """Return what makes mkdocstrings show an object of the package under a heading."""
+    options = f"    options:\n      heading: {title}\n      toc_label: {title}\n"
+    return f"::: keras_tracknet.{path}\n{options}"
 
 
 def write_cards() -> Iterator[str]:

@@ -47,7 +47,7 @@ def build_head() -> keras.Model:
 
 
 def make_windows(frames: int, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return windows of a rendered rally, whether the shuttlecock rises, and where that is known."""
+    """Return windows of a rendered rally, whether the shuttlecock rises, and where it is seen."""
     rally = simulate_rally(RallyConfig(frames=frames, size=size, seed=11))
     pictures = np.stack([resize_frame(picture, size) for picture in rally.frames()])
     background = estimate_background(pictures)
