@@ -16,27 +16,28 @@ from keras import layers, ops
 import keras_tracknet as kt
 from keras_tracknet.data.frames import (
     estimate_background,
-    resize_frame,
     scale_window,
     stack_window,
 )
+from keras_tracknet.model_file import ModelFile
 from keras_tracknet.synthetic import RallyConfig, simulate_rally
 
 FRAMES = 8  # of a window
 
 
-def add_positions(tracker: keras.Model) -> keras.Model:
+def build_positions(file: ModelFile) -> keras.Model:
     """Return a model from a window to the (x, y, peak) of each frame, 0 to 1."""
-    tracker.trainable = False
-    heatmaps = tracker.output  # (batch, height, width, frames)
-    _, height, width, _ = heatmaps.shape
+    height, width = file.spec.input_size
+    window = keras.Input((height, width, file.model.input_shape[-1]), name="window")
+    file.model.trainable = False
+    heatmaps = file.model(window)  # (batch, height, width, frames)
     xs = np.linspace(0, 1, width, dtype=np.float32)[None, None, :, None]
     ys = np.linspace(0, 1, height, dtype=np.float32)[None, :, None, None]
     mass = heatmaps**4  # what is almost zero should not pull
     total = ops.sum(mass, axis=(1, 2)) + 1e-6
     x, y = (ops.sum(mass * place, axis=(1, 2)) / total for place in (xs, ys))
     positions = ops.stack([x, y, ops.max(heatmaps, axis=(1, 2))], axis=-1)
-    return keras.Model(tracker.input, positions, name="positions")
+    return keras.Model(window, positions, name="positions")
 
 
 def build_head() -> keras.Model:
@@ -49,7 +50,7 @@ def build_head() -> keras.Model:
 def make_windows(frames: int, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return windows of a rendered rally, whether the shuttlecock rises, and where it is seen."""
     rally = simulate_rally(RallyConfig(frames=frames, size=size, seed=11))
-    pictures = np.stack([resize_frame(picture, size) for picture in rally.frames()])
+    pictures = np.stack(list(rally.frames()))
     background = estimate_background(pictures)
     step = np.gradient(rally.track.y)  # y points down
     rising, known = step < 0, np.isfinite(step)
@@ -64,9 +65,9 @@ def make_windows(frames: int, size: tuple[int, int]) -> tuple[np.ndarray, np.nda
 
 def main(frames: int, epochs: int) -> float:
     """Take TrackNet's positions, train the head on them, join the two."""
-    tracker = kt.presets.load("rendered-v3").model
-    positions, head = add_positions(tracker), build_head()
-    windows, rises, counts = make_windows(frames, tracker.input_shape[1:3])
+    file = kt.presets.load("rendered-v3")
+    positions, head = build_positions(file), build_head()
+    windows, rises, counts = make_windows(frames, file.spec.input_size)
     seen = positions.predict(windows, batch_size=2, verbose=0)  # frozen, so once is enough
     head.compile(keras.optimizers.Adam(0.02), "binary_crossentropy")
     head.fit(seen, rises, sample_weight=counts, epochs=epochs, verbose=0)
