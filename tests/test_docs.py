@@ -2,6 +2,7 @@
 
 import html
 import importlib.util
+import os
 import re
 import runpy
 import shlex
@@ -134,6 +135,11 @@ def test_python_of_a_page_runs(page, footage):
     if "pandas" in code:
         pytest.importorskip("pandas")
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=footage, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        cwd=footage,
+        env={**os.environ, "TRACKNET_CACHE": str(footage / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -1,3 +1,4 @@
+import os
 import re
 import subprocess
 import sys
@@ -11,10 +12,11 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def run(folder, *arguments):
-    """Run a script or a module as people do; return what it prints."""
+    """Run a script or a module as people do, with a cache of its own; return what it prints."""
     done = subprocess.run(
         [sys.executable, *map(str, arguments)],
         cwd=folder,
+        env={**os.environ, "TRACKNET_CACHE": str(folder / "cache")},
         capture_output=True,
         text=True,
         check=False,
