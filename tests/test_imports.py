@@ -24,13 +24,13 @@ ORDER = [
     "detections", "tracking",
     "model_file", "checkpoints", "presets",
     "reporting", "synthetic", "overlay", "plots",
-    "run_folder", "fit_config", "fit_data", "training",
+    "run_folder", "fit_config", "fit_data", "devices", "training",
     "engines", "inference", "outputs",
     "evaluation", "export", "demo", "doctor",
 ]  # fmt: skip
 
-# tf.data, TensorBoard's log, and formats that only TensorFlow writes and runs.
-MAY_IMPORT_TENSORFLOW = ("data.pipeline.", "run_folder.", "engines.", "export.")
+# tf.data, its strategies, TensorBoard's log, and formats that only TensorFlow writes and runs.
+MAY_IMPORT_TENSORFLOW = ("data.pipeline.", "run_folder.", "devices.", "engines.", "export.")
 
 
 def name_module(path):
