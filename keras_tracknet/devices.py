@@ -2,9 +2,10 @@
 
 Each device takes an equal part of every batch. Loss, gradients and the statistics of batch
 normalisation are those of the whole batch, so that a run gives what it gives on one device, but
-for rounding. JAX does this by `keras.distribution.DataParallel`, TensorFlow by
-`MirroredStrategy` and `MultiWorkerMirroredStrategy`. PyTorch trains on one device:
-`DistributedDataParallel` knows nothing of Keras's batch normalisation.
+for rounding: TensorFlow's shared variance, mean(x^2) - mean(x)^2, has fewer digits. JAX does this
+by `keras.distribution.DataParallel`, TensorFlow by `MirroredStrategy` and
+`MultiWorkerMirroredStrategy`. PyTorch trains on one device: `DistributedDataParallel` knows
+nothing of Keras's batch normalisation.
 """
 
 from __future__ import annotations
@@ -234,9 +235,15 @@ def choose_devices(config: FitConfig, reporter: Reporter) -> Devices:
         # Each host makes its own part of a batch, so Keras must not divide it once more.
         parallel = keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)
         return Devices(count, hosts, parallel)
+    return Devices(count, hosts, _mirror(tuple(names)))
+
+
+@cache
+def _mirror(names: tuple[str, ...]) -> Any:
+    """Return TensorFlow's strategy for some devices; one a process, for two share their keys."""
     import tensorflow as tf
 
-    return Devices(count, hosts, tf.distribute.MirroredStrategy(names))
+    return tf.distribute.MirroredStrategy(names)
 
 
 def _mend_multi_worker_fit(model: keras.Model, batch: tuple[np.ndarray, ...]) -> None:

@@ -32,13 +32,14 @@ USUAL: dict[str, Any] = {
     "batch_size": 4,
     "learning_rate": 1e-2,
 }
+CLASSES = {"version": "v1", "frames": None, "schedule": "constant", "width": 0.1, "epochs": 1}
 RUNS: dict[str, dict[str, Any]] = {
     "one": {},
     "two": {},
     "cut": {},  # stopped and resumed
     "hosts": {},
-    "one_v1": {"version": "v1", "frames": None, "schedule": "constant"},
-    "two_v1": {"version": "v1", "frames": None, "schedule": "constant"},
+    "one_v1": CLASSES,
+    "two_v1": CLASSES,
     "odd": {"epochs": 1, "batch_size": 3},
     "odd_hosts": {"epochs": 1, "batch_size": 3},
     "rectifier": {"version": "rectifier", "frames": 8, "epochs": 1, "input_size": None},
