@@ -40,9 +40,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "hosts": {},
     "one_v1": CLASSES,
     "two_v1": CLASSES,
-    "odd": {"epochs": 1, "batch_size": 3},
     "odd_hosts": {"epochs": 1, "batch_size": 3},
-    "rectifier": {"version": "rectifier", "frames": 8, "epochs": 1, "input_size": None},
 }
 
 
