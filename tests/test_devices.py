@@ -12,7 +12,7 @@ import pytest
 from helpers_clips import write_labels, write_video
 
 from keras_tracknet import devices
-from keras_tracknet.devices import Devices, Hosts, SharedBatches, choose_devices
+from keras_tracknet.devices import Devices, Hosts, SharedBatches, choose_devices, join_hosts
 from keras_tracknet.errors import InputError
 from keras_tracknet.fit_config import FitConfig
 from keras_tracknet.model_file import load_model
@@ -207,9 +207,9 @@ def alone(monkeypatch):
     """No hosts in the environment, and none remembered."""
     for name in (devices.JAX_HOSTS, devices.TENSORFLOW_HOSTS):
         monkeypatch.delenv(name, raising=False)
-    devices.join_hosts.cache_clear()
+    join_hosts.cache_clear()
     yield monkeypatch
-    devices.join_hosts.cache_clear()
+    join_hosts.cache_clear()
 
 
 def test_batches_that_do_not_divide_leave_devices_out(alone):
