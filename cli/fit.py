@@ -141,6 +141,7 @@ def fit(resume: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
     tracknet fit --init badminton-v3 --data DIR --learning-rate 0.0003 --epochs 5
     tracknet fit --resume -o runs/fit/v3
     """
+    from keras_tracknet.devices import join_hosts
     from keras_tracknet.fit_config import FitConfig, describe_network, load_config
     from keras_tracknet.io.splits import Split, read_split
     from keras_tracknet.model_file import load_model
@@ -150,6 +151,7 @@ def fit(resume: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
     from .console import ConsoleReporter
 
     reporter = ConsoleReporter(quiet=quiet)
+    join_hosts()
     if options["init"] and not resume:
         network = describe_network(load_model(find_weights(options["init"]).tracker))
         source = click.get_current_context().get_parameter_source

@@ -25,6 +25,7 @@ from keras_tracknet.synthetic import write_rallies
 
 RENDERED_RALLIES = 24
 RENDERED_SIZE = (720, 1280)  # (height, width), as broadcasts are
+VALIDATION_BATCH = 4  # windows of whole pictures that a device takes at once, at most
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,13 @@ class FitData:
     clips: tuple[tuple[str, ...], tuple[str, ...]]
 
 
-def load_fit_data(config: FitConfig, reporter: Reporter) -> FitData:
+def load_fit_data(config: FitConfig, reporter: Reporter, devices: int = 1) -> FitData:
     """Find a run's labelled clips, decode them into the cache and cut them into batches.
 
     Args:
         config: which data, and what becomes of it.
         reporter: where progress and notes go.
+        devices: number of those that share a batch.
 
     Raises:
         InputError: no usable data.
@@ -57,7 +59,9 @@ def load_fit_data(config: FitConfig, reporter: Reporter) -> FitData:
     if config.version == "rectifier":
         training, validating = _trajectory_batches(config, train, validation)
     else:
-        training, validating = _window_batches(config, train, validation, reporter)
+        training, validating = _window_batches(
+            config, train, validation, reporter, VALIDATION_BATCH * devices
+        )
     names = tuple(clip.name for clip in train), tuple(clip.name for clip in validation)
     return FitData(training, validating, names)
 
@@ -99,7 +103,11 @@ def _find_clips(config: FitConfig, reporter: Reporter) -> tuple[Sequence[Clip], 
 
 
 def _window_batches(
-    config: FitConfig, train: Sequence[Clip], validation: Sequence[Clip], reporter: Reporter
+    config: FitConfig,
+    train: Sequence[Clip],
+    validation: Sequence[Clip],
+    reporter: Reporter,
+    most: int,
 ) -> tuple[WindowBatches, WindowBatches]:
     spec, cache = config.spec, FrameCache()
     clips = [*train, *(clip for clip in validation if clip not in train)]
@@ -135,7 +143,7 @@ def _window_batches(
             WindowBatches(
                 [loaded[clip.name] for clip in validation],
                 window,
-                batch_size=min(config.batch_size, 4),
+                batch_size=min(config.batch_size, most),
                 training=False,
             ),
         )

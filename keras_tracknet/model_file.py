@@ -8,6 +8,8 @@ import json
 import os
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,7 +106,8 @@ def save_model(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            model.save(partial)
+            with _not_synchronised(model):
+                model.save(partial)
             with zipfile.ZipFile(partial, "a") as archive:
                 content = {"spec": asdict(spec), "training": training or {}}
                 archive.writestr(SPEC_NAME, json.dumps(content, indent=1))
@@ -116,6 +119,22 @@ def save_model(
             f"{path}: cannot be written ({error.strerror or error}); free some space or choose"
             " another place with -o."
         ) from error
+
+
+@contextmanager
+def _not_synchronised(model: keras.Model) -> Iterator[None]:
+    """Let batch normalisation forget in the `with` block that it spans devices.
+
+    It does so to train on several with TensorFlow, and no other backend loads it like that.
+    """
+    layers = [layer for layer in model.layers if getattr(layer, "synchronized", False)]
+    for layer in layers:
+        layer.synchronized = False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.synchronized = True
 
 
 def load_model(path: Path, *, compile: bool = False) -> ModelFile:

@@ -172,7 +172,7 @@ class Recorder(keras.callbacks.Callback):
         row: dict[str, Any] = {"epoch": epoch + 1}
         row |= {name: float(value) for name, value in (logs or {}).items()}
         row["seconds"] = round(time.monotonic() - self._epoch_began, 1)
-        row["learning_rate"] = float(self.model.optimizer.learning_rate)
+        row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         better = all(_score(row) >= _score(earlier) for earlier in self.history)
         self.history.append(row)
         if better:

@@ -25,13 +25,13 @@ ORDER = [
     "detections", "tracking",
     "model_file", "checkpoints", "presets", "serving",
     "reporting", "synthetic", "overlay", "contact_sheet", "plots",
-    "run_folder", "fit_config", "fit_data", "training",
+    "run_folder", "fit_config", "fit_data", "devices", "training",
     "engines", "streaming", "inference", "outputs", "corpus", "cluster", "live",
     "evaluation", "exporting", "benchmark", "demo", "doctor",
 ]  # fmt: skip
 
-# tf.data, TensorBoard's log, and formats that only TensorFlow writes and runs.
-MAY_IMPORT_TENSORFLOW = ("data.pipeline.", "run_folder.", "engines.")
+# tf.data, its strategies, TensorBoard's log, and formats that only TensorFlow writes and runs.
+MAY_IMPORT_TENSORFLOW = ("data.pipeline.", "run_folder.", "devices.", "engines.")
 
 
 def name_module(path):
