@@ -19,10 +19,10 @@ from keras import ops
 from keras_tracknet.data.frames import (
     BACKGROUND_FRAMES,
     estimate_background,
-    resize_frame,
-    scale_positions,
+    fit_frame,
     scale_window,
     stack_window,
+    unfit_positions,
 )
 from keras_tracknet.data.windows import Window, WindowMerger, stream_windows, window_step
 from keras_tracknet.detections import DECODERS
@@ -198,7 +198,7 @@ class Tracker:
                 with watch.stage("decode_heatmaps"):
                     x, y, confidence = self._decode(heatmap, self.threshold)
                     here = np.array([x, y])
-                    x, y = scale_positions(here, self.spec.input_size, size).tolist()
+                    x, y = unfit_positions(here, size, self.spec.input_size, self.spec.fit).tolist()
                     status = ABSENT if np.isnan(x) else DETECTED
                 yield TrackRow(frame, x, y, confidence, status, moment)
 
@@ -228,7 +228,7 @@ class Tracker:
     def _background(self, source: Path, watch: Stopwatch) -> np.ndarray:
         with watch.stage("decode"), closing(sample_frames(source, BACKGROUND_FRAMES)) as sample:
             return estimate_background(
-                resize_frame(frame.image, self.spec.input_size) for frame in sample
+                fit_frame(frame.image, self.spec.input_size, self.spec.fit) for frame in sample
             )
 
     def _resized_frames(
@@ -243,7 +243,7 @@ class Tracker:
                     frame = next(iterator, None)
                     if frame is None:
                         return
-                    picture = resize_frame(frame.image, self.spec.input_size)
+                    picture = fit_frame(frame.image, self.spec.input_size, self.spec.fit)
                 yield frame.time, frame.image.shape[:2], picture
 
         depth = 2 * self.batch_size * self.spec.frames

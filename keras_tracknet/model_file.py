@@ -18,6 +18,7 @@ import numpy as np
 # Registers the losses and metrics that a model file may name.
 import keras_tracknet.losses
 import keras_tracknet.metrics  # noqa: F401
+from keras_tracknet.data.frames import FITS
 from keras_tracknet.errors import InputError
 from keras_tracknet.models.v3 import INPUT_NAMES
 
@@ -35,11 +36,12 @@ class ModelSpec:
         frames: frames in a window.
         heatmaps: maps out, for the last frames of the window; 0 for the rectifier.
         background: background mode, as for `build_v3`.
-        input_size: (height, width) that frames are stretched to, pixels; (0, 0) for the
+        input_size: (height, width) that frames are brought to, pixels; (0, 0) for the
             rectifier.
         threshold: probability that a pixel must exceed to be the ball's.
         hidden: what the rectifier sees where a position is hidden: `zero` (published), or
             `interpolated` between the positions beside it.
+        fit: how frames are made to fit the input, see `keras_tracknet.data.frames.picture_box`.
         trained_on: the footage in a few words, for people.
         notes: whatever else is worth keeping: recipe, figures.
     """
@@ -51,6 +53,7 @@ class ModelSpec:
     input_size: tuple[int, int]
     threshold: float = 0.5
     hidden: str = "zero"
+    fit: str = "stretch"
     trained_on: str = ""
     notes: dict[str, Any] = field(default_factory=dict)
 
@@ -59,6 +62,8 @@ class ModelSpec:
             raise ValueError(
                 f"version must be one of {', '.join(VERSIONS)}. Received: {self.version!r}"
             )
+        if self.fit not in FITS:
+            raise ValueError(f"fit must be one of {', '.join(FITS)}. Received: {self.fit!r}")
         object.__setattr__(self, "input_size", tuple(self.input_size))
 
 
