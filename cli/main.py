@@ -21,6 +21,7 @@ COMMANDS = {
     "predict": "Track the ball in a video or a folder of images.",
     "fit": "Train a network on labelled clips.",
     "evaluate": "Measure weights on labelled clips.",
+    "convert": "Turn a public checkpoint into a model of this package, or back.",
     "presets": "List the trackers that come with the package.",
     "demo": "Render a rally and track it, to see that everything works.",
     "data": "Look at datasets of labelled clips.",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from keras_tracknet.backends import choose_backend
 
 if TYPE_CHECKING:
-    from keras_tracknet import losses, metrics, presets
+    from keras_tracknet import checkpoints, losses, metrics, presets
     from keras_tracknet.errors import InputError
     from keras_tracknet.fit_config import FitConfig
     from keras_tracknet.inference import Tracker
@@ -35,6 +35,7 @@ _HOMES = {
     "build_v1": "models.v1",
     "build_v2": "models.v2",
     "build_v3": "models.v3",
+    "checkpoints": "checkpoints",
     "fit": "training",
     "load_model": "model_file",
     "losses": "losses",
@@ -55,6 +56,7 @@ __all__ = [
     "build_v1",
     "build_v2",
     "build_v3",
+    "checkpoints",
     "fit",
     "load_model",
     "losses",

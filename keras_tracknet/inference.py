@@ -33,8 +33,10 @@ from keras_tracknet.model_file import ModelFile, is_trained, load_model, set_pre
 from keras_tracknet.models.blocks import check_count
 from keras_tracknet.precision import choose_precision
 from keras_tracknet.presets import DEFAULT, find_weights
+from keras_tracknet.published import rectify_published, truncate_position
 from keras_tracknet.tracking import MAX_GAP, rectify_track
 
+SAMPLINGS = ("own", "published")
 STAGES = ("decode", "prepare", "network", "decode_heatmaps", "write")
 
 
@@ -64,7 +66,9 @@ class Tracker:
             is long, and merges what it saw.
         threshold: probability that a pixel must exceed; the model file's own when None.
         decode: `centroid` of the largest blob, or `published` for the published V3 code's
-            bounding-box rule. V1 always looks for a circle.
+            bounding-box rule and whole pixels. V1 always looks for a circle.
+        sampling: `own`, or `published` for the published V3 code's last windows and repairs, see
+            `keras_tracknet.published`; its mode `nonoverlap` is `fast`, `weight` is `accurate`.
         precision: `auto`, or a Keras dtype policy.
         batch_size: windows that the network sees at once.
         max_gap: longest stretch that the rectifier fills in, frames.
@@ -87,12 +91,17 @@ class Tracker:
         mode: str = "fast",
         threshold: float | None = None,
         decode: str = "centroid",
+        sampling: str = "own",
         precision: str = "auto",
         batch_size: int = 2,
         max_gap: int = MAX_GAP,
     ) -> None:
         if decode not in ("centroid", "published"):
             raise ValueError(f"decode must be centroid or published. Received: decode={decode!r}")
+        if sampling not in SAMPLINGS:
+            raise ValueError(
+                f"sampling must be one of {', '.join(SAMPLINGS)}. Received: sampling={sampling!r}"
+            )
         if threshold is not None and not 0 <= threshold <= 1:
             raise ValueError(f"threshold must be 0 to 1. Received: threshold={threshold}")
         check_count("batch_size", batch_size)
@@ -106,7 +115,9 @@ class Tracker:
                 raise InputError(
                     f"{file.path}: these weights were never trained; train them with tracknet fit."
                 )
+        _check_published(weights, mode, decode, sampling)
         self.mode, self.max_gap, self.batch_size = mode, max_gap, batch_size
+        self.decode, self.sampling = decode, sampling
         self.step = window_step(mode, self.spec.heatmaps)
         self.threshold = self.spec.threshold if threshold is None else threshold
         self.precision = choose_precision(precision)
@@ -190,15 +201,20 @@ class Tracker:
                     waiting.append((moment, size))
                     yield picture
 
-            windows = stream_windows(pictures(), self.spec.frames, self.spec.heatmaps, self.step)
+            windows = stream_windows(
+                pictures(),
+                self.spec.frames,
+                self.spec.heatmaps,
+                self.step,
+                pad=self.sampling == "published" and self.mode == "fast",
+            )
             for frame, heatmap in enumerate(self._heatmaps(windows, background, watch)):
                 if not waiting:  # a clip shorter than a window has maps to spare
                     break
                 moment, size = waiting.popleft()
                 with watch.stage("decode_heatmaps"):
                     x, y, confidence = self._decode(heatmap, self.threshold)
-                    here = np.array([x, y])
-                    x, y = unfit_positions(here, size, self.spec.input_size, self.spec.fit).tolist()
+                    x, y = self._place(x, y, size)
                     status = ABSENT if np.isnan(x) else DETECTED
                 yield TrackRow(frame, x, y, confidence, status, moment)
 
@@ -217,9 +233,20 @@ class Tracker:
             return np.asarray(model.predict([coordinates, mask], batch_size=256, verbose=0))
 
         spec = self.rectifier.spec
+        if self.sampling == "published":
+            step = 1 if self.mode == "accurate" else spec.frames
+            return rectify_published(track, rectify, size, window=spec.frames, step=step)
         return rectify_track(
             track, rectify, size, window=spec.frames, max_gap=self.max_gap, hidden=spec.hidden
         )
+
+    def _place(self, x: float, y: float, size: tuple[int, int]) -> tuple[float, float]:
+        """Return a position at the model's size in pixels of the source."""
+        if self.decode == "published" and self.spec.version != "v1":
+            return truncate_position(x, y, self.spec.input_size, size)
+        here = np.array([x, y])
+        x, y = unfit_positions(here, size, self.spec.input_size, self.spec.fit).tolist()
+        return x, y
 
     @property
     def _needs_background(self) -> bool:
@@ -252,7 +279,8 @@ class Tracker:
     def _heatmaps(
         self, windows: Iterator[Window], background: np.ndarray | None, watch: Stopwatch
     ) -> Iterator[np.ndarray]:
-        merger = WindowMerger(self.spec.heatmaps, self.step)
+        published = self.sampling == "published"
+        merger = WindowMerger(self.spec.heatmaps, self.step, published=published)
         for batch in _batched(windows, self.batch_size):
             with watch.stage("prepare"):
                 inputs = np.empty((self.batch_size, *self._input_shape), np.float32)
@@ -271,6 +299,23 @@ class Tracker:
     @property
     def _input_shape(self) -> tuple[int, ...]:
         return (*self.spec.input_size, self._model.input_shape[-1])
+
+
+def _check_published(weights: ModelFile, mode: str, decode: str, sampling: str) -> None:
+    """Raise `InputError` where there is no published code to follow."""
+    spec = weights.spec
+    if decode == "published" and spec.fit != "stretch":
+        raise InputError(f"{weights.path}: not of the published V3 code; use --decode centroid.")
+    if sampling == "published" and (spec.heatmaps != spec.frames or decode != "published"):
+        raise InputError(
+            "--sampling published is for networks with a heatmap for each frame, and together with"
+            " --decode published."
+        )
+    if sampling == "published" and mode == "balanced":
+        raise InputError(
+            "The published code has no mode balanced; use --mode fast (its nonoverlap) or accurate"
+            " (its weight)."
+        )
 
 
 def read_ahead(make: Callable[[], Iterator[Any]], depth: int) -> Generator[Any, None, None]:

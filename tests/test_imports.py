@@ -21,7 +21,7 @@ ORDER = [
     "data.frames", "data.cache", "data.windows", "data.heatmaps", "data.augment",
     "data.trajectories", "data.pipeline",
     "models", "losses", "metrics",
-    "detections", "tracking",
+    "detections", "tracking", "published",
     "model_file", "checkpoints", "presets",
     "reporting", "synthetic", "overlay", "plots",
     "run_folder", "fit_config", "fit_data", "training",

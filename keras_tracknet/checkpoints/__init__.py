@@ -14,6 +14,6 @@ from keras_tracknet.checkpoints.conversion import (
     load,
     measure_parity,
 )
-from keras_tracknet.checkpoints.published import write_qaz
+from keras_tracknet.checkpoints.qaz_file import write_qaz
 
 __all__ = ["FAMILIES", "Conversion", "convert", "load", "measure_parity", "write_qaz"]

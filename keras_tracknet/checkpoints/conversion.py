@@ -114,7 +114,7 @@ def convert(path: Path | str, *, family: str = "auto", size: Size | None = None)
     if size is not None:
         check_input_size(size)
     state = read_state(path)
-    chosen = _recognise(state) if family == "auto" else FAMILIES[family]
+    chosen = recognise(state) if family == "auto" else FAMILIES[family]
     model, spec = chosen.build(state, size)
     strange = [name for name in state.unused if not any(part in name for part in chosen.ignores)]
     if strange:
@@ -206,11 +206,16 @@ def _all_arrays(arrays: dict[Any, Any]) -> bool:
     return all(isinstance(array, np.ndarray) for array in arrays.values())
 
 
-def _recognise(state: StateDict) -> Family:
+def recognise(state: StateDict) -> Family:
+    """Return the family that a checkpoint's weights are of.
+
+    Raises:
+        InputError: none, or one that is not supported.
+    """
     for name, title in UNSUPPORTED.items():
         if name in state.arrays:
             raise InputError(f"{state.path}: {title}, which is not supported.")
-    matches: list[Family] = [f for f in FAMILIES.values() if f.recognises(state)]
+    matches = [f for f in FAMILIES.values() if f.recognises(state)]
     if len(matches) != 1:
         some = ", ".join(list(state.arrays)[:2]) or "none"
         raise InputError(
