@@ -286,7 +286,10 @@ class Tracker:
                 inputs = np.empty((self.batch_size, *self._input_shape), np.float32)
                 for window, out in zip(batch, inputs, strict=False):
                     pictures = np.stack(window.frames)
-                    scale_window(stack_window(pictures, background, self.spec.background), out)
+                    stacked = stack_window(
+                        pictures, background, self.spec.background, self.spec.differences
+                    )
+                    scale_window(stacked, out)
                 inputs[len(batch) :] = 0.0  # one batch size means one compiled network
             with watch.stage("network"):
                 maps = np.asarray(self._model.predict_on_batch(inputs))

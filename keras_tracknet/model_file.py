@@ -18,7 +18,7 @@ import numpy as np
 # Registers the losses and metrics that a model file may name.
 import keras_tracknet.losses
 import keras_tracknet.metrics  # noqa: F401
-from keras_tracknet.data.frames import FITS
+from keras_tracknet.data.frames import DIFFERENCES, FITS
 from keras_tracknet.errors import InputError
 from keras_tracknet.models.v3 import INPUT_NAMES
 
@@ -42,6 +42,8 @@ class ModelSpec:
         hidden: what the rectifier sees where a position is hidden: `zero` (published), or
             `interpolated` between the positions beside it.
         fit: how frames are made to fit the input, see `keras_tracknet.data.frames.picture_box`.
+        differences: how those to the background are kept in eight bits, see
+            `keras_tracknet.data.frames.subtract_background`.
         trained_on: the footage in a few words, for people.
         notes: whatever else is worth keeping: recipe, figures.
     """
@@ -54,6 +56,7 @@ class ModelSpec:
     threshold: float = 0.5
     hidden: str = "zero"
     fit: str = "stretch"
+    differences: str = "saturated"
     trained_on: str = ""
     notes: dict[str, Any] = field(default_factory=dict)
 
@@ -64,6 +67,11 @@ class ModelSpec:
             )
         if self.fit not in FITS:
             raise ValueError(f"fit must be one of {', '.join(FITS)}. Received: {self.fit!r}")
+        if self.differences not in DIFFERENCES:
+            raise ValueError(
+                f"differences must be one of {', '.join(DIFFERENCES)}."
+                f" Received: {self.differences!r}"
+            )
         object.__setattr__(self, "input_size", tuple(self.input_size))
 
 

@@ -1,5 +1,8 @@
 import importlib.util
+from dataclasses import replace
+from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from helpers_checkpoints import (
@@ -14,10 +17,10 @@ from helpers_checkpoints import (
     draw_wasb,
     draw_wasb_tracknetv2,
     draw_yastrebksv,
+    write_hdf5,
 )
 from helpers_clips import write_video
 from helpers_models import build_tiny, randomize_weights, run
-from helpers_trackers import paint
 
 from keras_tracknet.checkpoints import convert, load, measure_parity, write_qaz
 from keras_tracknet.checkpoints.conversion import UNSUPPORTED, find_state, recognise
@@ -46,11 +49,15 @@ def qaz(mode, channels, frames=3):
 # What was saved, which family that is, and the specification that comes out.
 CASES = {
     "qaz": (qaz("", 9), "qaz", ModelSpec("v3", 3, 3, "none", SIZE)),
-    "qaz subtract": (qaz("subtract", 3), "qaz", ModelSpec("v3", 3, 3, "subtract", SIZE)),
+    "qaz subtract": (
+        qaz("subtract", 3),
+        "qaz",
+        ModelSpec("v3", 3, 3, "subtract", SIZE, differences="wrapped"),
+    ),
     "qaz subtract_concat": (
         qaz("subtract_concat", 12),
         "qaz",
-        ModelSpec("v3", 3, 3, "subtract_concat", SIZE),
+        ModelSpec("v3", 3, 3, "subtract_concat", SIZE, differences="wrapped"),
     ),
     "qaz concat": (qaz("concat", 12), "qaz", ModelSpec("v3", 3, 3, "concat", SIZE)),
     "qaz concat, 5 frames": (qaz("concat", 18, 5), "qaz", ModelSpec("v3", 5, 5, "concat", SIZE)),
@@ -311,7 +318,7 @@ def test_converted_model_tracks_from_its_file(case, tmp_path):
     content, *_ = CASES[case]
     file = load(save_torch(content, tmp_path / "a.pt"), size=SIZE)
     save_model(file.model, file.spec, tmp_path / "a.keras")
-    clip = write_video(tmp_path / "clip.mp4", [paint((48, 64), (20, 20))] * 7)
+    clip = write_video(tmp_path / "clip.mp4", 7)
     track = Tracker.from_file(tmp_path / "a.keras", precision="float32").track(clip)
     assert len(track) == 7
 

@@ -45,7 +45,9 @@ def build_tracker(state: StateDict, size: Size | None) -> tuple[keras.Model, Mod
     )
     fill_blocks(model, state, BLOCKS)
     fill_conv(model, "head", state, "predictor")
-    return model, ModelSpec("v3", frames, frames, background, size)
+    differences = "wrapped" if background.startswith("subtract") else "saturated"
+    spec = ModelSpec("v3", frames, frames, background, size, differences=differences)
+    return model, spec
 
 
 def build_inpaintnet(state: StateDict, size: Size | None) -> tuple[keras.Model, ModelSpec]:

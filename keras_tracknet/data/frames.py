@@ -14,6 +14,7 @@ import numpy as np
 
 MERGE_LIMIT = 128  # channels that OpenCV can put together
 BACKGROUND_MODES = ("none", "subtract", "subtract_concat", "concat")
+DIFFERENCES = ("saturated", "wrapped")
 FITS = ("stretch", "letterbox", "longest")
 BACKGROUND_FRAMES = 101  # frames that a background is estimated from, at most
 
@@ -152,32 +153,41 @@ def estimate_background(frames: Iterable[np.ndarray]) -> np.ndarray:
     return background
 
 
-def subtract_background(frames: np.ndarray, background: np.ndarray) -> np.ndarray:
+def subtract_background(
+    frames: np.ndarray, background: np.ndarray, differences: str = "saturated"
+) -> np.ndarray:
     """Return how much each frame differs from the background, summed over RGB.
-
-    The sum saturates at 255; the published code lets it wrap around.
 
     Args:
         frames: `(frames, height, width, 3)` uint8.
         background: `(height, width, 3)` uint8.
+        differences: `saturated` at 255, or `wrapped` around there as the published code does.
 
     Returns:
         `(frames, height, width)` uint8.
     """
-    differences = np.empty(frames.shape[:3], np.uint8)
+    if differences == "wrapped":
+        return np.stack([cv2.absdiff(f, background).sum(axis=2, dtype=np.uint8) for f in frames])
+    planes = np.empty(frames.shape[:3], np.uint8)
     ones = np.ones((1, 3), np.float32)
-    for frame, out in zip(frames, differences, strict=True):
+    for frame, out in zip(frames, planes, strict=True):
         cv2.transform(cv2.absdiff(frame, background), ones, dst=out)
-    return differences
+    return planes
 
 
-def stack_window(frames: np.ndarray, background: np.ndarray | None, mode: str) -> np.ndarray:
+def stack_window(
+    frames: np.ndarray,
+    background: np.ndarray | None,
+    mode: str,
+    differences: str = "saturated",
+) -> np.ndarray:
     """Stack a window's pictures into channels; their order is that of `build_v3`.
 
     Args:
         frames: `(frames, height, width, 3)` uint8 RGB, oldest first.
         background: `(height, width, 3)` uint8 RGB; unused in mode `none`.
         mode: background mode, as for `build_v3`.
+        differences: see `subtract_background`.
 
     Returns:
         `(height, width, channels)` uint8; `scale_window` makes it the model's input.
@@ -196,10 +206,10 @@ def stack_window(frames: np.ndarray, background: np.ndarray | None, mode: str) -
     elif mode == "concat":
         planes = [background, *frames]
     elif mode == "subtract":
-        planes = list(subtract_background(frames, background))
+        planes = list(subtract_background(frames, background, differences))
     else:
-        differences = subtract_background(frames, background)
-        planes = [p for pair in zip(frames, differences, strict=True) for p in pair]
+        beside = subtract_background(frames, background, differences)
+        planes = [p for pair in zip(frames, beside, strict=True) for p in pair]
     if sum(1 if plane.ndim == 2 else 3 for plane in planes) > MERGE_LIMIT:
         return np.dstack(planes)
     stacked = cv2.merge(planes)  # several times faster than np.dstack
