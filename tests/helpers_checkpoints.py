@@ -94,7 +94,7 @@ def draw_wasb_tracknetv2(width=64):
     return d.state
 
 
-def draw_monotrack(width=32, halved=False):
+def draw_monotrack(width=32, halved=True):
     d = Drawer()
     for k, into in ((1, 9), (2, width)):
         d.conv(f"inc.conv{k}.0", width, into, 3, 3)

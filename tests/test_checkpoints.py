@@ -77,8 +77,8 @@ CASES = {
         "monotrack",
         ModelSpec("v2", 3, 3, "none", SIZE, fit="longest"),
     ),
-    "monotrack, channels halved": (
-        {"model_state_dict": draw_monotrack(8, halved=True)},
+    "monotrack, channels not halved": (
+        {"model_state_dict": draw_monotrack(8, halved=False)},
         "monotrack",
         ModelSpec("v2", 3, 3, "none", SIZE, fit="longest"),
     ),
