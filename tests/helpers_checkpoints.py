@@ -37,7 +37,8 @@ class Drawer:
         if bias:
             self._add(f"{stem}.bias", self.rng.normal(0, 0.1, out))
 
-    def norm(self, stem, length, gain=1.0):
+    def norm(self, stem, length, gain=0.7):
+        """The gain keeps values from growing with depth, as training does."""
         self._add(f"{stem}.weight", self.rng.uniform(0.5, 1.5, length) * gain)
         self._add(f"{stem}.bias", self.rng.normal(0, 0.2, length))
         self._add(f"{stem}.running_mean", self.rng.normal(0, 0.2, length))
@@ -122,7 +123,7 @@ def draw_wasb(stem=64, neck=32, width=16):
 
     def block(conv, norm, out, into, kernel=3):
         d.conv(conv, out, into, kernel, kernel, bias=False)
-        d.norm(norm, out, gain=0.4)  # many sums, which grow with their number
+        d.norm(norm, out, gain=0.4)  # of many sums
 
     block("conv1", "bn1", stem, 9)
     block("conv2", "bn2", stem, stem)

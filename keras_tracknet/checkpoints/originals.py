@@ -269,9 +269,9 @@ def _mareksubocz(x: Any, s: State) -> Any:
 
 
 def _keras_block(x: Any, s: State, number: int) -> Any:
-    """The authors' convolution, ReLU and normalisation over picture width."""
+    """The authors' convolution, ReLU and normalisation over picture width, or over channels."""
     x = F.relu(_conv(x, s, f"keras.conv{number}"))
-    if len(s[f"keras.norm{number}.weight"]) == x.shape[1]:
+    if len(s["keras.norm1.weight"]) == len(s["keras.conv1.weight"]):
         return _norm(x, s, f"keras.norm{number}", eps=1e-3)
     x = x.transpose(1, 3)
     return _norm(x, s, f"keras.norm{number}", eps=1e-3).transpose(1, 3)
