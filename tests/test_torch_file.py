@@ -164,6 +164,13 @@ def test_tensors_stay_within_their_bytes(description, expected, tmp_path):
             read_torch_file(path)
 
 
+def test_compressed_members_are_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.pt", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02}.")
+    with pytest.raises(InputError, match=r"damaged .archive/data\.pkl is compressed"):
+        read_torch_file(tmp_path / "a.pt")
+
+
 def test_file_from_before_pytorch_1_6_says_what_to_do(tmp_path):
     path = save(tmp_path / "a.pt", {"a": 1}, _use_new_zipfile_serialization=False)
     with pytest.raises(InputError, match=r"before PyTorch 1\.6; save it again"):

@@ -129,7 +129,7 @@ class _Unpickler(pickle.Unpickler):
     """Reads the pickle of a checkpoint; see the module's docstring."""
 
     def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
-        super().__init__(io.BytesIO(archive.read(name)), encoding="utf-8")
+        super().__init__(io.BytesIO(_read_stored(archive, name)), encoding="utf-8")
         self._archive, self._folder = archive, name.removesuffix("data.pkl")
         self._storages: dict[str, np.ndarray] = {}
 
@@ -146,12 +146,18 @@ class _Unpickler(pickle.Unpickler):
         if kind != "storage" or not (isinstance(dtype, type) and dtype in STORAGES.values()):
             raise _Refused(f"a reference of kind {kind!r}")
         if key not in self._storages:
-            member = self._archive.getinfo(f"{self._folder}data/{key}")
-            size = int(count) * np.dtype(dtype).itemsize
-            if member.compress_type != zipfile.ZIP_STORED or member.file_size != size:
+            content = _read_stored(self._archive, f"{self._folder}data/{key}")
+            if len(content) != int(count) * np.dtype(dtype).itemsize:
                 raise ValueError(f"tensor {key} is not as long as it says")
-            self._storages[key] = np.frombuffer(self._archive.read(member), dtype)
+            self._storages[key] = np.frombuffer(content, dtype)
         return self._storages[key]
+
+
+def _read_stored(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Read a member that is not compressed, as none of PyTorch's is: few bytes stay few."""
+    if archive.getinfo(name).compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{name} is compressed")
+    return archive.read(name)
 
 
 def _find_pickle(archive: zipfile.ZipFile) -> str | None:
