@@ -95,7 +95,16 @@ _TRACKER_OPTIONS = (
         type=click.Choice(["centroid", "published"]),
         default="centroid",
         show_default=True,
-        help="Centre of the largest blob, or the published code's bounding-box rule.",
+        help="Centre of the largest blob, or the published code's bounding-box rule in whole"
+        " pixels.",
+    ),
+    click.option(
+        "--sampling",
+        type=click.Choice(["own", "published"]),
+        default="own",
+        show_default=True,
+        help="Own windows and repairs, or those of the published V3 code, to repeat its tables;"
+        " needs --decode published.",
     ),
     click.option(
         "--max-gap",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from keras_tracknet.backends import choose_backend
 
 if TYPE_CHECKING:
-    from keras_tracknet import losses, metrics, presets
+    from keras_tracknet import checkpoints, losses, metrics, presets
     from keras_tracknet.errors import InputError
     from keras_tracknet.exporting import export
     from keras_tracknet.fit_config import FitConfig
@@ -36,6 +36,7 @@ _HOMES = {
     "build_v1": "models.v1",
     "build_v2": "models.v2",
     "build_v3": "models.v3",
+    "checkpoints": "checkpoints",
     "export": "exporting",
     "fit": "training",
     "load_model": "model_file",
@@ -57,6 +58,7 @@ __all__ = [
     "build_v1",
     "build_v2",
     "build_v3",
+    "checkpoints",
     "export",
     "fit",
     "load_model",

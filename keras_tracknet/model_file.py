@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_tracknet.data.frames import DIFFERENCES, FITS
 from keras_tracknet.errors import InputError
 
 if TYPE_CHECKING:  # Keras is loaded with a network, not to read what a file says of it
@@ -35,11 +36,14 @@ class ModelSpec:
         frames: frames in a window.
         heatmaps: maps out, for the last frames of the window; 0 for the rectifier.
         background: background mode, as for `build_v3`.
-        input_size: (height, width) that frames are stretched to, pixels; (0, 0) for the
+        input_size: (height, width) that frames are brought to, pixels; (0, 0) for the
             rectifier.
         threshold: probability that a pixel must exceed to be the ball's.
         hidden: what the rectifier sees where a position is hidden: `zero` (published), or
             `interpolated` between the positions beside it.
+        fit: how frames are made to fit the input, see `keras_tracknet.data.frames.picture_box`.
+        differences: how those to the background are kept in eight bits, see
+            `keras_tracknet.data.frames.subtract_background`.
         trained_on: the footage in a few words, for people.
         notes: whatever else is worth keeping: recipe, figures.
     """
@@ -51,6 +55,8 @@ class ModelSpec:
     input_size: tuple[int, int]
     threshold: float = 0.5
     hidden: str = "zero"
+    fit: str = "stretch"
+    differences: str = "saturated"
     trained_on: str = ""
     notes: dict[str, Any] = field(default_factory=dict)
 
@@ -58,6 +64,13 @@ class ModelSpec:
         if self.version not in VERSIONS:
             raise ValueError(
                 f"version must be one of {', '.join(VERSIONS)}. Received: {self.version!r}"
+            )
+        if self.fit not in FITS:
+            raise ValueError(f"fit must be one of {', '.join(FITS)}. Received: {self.fit!r}")
+        if self.differences not in DIFFERENCES:
+            raise ValueError(
+                f"differences must be one of {', '.join(DIFFERENCES)}."
+                f" Received: {self.differences!r}"
             )
         object.__setattr__(self, "input_size", tuple(self.input_size))
 

@@ -277,6 +277,12 @@ def _learning_rate(config: FitConfig, steps: int) -> Any:
 
 def _take_weights(model: keras.Model, source: ModelFile) -> None:
     shapes = [[tuple(w.shape) for w in m.weights] for m in (model, source.model)]
+    names = [[layer.name for layer in m.layers] for m in (model, source.model)]
+    if shapes[0] == shapes[1] and names[0] != names[1]:
+        raise InputError(
+            f"{source.path}: converted from another code, with layers that are not built for"
+            " training here; start from another model."
+        )
     if shapes[0] != shapes[1]:
         raise InputError(
             f"{source.path}: its layers do not fit; use the --version, --width, --frames and"

@@ -23,7 +23,7 @@ ORDER = [
     "data.trajectories", "data.pipeline",
     "models", "losses", "metrics",
     "detections", "tracking",
-    "model_file", "checkpoints", "presets", "serving",
+    "model_file", "published", "checkpoints", "presets", "serving",
     "reporting", "synthetic", "overlay", "contact_sheet", "plots",
     "run_folder", "fit_config", "fit_data", "devices", "training",
     "engines", "streaming", "inference", "outputs", "corpus", "cluster", "live",

@@ -88,7 +88,7 @@ class Window(NamedTuple):
 
 
 def stream_windows(
-    frames: Iterable[np.ndarray], length: int, heatmaps: int, step: int
+    frames: Iterable[np.ndarray], length: int, heatmaps: int, step: int, *, pad: bool = False
 ) -> Iterator[Window]:
     """Cut a stream of frames into windows without knowing how many frames will come.
 
@@ -100,6 +100,8 @@ def stream_windows(
         length: frames in a window.
         heatmaps: maps that the network returns, for the last frames of a window.
         step: frames between the starts of neighbouring windows.
+        pad: whether the last window keeps the step and repeats the clip's last frame, as in the
+            published V3 code, instead of ending with it.
     """
     recent: deque[np.ndarray] = deque(maxlen=length)
     count, last_start = 0, -1
@@ -115,6 +117,10 @@ def stream_windows(
     if 0 < count < heatmaps:
         recent.extend([recent[-1]] * (heatmaps - count))
         yield Window(0, list(recent))
+    elif pad and last_start + heatmaps < count:
+        rest = count - last_start - step
+        frames_left = list(recent)[len(recent) - rest - (length - heatmaps) :]
+        yield Window(last_start + step, frames_left + [recent[-1]] * (heatmaps - rest))
     elif count and last_start != count - heatmaps:
         yield Window(count - heatmaps, list(recent))
 
@@ -130,10 +136,14 @@ class WindowMerger:
     Args:
         frames: maps in a window.
         step: frames between the starts of neighbouring windows.
+        published: whether the last frames of a clip of less than two windows are divided by
+            the number of windows that a long clip would have there, as the published V3 code
+            does, which dims them.
     """
 
-    def __init__(self, frames: int, step: int) -> None:
+    def __init__(self, frames: int, step: int, *, published: bool = False) -> None:
         self._frames, self._step = frames, step
+        self._published = published and step == 1
         self._weights = triangular_weights(frames)
         # How many windows cover the frames at each offset from a window's start.
         self._cover = np.array([len(range(k % step, frames, step)) for k in range(frames)])
@@ -169,12 +179,15 @@ class WindowMerger:
     def _merge(self, votes: list[tuple[int, np.ndarray]]) -> np.ndarray:
         places = [place for place, _ in votes]
         maps = [heatmap for _, heatmap in votes]
-        if len(maps) == 1:
+        if len(maps) == 1 and not self._published:
             return maps[0]
         weights = self._weights[places]
         if len(maps) < self._cover[places[0]]:
             weights = np.ones(len(maps))
-        weights = (weights / weights.sum()).astype(np.float32)
+        total = weights.sum()
+        if self._published and min(places) > 0:
+            total = self._frames - min(places)
+        weights = (weights / total).astype(np.float32)
         merged = weights[0] * maps[0]
         for weight, heatmap in zip(weights[1:], maps[1:], strict=True):
             merged += weight * heatmap
