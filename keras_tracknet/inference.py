@@ -99,6 +99,10 @@ class Tracker:
         self.spec, self.weights, self.rectifier = weights.spec, weights, rectifier
         if self.spec.version == "rectifier":
             raise InputError(f"{weights.path}: a rectifier, not a tracker; give it as rectifier.")
+        if self.spec.version == "tsm":
+            raise InputError(
+                f"{weights.path}: a classifier of clips, not a tracker; see tracknet evaluate."
+            )
         if rectifier is not None and rectifier.spec.version != "rectifier":
             raise InputError(f"{rectifier.path}: a tracker, not a rectifier; give it as weights.")
         for file in (weights, rectifier):

@@ -123,9 +123,11 @@ class CachedShift(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the inputs with a part of their channels those of the call before."""
-        before = ops.cast(ops.convert_to_tensor(self.cache), inputs.dtype)
+        before = ops.cast(self.cache, inputs.dtype)
+        shifted = ops.concatenate([before, inputs[..., self.fold :]], axis=-1)
+        # Only now: `before` may be the cache itself, not a copy.
         self.cache.assign(ops.cast(inputs[..., : self.fold], self.cache.dtype))
-        return ops.concatenate([before, inputs[..., self.fold :]], axis=-1)
+        return shifted
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the input's shape."""
@@ -133,7 +135,7 @@ class CachedShift(keras.layers.Layer):
 
     def reset(self) -> None:
         """Forget the stream."""
-        self.cache.assign(ops.zeros_like(self.cache))
+        self.cache.assign(ops.zeros(self.cache.shape))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of `__init__`."""

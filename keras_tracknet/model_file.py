@@ -23,7 +23,8 @@ from keras_tracknet.models.v3 import INPUT_NAMES
 
 SPEC_NAME = "tracknet.json"
 WEIGHTS_NAME = "model.weights.h5"
-VERSIONS = ("v1", "v2", "v3", "rectifier")
+VERSIONS = ("v1", "v2", "v3", "rectifier", "tsm")
+FLOAT32_LAYERS = ("heatmaps", "consensus", "probabilities")  # whatever the rest is
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,16 @@ class ModelSpec:
 
     Attributes:
         version: one of `VERSIONS`.
-        frames: frames in a window.
-        heatmaps: maps out, for the last frames of the window; 0 for the rectifier.
+        frames: frames in a window; for TSM those that it sees of a window.
+        heatmaps: maps out, for the last frames of the window; 0 for the rectifier and TSM.
         background: background mode, as for `build_v3`.
         input_size: (height, width) that frames are stretched to, pixels; (0, 0) for the
             rectifier.
         threshold: probability that a pixel must exceed to be the ball's.
         hidden: what the rectifier sees where a position is hidden: `zero` (published), or
             `interpolated` between the positions beside it.
+        classes: what TSM tells apart.
+        span: seconds that a window of TSM lasts.
         trained_on: the footage in a few words, for people.
         notes: whatever else is worth keeping: recipe, figures.
     """
@@ -51,6 +54,8 @@ class ModelSpec:
     input_size: tuple[int, int]
     threshold: float = 0.5
     hidden: str = "zero"
+    classes: tuple[str, ...] = ()
+    span: float = 0.0
     trained_on: str = ""
     notes: dict[str, Any] = field(default_factory=dict)
 
@@ -59,7 +64,8 @@ class ModelSpec:
             raise ValueError(
                 f"version must be one of {', '.join(VERSIONS)}. Received: {self.version!r}"
             )
-        object.__setattr__(self, "input_size", tuple(self.input_size))
+        for name in ("input_size", "classes"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
 
 
 @dataclass(frozen=True)
@@ -144,6 +150,15 @@ def load_model(path: Path, *, compile: bool = False) -> ModelFile:
     return ModelFile(model, spec, path, _hash(path), content.get("training", {}))
 
 
+def read_version(path: Path) -> str | None:
+    """Return which network a model file says it holds, without loading it; None if nothing.
+
+    Raises:
+        InputError: the file is missing or no Keras file.
+    """
+    return _read_content(Path(path)).get("spec", {}).get("version")
+
+
 def pack_model(source: Path, target: Path, **changes: Any) -> None:
     """Write a model file for shipping: half-precision weights, no optimizer.
 
@@ -182,6 +197,10 @@ def infer_spec(model: keras.Model, path: Path = Path("model")) -> ModelSpec:
     if names == ["coordinates", "mask"]:
         window = model.inputs[0].shape[1] or 16
         return ModelSpec("rectifier", window, 0, "none", (0, 0))
+    if names == ["clip"]:
+        frames, height, width = model.input_shape[1:4]
+        classes = tuple(f"class {number}" for number in range(model.output_shape[-1]))
+        return ModelSpec("tsm", frames, 0, "none", (height, width), classes=classes)
     backgrounds = {name: mode for mode, name in INPUT_NAMES.items()}
     if len(names) == 1 and names[0] in backgrounds and len(model.output_shape) == 4:
         background, channels = backgrounds[names[0]], model.input_shape[-1]
@@ -219,7 +238,7 @@ def set_precision(model: keras.Model, policy: str) -> None:
         policy: a Keras dtype policy such as `float32` or `mixed_bfloat16`.
     """
     for layer in model.layers:
-        if layer.name != "heatmaps":  # probabilities are float32 whatever the rest is
+        if layer.name not in FLOAT32_LAYERS:
             layer.dtype_policy = keras.dtype_policies.get(policy)
 
 

@@ -180,7 +180,8 @@ class Recorder(keras.callbacks.Callback):
         self.save_state()
         self._write_history()
         self._write_log(row)
-        _draw_curves(self.history, self.folder / "curves.png")
+        title = "Validation" if self.spec.classes else "Validation, tolerance 4 pixels"
+        _draw_curves(self.history, self.folder / "curves.png", title)
         self.reporter.note(_describe(row, self.epochs, better))
         self._warn_if_blind()
 
@@ -240,7 +241,7 @@ def _describe(row: dict[str, Any], epochs: int, better: bool) -> str:
     )
 
 
-def _draw_curves(history: list[dict[str, Any]], path: Path) -> None:
+def _draw_curves(history: list[dict[str, Any]], path: Path, title: str) -> None:
     """Draw loss and scores over epochs, where matplotlib is installed."""
     if not _installed("matplotlib"):
         return
@@ -256,7 +257,7 @@ def _draw_curves(history: list[dict[str, Any]], path: Path) -> None:
         if name in history[-1]:
             values = [row.get(name, math.nan) for row in history]
             score.plot(epochs, values, label=name.removeprefix("val_"), marker=".")
-    score.set(title="Validation, tolerance 4 pixels", xlabel="epoch", ylim=(0, 1))
+    score.set(title=title, xlabel="epoch", ylim=(0, 1))
     for axes in (loss, score):
         axes.grid(alpha=0.3)
         if axes.get_legend_handles_labels()[0]:

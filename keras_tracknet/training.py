@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 
+from keras_tracknet.data.clip_batches import ClipBatches
 from keras_tracknet.data.pipeline import (
     Batches,
     WindowBatches,
@@ -36,6 +37,7 @@ from keras_tracknet.model_file import (
     set_precision,
 )
 from keras_tracknet.models.rectifier import build_rectifier
+from keras_tracknet.models.tsm import build_tsm
 from keras_tracknet.models.v1 import build_v1
 from keras_tracknet.models.v2 import build_v2
 from keras_tracknet.models.v3 import build_v3
@@ -209,6 +211,15 @@ def _build(config: FitConfig) -> keras.Model:
     spec = config.spec
     if spec.version == "rectifier":
         return build_rectifier(window=spec.frames, width_multiplier=config.width)
+    if spec.version == "tsm":
+        return build_tsm(
+            len(spec.classes),
+            frames=spec.frames,
+            input_size=spec.input_size,
+            backbone=config.backbone,
+            width_multiplier=config.width,
+            bidirectional=not config.online,
+        )
     # Cut-outs and whole pictures pass through one network, so its input size is left open.
     size = (None, None) if config.crop else spec.input_size
     common: dict[str, Any] = {
@@ -227,6 +238,8 @@ def _build(config: FitConfig) -> keras.Model:
 def _loss(config: FitConfig) -> keras.losses.Loss:
     if config.version == "rectifier":
         return MaskedMSE() if config.hidden == "zero" else MaskedDistance()
+    if config.version == "tsm":
+        return keras.losses.CategoricalCrossentropy()
     if config.version == "v1":
         return PixelCrossEntropy()
     return WeightedBCE() if config.target == "disc" else QualityFocal()
@@ -235,6 +248,9 @@ def _loss(config: FitConfig) -> keras.losses.Loss:
 def _metrics(config: FitConfig) -> list[keras.metrics.Metric]:
     if config.version == "rectifier":
         return []
+    if config.version == "tsm":
+        accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
+        return [accuracy, keras.metrics.F1Score(average="macro", name="f1")]
     return [TrackingAccuracy(), TrackingF1()]  # each costs a few percent of a step
 
 
@@ -273,7 +289,7 @@ def _load_run(config: FitConfig) -> ModelFile:
 
 
 def _dataset(batches: Batches, first: int, stop: int) -> Any:
-    windows = isinstance(batches, WindowBatches)
+    windows = isinstance(batches, (WindowBatches, ClipBatches))
     if windows and importlib.util.find_spec("tensorflow") is not None:
         return as_tf_dataset(batches, first, stop)
     return as_py_dataset(batches, first, stop)

@@ -19,14 +19,14 @@ ORDER = [
     "io.container", "io.images", "io.video", "io.video_writer",
     "io.tracks", "io.labels", "io.layouts", "io.datasets",
     "data.frames", "data.cache", "data.windows", "data.heatmaps", "data.augment",
-    "data.trajectories", "data.pipeline",
-    "models", "losses", "metrics",
+    "data.trajectories", "data.clip_classes", "data.clip_batches", "data.pipeline",
+    "layers", "models", "losses", "metrics",
     "detections", "tracking",
     "model_file", "checkpoints", "presets",
     "reporting", "synthetic", "overlay", "plots",
     "run_folder", "fit_config", "fit_data", "training",
     "engines", "inference", "outputs",
-    "evaluation", "export", "demo", "doctor",
+    "evaluation", "clip_evaluation", "export", "demo", "doctor",
 ]  # fmt: skip
 
 # tf.data, TensorBoard's log, and formats that only TensorFlow writes and runs.
@@ -138,10 +138,15 @@ def test_module_imports_from_above_only(name):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in MODULES if name.partition(".")[0] in ("models", "losses", "metrics")]
+    "name",
+    [
+        name
+        for name in MODULES
+        if name.partition(".")[0] in ("layers", "models", "losses", "metrics")
+    ],
 )
 def test_networks_losses_and_metrics_stand_alone(name):
-    assert find_own_imports(name) <= {"models.blocks"}
+    assert find_own_imports(name) <= {"layers", "models.blocks"}
 
 
 @pytest.mark.parametrize("name", [n for n in MODULES if n.partition(".")[0] in ("io", "errors")])
