@@ -17,6 +17,7 @@ A window is called after the hit in its middle half. One without any hit is `fli
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -139,7 +140,7 @@ def find_play(positions: np.ndarray, hits: np.ndarray, fps: float) -> np.ndarray
     """
     playing = np.zeros(len(positions), bool)
     longest = round(LONGEST_FLIGHT * fps)
-    for hit, following in zip(hits, [*hits[1:], len(positions)], strict=True):
+    for hit, following in pairwise([*hits, len(positions)]):
         end = min(following, hit + longest)
         rest = next((f for f in range(hit, end) if _rests(positions, f, fps)), None)
         if rest is not None:
