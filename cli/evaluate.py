@@ -84,6 +84,7 @@ def evaluate(
     if read_version(path) == "tsm":
         from keras_tracknet.clip_evaluation import evaluate_classes
 
+        reporter.note(f"weights: {path} (tsm)")
         classified = evaluate_classes(
             load_model(path),
             data,

@@ -181,7 +181,9 @@ def _clip_batches(
     def batches(clips: Sequence[Clip], **settings: Any) -> ClipBatches:
         cached = read_clips(clips, spec.input_size, reporter)
         loaded = [load_classified(c, f, spec.span) for c, f in zip(clips, cached, strict=True)]
-        return ClipBatches(loaded, spec.frames, batch_size=config.batch_size, **settings)
+        made = ClipBatches(loaded, spec.frames, batch_size=config.batch_size, **settings)
+        reporter.note(f"windows: {made.describe()}")
+        return made
 
     try:
         return (

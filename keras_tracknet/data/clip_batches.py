@@ -81,6 +81,11 @@ class ClipBatches:
         """`(windows,)` int: the class of every window there is, clip by clip."""
         return np.array([happened for _, _, happened in self._windows])
 
+    def describe(self) -> str:
+        """Return how many windows there are of each class."""
+        counts = np.bincount(self.classes, minlength=len(CLASSES)).tolist()
+        return ", ".join(f"{n:,} {name}" for name, n in zip(CLASSES, counts, strict=True))
+
     def batch(self, epoch: int, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Return batch `number` of an epoch.
 
