@@ -19,7 +19,7 @@ ORDER = [
     "io.container", "io.images", "io.video", "io.video_writer",
     "io.tracks", "io.labels", "io.layouts", "io.datasets",
     "data.frames", "data.cache", "data.windows", "data.heatmaps", "data.augment",
-    "data.trajectories", "data.clip_classes", "data.clip_batches", "data.pipeline",
+    "data.trajectories", "data.clip_classes", "data.pipeline", "data.clip_batches",
     "layers", "models", "losses", "metrics",
     "detections", "tracking",
     "model_file", "checkpoints", "presets",

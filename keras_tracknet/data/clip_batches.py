@@ -10,6 +10,7 @@ import numpy as np
 from keras_tracknet.data.augment import Augmentation, augment_window
 from keras_tracknet.data.clip_classes import CLASSES, NO_CLASS, Events, classify_windows
 from keras_tracknet.data.frames import aligned_empty, scale_window
+from keras_tracknet.data.pipeline import even_chances
 from keras_tracknet.data.windows import sample_segments, window_starts
 
 
@@ -38,11 +39,11 @@ class ClipBatches:
         clips: where the windows come from.
         segments: frames that the network sees of a window.
         batch_size: windows in a batch.
-        training: `True` for every window with a class, in random order and whole batches;
-            `False` for windows a quarter of their length apart, in order.
+        training: `True` for windows drawn at random such that every class is as frequent, and
+            whole batches; `False` for windows a quarter of their length apart, in order.
         augmentation: how to vary the windows; none when omitted.
         seed: start of every random choice.
-        windows: windows in an epoch, drawn anew each time; all of them when omitted.
+        windows: windows in an epoch, drawn anew each time; as many as there are when omitted.
 
     Raises:
         ValueError: no window has a class.
@@ -68,6 +69,7 @@ class ClipBatches:
         ]
         if not self._windows:
             raise ValueError("No window has a class. Received: no clip with a labelled rally")
+        self._chances = even_chances(self.classes.tolist())
         everything = len(self._windows)
         self.windows = everything if windows is None else min(windows, everything)
         self.batch_size = min(batch_size, self.windows)
@@ -95,8 +97,8 @@ class ClipBatches:
         """
         order = np.arange(self.windows)
         if self.training:
-            drawn = np.random.default_rng([self.seed, epoch]).permutation(len(self._windows))
-            order = drawn[: self.windows]
+            rng = np.random.default_rng([self.seed, epoch])
+            order = rng.choice(len(self._windows), self.windows, p=self._chances)
         first = number * self.batch_size
         chosen = order[first : first + self.batch_size].tolist()
         size = self.clips[0].frames.shape[1:]
