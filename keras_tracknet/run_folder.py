@@ -173,7 +173,9 @@ class Recorder(keras.callbacks.Callback):
         row |= {name: float(value) for name, value in (logs or {}).items()}
         row["seconds"] = round(time.monotonic() - self._epoch_began, 1)
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
-        better = all(_score(row) >= _score(earlier) for earlier in self.history)
+        # Most windows of a classifier are of one class, so its accuracy says little.
+        measure = "val_f1" if self.spec.classes else "val_accuracy"
+        better = all(_score(row, measure) >= _score(earlier, measure) for earlier in self.history)
         self.history.append(row)
         if better:
             self._save("best.keras")
@@ -229,8 +231,8 @@ def _installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
-def _score(row: dict[str, Any]) -> float:
-    return row["val_accuracy"] if "val_accuracy" in row else -row["val_loss"]
+def _score(row: dict[str, Any], measure: str) -> float:
+    return row[measure] if measure in row else -row["val_loss"]
 
 
 def _describe(row: dict[str, Any], epochs: int, better: bool) -> str:

@@ -90,9 +90,9 @@ def fit(
     """Train a model of the family.
 
     The run folder gets `config.json`, `best.keras` (highest validation accuracy; for the
-    rectifier least loss), `last.keras` with the optimizer's state, `history.csv`,
-    `curves.png` where matplotlib is installed, and a TensorBoard log where TensorFlow and
-    TensorBoard are.
+    rectifier least loss, for TSM highest F1), `last.keras` with the optimizer's state,
+    `history.csv`, `curves.png` where matplotlib is installed, and a TensorBoard log where
+    TensorFlow and TensorBoard are.
     Ctrl-C stops after the step and keeps the state, a kill that of some minutes ago; `resume`
     goes on from it as if never stopped.
 

@@ -17,7 +17,9 @@ from keras_tracknet.clip_evaluation import ClipEvaluation, evaluate_classes
 from keras_tracknet.data.clip_classes import CLASSES
 from keras_tracknet.errors import InputError
 from keras_tracknet.inference import Tracker
-from keras_tracknet.model_file import ModelSpec, infer_spec, load_model, save_model
+from keras_tracknet.model_file import ModelSpec, infer_spec, load_model, save_model, set_precision
+from keras_tracknet.reporting import Reporter
+from keras_tracknet.run_folder import Recorder
 
 SIZE = (32, 64)
 FRAMES = 40
@@ -161,10 +163,28 @@ def test_classifier_without_its_classes_is_refused(data, tmp_path):
 
 
 def test_probabilities_stay_float32_in_half_precision():
-    from keras_tracknet.model_file import set_precision
-
     model = build_tiny("tsm")
     set_precision(model, "mixed_bfloat16")
     assert model.get_layer("head").compute_dtype == "bfloat16"
     assert model.get_layer("consensus").compute_dtype == "float32"
     assert keras.backend.standardize_dtype(model(np.zeros((1, 4, *SIZE, 3))).dtype) == "float32"
+
+
+def test_best_classifier_is_not_the_one_that_calls_everything_flight(tmp_path):
+    saved = []
+
+    class Notes(Recorder):
+        def _save(self, name):
+            saved.append(name)
+
+    model = build_tiny("tsm")
+    model.compile("sgd", "categorical_crossentropy")
+    spec = ModelSpec("tsm", 4, 0, "none", SIZE, classes=CLASSES, span=0.24)
+    recorder = Notes(tmp_path, spec, 3, 1, (), Reporter())
+    recorder.set_model(model)
+    best = []
+    for epoch, (accuracy, f1) in enumerate([(0.6, 0.2), (0.5, 0.4), (0.65, 0.3)]):
+        saved.clear()
+        recorder.on_epoch_end(epoch, {"val_loss": 1.0, "val_accuracy": accuracy, "val_f1": f1})
+        best.append("best.keras" in saved)
+    assert best == [True, True, False]
