@@ -24,7 +24,8 @@ if TYPE_CHECKING:  # Keras is loaded with a network, not to read what a file say
 
 SPEC_NAME = "tracknet.json"
 WEIGHTS_NAME = "model.weights.h5"
-VERSIONS = ("v1", "v2", "v3", "rectifier")
+VERSIONS = ("v1", "v2", "v3", "rectifier", "tsm")
+FLOAT32_LAYERS = ("heatmaps", "consensus", "probabilities")  # whatever the rest is
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class ModelSpec:
 
     Attributes:
         version: one of `VERSIONS`.
-        frames: frames in a window.
-        heatmaps: maps out, for the last frames of the window; 0 for the rectifier.
+        frames: frames in a window; for TSM those that it sees of a window.
+        heatmaps: maps out, for the last frames of the window; 0 for the rectifier and TSM.
         background: background mode, as for `build_v3`.
         input_size: (height, width) that frames are brought to, pixels; (0, 0) for the
             rectifier.
@@ -44,6 +45,8 @@ class ModelSpec:
         fit: how frames are made to fit the input, see `keras_tracknet.data.frames.picture_box`.
         differences: how those to the background are kept in eight bits, see
             `keras_tracknet.data.frames.subtract_background`.
+        classes: what TSM tells apart.
+        span: seconds that a window of TSM lasts.
         trained_on: the footage in a few words, for people.
         notes: whatever else is worth keeping: recipe, figures.
     """
@@ -57,6 +60,8 @@ class ModelSpec:
     hidden: str = "zero"
     fit: str = "stretch"
     differences: str = "saturated"
+    classes: tuple[str, ...] = ()
+    span: float = 0.0
     trained_on: str = ""
     notes: dict[str, Any] = field(default_factory=dict)
 
@@ -72,7 +77,8 @@ class ModelSpec:
                 f"differences must be one of {', '.join(DIFFERENCES)}."
                 f" Received: {self.differences!r}"
             )
-        object.__setattr__(self, "input_size", tuple(self.input_size))
+        for name in ("input_size", "classes"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
 
 
 @dataclass(frozen=True)
@@ -236,6 +242,10 @@ def infer_spec(model: keras.Model, path: Path = Path("model")) -> ModelSpec:
     if names == ["coordinates", "mask"]:
         window = model.inputs[0].shape[1] or 16
         return ModelSpec("rectifier", window, 0, "none", (0, 0))
+    if names == ["clip"]:
+        frames, height, width = model.input_shape[1:4]
+        classes = tuple(f"class {number}" for number in range(model.output_shape[-1]))
+        return ModelSpec("tsm", frames, 0, "none", (height, width), classes=classes)
     backgrounds = {name: mode for mode, name in INPUT_NAMES.items()}
     if len(names) == 1 and names[0] in backgrounds and len(model.output_shape) == 4:
         background, channels = backgrounds[names[0]], model.input_shape[-1]
@@ -275,7 +285,7 @@ def set_precision(model: keras.Model, policy: str) -> None:
     import keras
 
     for layer in model.layers:
-        if layer.name != "heatmaps":  # probabilities are float32 whatever the rest is
+        if layer.name not in FLOAT32_LAYERS:
             layer.dtype_policy = keras.dtype_policies.get(policy)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 
+from keras_tracknet.data.clip_batches import ClipBatches
 from keras_tracknet.data.pipeline import (
     Batches,
     WindowBatches,
@@ -37,6 +38,7 @@ from keras_tracknet.model_file import (
     set_precision,
 )
 from keras_tracknet.models.rectifier import build_rectifier
+from keras_tracknet.models.tsm import build_tsm
 from keras_tracknet.models.v1 import build_v1
 from keras_tracknet.models.v2 import build_v2
 from keras_tracknet.models.v3 import build_v3
@@ -91,9 +93,9 @@ def fit(
     """Train a model of the family.
 
     The run folder gets `config.json`, `best.keras` (highest validation accuracy; for the
-    rectifier least loss), `last.keras` with the optimizer's state, `history.csv`,
-    `curves.png` where matplotlib is installed, and a TensorBoard log where TensorFlow and
-    TensorBoard are.
+    rectifier least loss, for TSM highest F1), `last.keras` with the optimizer's state,
+    `history.csv`, `curves.png` where matplotlib is installed, and a TensorBoard log where
+    TensorFlow and TensorBoard are.
     Every device of the machine takes its part of a batch, see `keras_tracknet.devices`.
     Ctrl-C stops after the step and keeps the state, a kill that of some minutes ago; `resume`
     goes on from it as if never stopped.
@@ -233,6 +235,15 @@ def _build(config: FitConfig) -> keras.Model:
     spec = config.spec
     if spec.version == "rectifier":
         return build_rectifier(window=spec.frames, width_multiplier=config.width)
+    if spec.version == "tsm":
+        return build_tsm(
+            len(spec.classes),
+            frames=spec.frames,
+            input_size=spec.input_size,
+            backbone=config.backbone,
+            width_multiplier=config.width,
+            bidirectional=not config.online,
+        )
     # Cut-outs and whole pictures pass through one network, so its input size is left open.
     size = (None, None) if config.crop else spec.input_size
     common: dict[str, Any] = {
@@ -251,6 +262,8 @@ def _build(config: FitConfig) -> keras.Model:
 def _loss(config: FitConfig) -> keras.losses.Loss:
     if config.version == "rectifier":
         return MaskedMSE() if config.hidden == "zero" else MaskedDistance()
+    if config.version == "tsm":
+        return keras.losses.CategoricalCrossentropy()
     if config.version == "v1":
         return PixelCrossEntropy()
     return WeightedBCE() if config.target == "disc" else QualityFocal()
@@ -259,6 +272,9 @@ def _loss(config: FitConfig) -> keras.losses.Loss:
 def _metrics(config: FitConfig) -> list[keras.metrics.Metric]:
     if config.version == "rectifier":
         return []
+    if config.version == "tsm":
+        accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
+        return [accuracy, keras.metrics.F1Score(average="macro", name="f1")]
     return [TrackingAccuracy(), TrackingF1()]  # each costs a few percent of a step
 
 
@@ -303,7 +319,7 @@ def _load_run(config: FitConfig) -> ModelFile:
 
 
 def _dataset(plan: FitPlan, batches: Batches, first: int, stop: int) -> Any:
-    windows = isinstance(batches, WindowBatches)
+    windows = isinstance(batches, (WindowBatches, ClipBatches))
     shared = plan.devices.share(batches)
     if windows and importlib.util.find_spec("tensorflow") is not None:
         return plan.devices.feed(as_tf_dataset(shared, first, stop), shared)

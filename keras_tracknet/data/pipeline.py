@@ -132,7 +132,7 @@ class WindowBatches:
             raise ValueError("No window has all its frames labelled. Received: no usable clip")
         self._chances = None
         if groups is not None:
-            self._chances = _even_chances([groups[number] for number, _ in self._windows])
+            self._chances = even_chances([groups[number] for number, _ in self._windows])
         everything = len(self._windows)
         self.windows = everything if windows is None else min(windows, everything)
         if training:
@@ -209,7 +209,7 @@ class WindowBatches:
         return order[1]
 
 
-def _even_chances(groups: Sequence[str]) -> np.ndarray:
+def even_chances(groups: Sequence[Any]) -> np.ndarray:
     """Return a chance for each item, such that every group has the same in all."""
     _, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
     return 1 / (len(counts) * counts[group])

@@ -62,6 +62,30 @@ def window_frames(start: int, frames: int, clip_frames: int) -> np.ndarray:
     return np.clip(np.arange(start, start + frames), 0, clip_frames - 1)
 
 
+def sample_segments(
+    clip_frames: int, segments: int, offsets: float | np.ndarray = 0.5
+) -> np.ndarray:
+    """Return one frame of each of the equal segments of a clip (Wang et al. 2016, section 3.1).
+
+    A clip with fewer frames than segments has some of them twice.
+
+    Args:
+        clip_frames: frames in the clip.
+        segments: how many frames to take.
+        offsets: where in its segment a frame is taken, from 0 to below 1: the centre, as for
+            validation, or `(segments,)`, drawn at random for training.
+
+    Returns:
+        `(segments,)` int, ascending.
+
+    Example:
+        >>> sample_segments(16, 4).tolist()
+        [2, 6, 10, 14]
+    """
+    places = (np.arange(segments) + offsets) * clip_frames / segments
+    return np.minimum(places.astype(int), clip_frames - 1)
+
+
 def triangular_weights(frames: int) -> np.ndarray:
     """Return how much each place in a window counts where windows overlap.
 

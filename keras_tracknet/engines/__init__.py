@@ -8,7 +8,14 @@ from pathlib import Path
 from keras_tracknet.engines import litert, onnx, openvino, saved_model
 from keras_tracknet.engines.network import Network
 from keras_tracknet.errors import InputError
-from keras_tracknet.model_file import ModelFile, hash_file, is_trained, load_model, read_spec
+from keras_tracknet.model_file import (
+    ModelFile,
+    ModelSpec,
+    hash_file,
+    is_trained,
+    load_model,
+    read_spec,
+)
 
 KERAS = "keras"
 ENGINES = (KERAS, openvino.NAME, litert.NAME, onnx.NAME, saved_model.NAME)
@@ -42,6 +49,7 @@ def open_network(
         known = ", ".join(("auto", *ENGINES))
         raise ValueError(f"engine must be one of {known}. Received: engine={engine!r}")
     if isinstance(weights, ModelFile):
+        _check_version(weights.spec, weights.path)
         return _open_keras(weights, engine, precision, batch_size)
     path = Path(weights)
     made_for = find_engine(path)
@@ -56,6 +64,7 @@ def open_network(
     if made_for == saved_model.NAME:
         return saved_model.SavedModelNetwork(path, batch_size=batch_size)
     spec = read_spec(path)
+    _check_version(spec, path)
     if engine == "auto":
         engine = choose_engine(spec is not None)
     if engine == openvino.NAME:
@@ -91,6 +100,11 @@ def openvino_fits() -> bool:
 
     x86 = platform.machine().lower() in ("x86_64", "amd64")
     return x86 and shutil.which("nvidia-smi") is None
+
+
+def _check_version(spec: ModelSpec | None, path: Path) -> None:
+    if spec is not None and spec.version == "tsm":
+        raise InputError(f"{path}: a classifier of clips, not a tracker; see tracknet evaluate.")
 
 
 def _open_keras(file: ModelFile, engine: str, precision: str, batch_size: int) -> Network:
