@@ -56,7 +56,7 @@ def convert(
     report: bool,
     overwrite: bool,
 ) -> None:
-    r"""Turn SOURCE, a public checkpoint, into OUT, a model for --weights.
+    """Turn SOURCE, a public checkpoint, into OUT, a model for --weights.
 
     Nothing in a checkpoint is run, and PyTorch need not be installed to read one. Colours,
     scaling and the order of frames are built into the network, so that predict needs no
