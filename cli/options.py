@@ -86,6 +86,13 @@ _TRACKER_OPTIONS = (
         help="What runs the network; auto takes the fastest that is installed.",
     ),
     click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "gpu"]),
+        default="auto",
+        show_default=True,
+        help="What the network runs on; auto takes a GPU where there is one.",
+    ),
+    click.option(
         "--threshold",
         type=click.FloatRange(0, 1),
         help="Probability of a ball, 0 to 1. [default: the weights']",
@@ -131,7 +138,7 @@ def load_tracker(reporter: Reporter, **settings: Any) -> Tracker:
     if settings.get("engine") == "auto" and tracker.network.engine == "keras":
         from keras_tracknet.engines import openvino, openvino_fits
 
-        if openvino_fits() and not openvino.is_installed():
+        if openvino_fits(settings.get("device", "auto")) and not openvino.is_installed():
             reporter.note("pip install openvino scipy makes this faster on this machine's CPU.")
     return tracker
 

@@ -42,8 +42,7 @@ def decode_centroid(heatmap: np.ndarray, threshold: float = 0.5) -> Detection:
     areas = stats[1:, cv2.CC_STAT_AREA]
     candidates = 1 + np.flatnonzero(areas == areas.max())
     blobs = [
-        _weighted_centre(heatmap[box], labels, stats[label], label)
-        for label in candidates.tolist()
+        _weighted_centre(heatmap[box], labels, stats[label], label) for label in candidates.tolist()
     ]
     _, x, y = max(blobs)
     return Detection(left + x, top + y, peak)

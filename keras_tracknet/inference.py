@@ -126,6 +126,7 @@ class Tracker:
         *,
         rectifier: Path | str | None = None,
         engine: str = "auto",
+        device: str = "auto",
         precision: str = "auto",
         batch_size: int = 2,
         **settings: Any,
@@ -135,7 +136,7 @@ class Tracker:
         Args:
             path: a `.keras` file that `tracknet fit` wrote, or what `tracknet export` did.
             rectifier: a `.keras` file of a rectifier.
-            engine: what runs the network, see `open_network`.
+            engine, device: what runs the network, and where, see `open_network`.
             precision, batch_size: as for `Tracker`.
             settings: the other arguments of `Tracker`.
         """
@@ -144,8 +145,9 @@ class Tracker:
         if rectifier:
             # An exported tracker may have an engine that does not run a rectifier's file.
             other = engine if find_engine(Path(path)) == KERAS else "auto"
-            second = open_network(rectifier, engine=other, **how)
-        return cls(open_network(path, engine=engine, **how), rectifier=second, **settings)
+            second = open_network(rectifier, engine=other, device=device, **how)
+        network = open_network(path, engine=engine, device=device, **how)
+        return cls(network, rectifier=second, **settings)
 
     @classmethod
     def from_preset(cls, name: str = DEFAULT, **settings: Any) -> Tracker:

@@ -10,7 +10,7 @@ import pytest
 from helpers_models import build_tiny, randomize_weights
 from helpers_trackers import SIZE, detector_spec, make_detector, paint, save_detector
 
-from keras_tracknet import engines
+from keras_tracknet import backends, engines
 from keras_tracknet.detections import decode_centroid
 from keras_tracknet.engines import KERAS, choose_engine, open_network
 from keras_tracknet.engines.conversion import FORMATS, Conversion
@@ -285,7 +285,7 @@ def test_tracking_on_openvino_loads_no_framework(tmp_path):
 def test_auto_is_openvino_where_it_fits_and_is_installed(monkeypatch):
     cases = [(True, True, "openvino"), (True, False, "keras"), (False, True, "keras")]
     for fits, installed, expected in cases:
-        monkeypatch.setattr(engines, "openvino_fits", lambda fits=fits: fits)
+        monkeypatch.setattr(engines, "openvino_fits", lambda _="auto", fits=fits: fits)
         monkeypatch.setattr(engines.openvino, "is_installed", lambda there=installed: there)
         assert choose_engine() == expected
         assert choose_engine(described=False) == "keras"
@@ -343,7 +343,7 @@ def test_description_survives_its_text(tmp_path):
 
 
 def test_keras_file_without_a_description_runs_on_keras(tmp_path, monkeypatch):
-    monkeypatch.setattr(engines, "openvino_fits", lambda: True)
+    monkeypatch.setattr(engines, "openvino_fits", lambda _="auto": True)
     path = tmp_path / "plain.keras"
     randomize_weights(build_tiny("v3", input_size=SIZE)).save(path)
     assert open_network(path).engine == "keras"
@@ -354,3 +354,18 @@ def test_model_in_memory_runs_on_keras():
     assert isinstance(make_detector(), ModelFile)
     assert (network.engine, network.precision) == ("keras", "float32")
     assert keras.backend.backend() in keras.config.backend()
+
+
+def test_device_is_the_one_that_was_asked_for(weights, monkeypatch):
+    network = open_network(weights, engine=KERAS, device="cpu", precision="float32")
+    ours = open_network(weights, engine=KERAS, precision="float32")
+    inputs = draw_windows(network.spec)
+    np.testing.assert_allclose(network.run(inputs), ours.run(inputs), atol=TOLERANCE)
+    assert network.device == "cpu"
+    monkeypatch.setattr(backends, "list_devices", lambda: ["cpu:0"])
+    with pytest.raises(InputError, match="--device gpu: Keras finds none here"):
+        open_network(weights, device="gpu")
+    with pytest.raises(InputError, match="engine openvino is not run on a GPU"):
+        open_network(weights, engine="openvino", device="gpu")
+    with pytest.raises(ValueError, match=r"device must be one of.*'tpu'"):
+        open_network(weights, device="tpu")
