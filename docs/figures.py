@@ -21,6 +21,7 @@ import keras_tracknet as kt
 from keras_tracknet.data.frames import estimate_background, subtract_background
 from keras_tracknet.data.heatmaps import render_classes, render_disc, render_gaussian
 from keras_tracknet.data.windows import triangular_weights, window_starts, window_step
+from keras_tracknet.layers import temporal_shift
 from keras_tracknet.synthetic import RallyConfig, simulate_rally
 from keras_tracknet.tracking import TOP_SHARE, repair_mask
 
@@ -230,11 +231,12 @@ def draw_shift(frames: int = 6, channels: int = 16) -> Figure:
     stacked.text(8.5, -1, "one convolution sees all frames", ha="center", fontsize=8)
     stacked.set(xlim=(-1, 3 * frames), ylim=(-3, 1))
     stacked.set_title("TrackNet: frames side by side in channels", fontsize=9)
-    fold = channels // 8
+    numbers = np.broadcast_to(np.arange(1.0, frames + 1)[:, None], (frames, channels))
+    moved = keras.ops.convert_to_numpy(temporal_shift(keras.ops.array(numbers[None])))[0]
     for frame in range(frames):
         for channel in range(channels):
-            source = frame + (channel < fold) - (fold <= channel < 2 * fold)
-            colour = _shade(source, frames) if 0 <= source < frames else "white"
+            source = int(moved[frame, channel]) - 1  # 0 came from beyond the clip
+            colour = _shade(source, frames) if source >= 0 else "white"
             box = Rectangle((channel - 0.45, -frame - 0.4), 0.9, 0.8, facecolor=colour)
             box.set(edgecolor=PALE, linewidth=0.5)
             shifted.add_patch(box)

@@ -1,11 +1,16 @@
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import pytest
+from helpers_models import build_tiny, randomize_weights
 
+from keras_tracknet.data.clip_classes import CLASSES
+from keras_tracknet.model_file import ModelSpec, save_model
 from keras_tracknet.synthetic import RallyConfig, write_rally
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -27,6 +32,10 @@ def run(folder, *arguments):
 
 def run_example(folder, name, *arguments):
     return run(folder, EXAMPLES / f"{name}.py", *arguments)
+
+
+def load(name):
+    return runpy.run_path(str(EXAMPLES / f"{name}.py"))
 
 
 def test_every_example_is_tried_here():
@@ -74,3 +83,28 @@ def test_exported_file_runs_without_keras(tmp_path):
     rows = run_example(tmp_path, "run_tflite", file, video).split()
     assert rows[0] == "Frame,X,Y,Confidence"
     assert [int(row.split(",")[0]) for row in rows[1:]] == list(range(10))
+
+
+def test_tracknet_vs_tsm_measures_and_draws(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.setenv("TRACKNET_CACHE", str(tmp_path / "cache"))
+    video = write_rally(RallyConfig(frames=48, size=(144, 256), seed=3), tmp_path)
+    model = randomize_weights(build_tiny("tsm"))
+    spec = ModelSpec("tsm", 4, 0, "none", (32, 64), classes=CLASSES, span=0.3)
+    save_model(model, spec, tmp_path / "tsm.keras")
+    contrast = load("tracknet_vs_tsm")["main"](
+        tmp_path, video.stem, "rendered-v3", str(tmp_path / "tsm.keras"), tmp_path / "contrast.png"
+    )
+    assert contrast["velocity_error"] < 5
+    assert 0 <= contrast["accuracy"] <= 1
+    assert (tmp_path / "contrast.png").stat().st_size > 10_000
+    assert "windows classified right" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("size", [(8, 8), (None, None)])
+def test_gflop_are_those_done_by_hand(size):
+    count = load("tracknet_vs_tsm")["count_gflop"]
+    inputs = keras.Input((*size, 3))
+    x = keras.layers.Conv2D(5, 3, padding="same")(inputs)  # 64 places x 3 x 3 x 3 x 5
+    model = keras.Model(inputs, keras.layers.DepthwiseConv2D(3, padding="same")(x))  # 64 x 9 x 5
+    assert count(model, (8, 8)) == pytest.approx(2e-9 * 64 * (135 + 45))
