@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,8 +72,6 @@ def evaluate(
     classified as the labelled track says; OUTPUT then gets classes.csv, confusion.csv and
     confusion.png, too.
     """
-    import json
-
     from keras_tracknet.engines import KERAS, find_engine
     from keras_tracknet.evaluation import evaluate as run
     from keras_tracknet.model_file import load_model, read_spec
@@ -98,12 +97,7 @@ def evaluate(
             overwrite=overwrite,
             reporter=reporter,
         )
-        if as_json:
-            click.echo(json.dumps(classified.as_dict(), indent=1))
-        else:
-            _print_classes(classified)
-            if output is not None:
-                click.echo(output.resolve())
+        _show(classified, _print_classes, output, as_json)
         return
     tracker = load_tracker(reporter, **settings)
     evaluation = run(
@@ -117,12 +111,21 @@ def evaluate(
         overwrite=overwrite,
         reporter=reporter,
     )
+    _show(evaluation, _print_table, output, as_json)
+
+
+def _show(
+    evaluation: Any, print_table: Callable[[Any], None], output: Path | None, as_json: bool
+) -> None:
+    """Print what was measured, for programs or for people."""
+    import json
+
     if as_json:
         click.echo(json.dumps(evaluation.as_dict(), indent=1))
-    else:
-        _print_table(evaluation)
-        if output is not None:
-            click.echo(output.resolve())
+        return
+    print_table(evaluation)
+    if output is not None:
+        click.echo(output.resolve())
 
 
 def _print_table(evaluation: Evaluation) -> None:

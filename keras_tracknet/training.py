@@ -14,12 +14,7 @@ from typing import Any
 import keras
 
 from keras_tracknet.data.clip_batches import ClipBatches
-from keras_tracknet.data.pipeline import (
-    Batches,
-    WindowBatches,
-    as_py_dataset,
-    as_tf_dataset,
-)
+from keras_tracknet.data.pipeline import Batches, WindowBatches, as_py_dataset, as_tf_dataset
 from keras_tracknet.devices import Devices, choose_devices
 from keras_tracknet.errors import InputError
 from keras_tracknet.fit_config import FitConfig
@@ -32,11 +27,7 @@ from keras_tracknet.losses import (
     WeightedBCE,
 )
 from keras_tracknet.metrics import TrackingAccuracy, TrackingF1
-from keras_tracknet.model_file import (
-    ModelFile,
-    load_model,
-    set_precision,
-)
+from keras_tracknet.model_file import ModelFile, load_model, set_precision
 from keras_tracknet.models.rectifier import build_rectifier
 from keras_tracknet.models.tsm import build_tsm
 from keras_tracknet.models.v1 import build_v1
