@@ -48,7 +48,7 @@ def bench(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    r"""Measure how fast VIDEO is tracked, from decoding to the written track.
+    """Measure how fast VIDEO is tracked, from decoding to the written track.
 
     Without VIDEO a rendered rally of 1280x720 pixels is tracked. The last column sets frames a
     second against this machine's rate of multiplying matrices, which compares machines.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import click
 from .options import json_option, overwrite_option, quiet_option, tracker_options, visible_option
 
 if TYPE_CHECKING:
+    from keras_tracknet.clip_evaluation import ClipEvaluation
     from keras_tracknet.evaluation import Evaluation
     from keras_tracknet.metrics import Counts
 
@@ -65,16 +67,38 @@ def evaluate(
 
     A frame is right when the ball is found within the tolerance (TP), or rightly not found
     (TN); FP1 is too far away, FP2 found where there is none, FN missed.
+
+    Of a classifier of clips (tracknet fit --version tsm) it measures how often a window is
+    classified as the labelled track says; OUTPUT then gets classes.csv, confusion.csv and
+    confusion.png, too.
     """
-    import json
+    from keras_tracknet.engines import KERAS, find_engine
+    from keras_tracknet.evaluation import evaluate as run
+    from keras_tracknet.model_file import load_model, read_spec
+    from keras_tracknet.presets import DEFAULT, find_weights
 
     from .console import ConsoleReporter
     from .options import load_tracker
 
     reporter = ConsoleReporter(quiet=quiet)
-    from keras_tracknet.evaluation import evaluate as run
-
     names = [part for value in clips for part in value.split(",") if part]
+    path = find_weights(settings["weights"] or DEFAULT).tracker
+    spec = read_spec(path) if find_engine(path) == KERAS else None
+    if spec is not None and spec.version == "tsm":
+        from keras_tracknet.clip_evaluation import evaluate_classes
+
+        reporter.note(f"weights: {path} (tsm)")
+        classified = evaluate_classes(
+            load_model(path),
+            data,
+            clips=names,
+            precision=settings["precision"],
+            output=output,
+            overwrite=overwrite,
+            reporter=reporter,
+        )
+        _show(classified, _print_classes, output, as_json)
+        return
     tracker = load_tracker(reporter, **settings)
     evaluation = run(
         tracker,
@@ -87,12 +111,21 @@ def evaluate(
         overwrite=overwrite,
         reporter=reporter,
     )
+    _show(evaluation, _print_table, output, as_json)
+
+
+def _show(
+    evaluation: Any, print_table: Callable[[Any], None], output: Path | None, as_json: bool
+) -> None:
+    """Print what was measured, for programs or for people."""
+    import json
+
     if as_json:
         click.echo(json.dumps(evaluation.as_dict(), indent=1))
-    else:
-        _print_table(evaluation)
-        if output is not None:
-            click.echo(output.resolve())
+        return
+    print_table(evaluation)
+    if output is not None:
+        click.echo(output.resolve())
 
 
 def _print_table(evaluation: Evaluation) -> None:
@@ -112,6 +145,27 @@ def _print_table(evaluation: Evaluation) -> None:
     console.print(table)
     where = "at the model's size" if evaluation.unit == "model" else "of the video"
     console.print(f"Tolerance {evaluation.tolerance:g} pixels {where}.")
+
+
+def _print_classes(evaluation: ClipEvaluation) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("Class", no_wrap=True)
+    titles = [f"as {name}" for name in evaluation.classes]
+    for title in ("Windows", "Precision", "Recall", "F1", *titles):
+        table.add_column(title, justify="right", no_wrap=True)
+    for row, counts in zip(evaluation.table(), evaluation.confusion, strict=True):
+        scores = [row[name] for name in ("precision", "recall", "f1")]
+        shown = ["-" if score != score else f"{score:.3f}" for score in scores]
+        table.add_row(row["class"], f"{row['windows']:,}", *shown, *(f"{n:,}" for n in counts))
+    console = Console(width=1000, markup=False, highlight=False)
+    console.print(table)
+    console.print(
+        f"{evaluation.windows:,} windows of {len(evaluation.clips)} clips: accuracy"
+        f" {evaluation.accuracy:.3f}, mean F1 {evaluation.f1:.3f}."
+    )
 
 
 def _cells(counts: Counts) -> list[str]:

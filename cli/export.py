@@ -78,7 +78,7 @@ def export(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    r"""Write a tracker as a file that other runtimes take.
+    """Write a tracker as a file that other runtimes take.
 
     The file takes uint8 frames and gives the ball's position as shares of the picture's width
     and height; tracknet predict --weights FILE runs it.

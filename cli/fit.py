@@ -14,10 +14,10 @@ from .options import RANGE, SIZE, precision_option, quiet_option, visible_option
 @click.command()
 @click.option(
     "--version",
-    type=click.Choice(["v1", "v2", "v3", "rectifier"]),
+    type=click.Choice(["v1", "v2", "v3", "rectifier", "tsm"]),
     default="v3",
     show_default=True,
-    help="Which network of the family to train.",
+    help="Which network to train; tsm is a classifier of clips.",
 )
 @click.option(
     "--data",
@@ -42,7 +42,9 @@ from .options import RANGE, SIZE, precision_option, quiet_option, visible_option
 )
 @precision_option
 @click.option("--width", default=1.0, show_default=True, help="Factor on the number of filters.")
-@click.option("--frames", type=int, help="Frames in a window. [default: 3, V3 8, rectifier 16]")
+@click.option(
+    "--frames", type=int, help="Frames in a window. [default: 3, V3 and TSM 8, rectifier 16]"
+)
 @click.option("--heatmaps", type=int, help="Maps out (V2). [default: as many as frames]")
 @click.option(
     "--background",
@@ -51,7 +53,9 @@ from .options import RANGE, SIZE, precision_option, quiet_option, visible_option
     show_default=True,
     help="What V3 sees of the background.",
 )
-@click.option("--input-size", type=SIZE, help="Model input. [default: 288x512, V1 360x640]")
+@click.option(
+    "--input-size", type=SIZE, help="Model input. [default: 288x512, V1 360x640, TSM 224x224]"
+)
 @click.option(
     "--target",
     type=click.Choice(["disc", "gaussian"]),
@@ -118,6 +122,15 @@ from .options import RANGE, SIZE, precision_option, quiet_option, visible_option
     show_default=True,
     help="What the rectifier sees where a position is hidden; zero is the published recipe.",
 )
+@click.option(
+    "--backbone",
+    type=click.Choice(["mobilenet_v2", "resnet50"]),
+    default="mobilenet_v2",
+    show_default=True,
+    help="TSM's network for pictures.",
+)
+@click.option("--span", default=0.5, show_default=True, help="Seconds that a window of TSM lasts.")
+@click.option("--online", is_flag=True, help="TSM looks only at the frames before, for streams.")
 @click.option("--seed", default=0, show_default=True, help="Start of every random choice.")
 @click.option(
     "--init",
@@ -138,9 +151,11 @@ def fit(resume: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
     \b
     tracknet fit --version v3 --data DIR
     tracknet fit --version v2 --data DIR --width 0.5 --crop 128x128 --batch-size 8
+    tracknet fit --version tsm --data DIR --learning-rate 0.0003
     tracknet fit --init badminton-v3 --data DIR --learning-rate 0.0003 --epochs 5
     tracknet fit --resume -o runs/fit/v3
     """
+    from keras_tracknet.devices import join_hosts
     from keras_tracknet.fit_config import FitConfig, describe_network, load_config
     from keras_tracknet.io.splits import Split, read_split
     from keras_tracknet.model_file import load_model
@@ -150,6 +165,7 @@ def fit(resume: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
     from .console import ConsoleReporter
 
     reporter = ConsoleReporter(quiet=quiet)
+    join_hosts()
     if options["init"] and not resume:
         network = describe_network(load_model(find_weights(options["init"]).tracker))
         source = click.get_current_context().get_parameter_source

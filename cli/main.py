@@ -25,6 +25,7 @@ COMMANDS = {
     "evaluate": "Measure weights on labelled clips.",
     "export": "Write a tracker as a file for LiteRT, ONNX, OpenVINO or TensorFlow.",
     "bench": "Measure how fast a tracker is on this machine.",
+    "convert": "Turn a public checkpoint into a model of this package, or back.",
     "presets": "List the trackers that come with the package.",
     "render": "Render rallies with exact labels and events.",
     "demo": "Render a rally and track it, to see that everything works.",

@@ -86,6 +86,13 @@ _TRACKER_OPTIONS = (
         help="What runs the network; auto takes the fastest that is installed.",
     ),
     click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "gpu"]),
+        default="auto",
+        show_default=True,
+        help="What the network runs on; auto takes a GPU where there is one.",
+    ),
+    click.option(
         "--threshold",
         type=click.FloatRange(0, 1),
         help="Probability of a ball, 0 to 1. [default: the weights']",
@@ -95,7 +102,16 @@ _TRACKER_OPTIONS = (
         type=click.Choice(["centroid", "published"]),
         default="centroid",
         show_default=True,
-        help="Centre of the largest blob, or the published code's bounding-box rule.",
+        help="Centre of the largest blob, or the published code's bounding-box rule in whole"
+        " pixels.",
+    ),
+    click.option(
+        "--sampling",
+        type=click.Choice(["own", "published"]),
+        default="own",
+        show_default=True,
+        help="Own windows and repairs, or those of the published V3 code, to repeat its tables;"
+        " needs --decode published.",
     ),
     click.option(
         "--max-gap",
@@ -122,7 +138,7 @@ def load_tracker(reporter: Reporter, **settings: Any) -> Tracker:
     if settings.get("engine") == "auto" and tracker.network.engine == "keras":
         from keras_tracknet.engines import openvino, openvino_fits
 
-        if openvino_fits() and not openvino.is_installed():
+        if openvino_fits(settings.get("device", "auto")) and not openvino.is_installed():
             reporter.note("pip install openvino scipy makes this faster on this machine's CPU.")
     return tracker
 

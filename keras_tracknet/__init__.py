@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from keras_tracknet.backends import choose_backend
 
 if TYPE_CHECKING:
-    from keras_tracknet import losses, metrics, presets
+    from keras_tracknet import checkpoints, layers, losses, metrics, presets
     from keras_tracknet.analysis import analyze_track
     from keras_tracknet.errors import InputError
     from keras_tracknet.events import find_events
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from keras_tracknet.io.tracks import Track, read_track, write_track
     from keras_tracknet.model_file import load_model, save_model
     from keras_tracknet.models.rectifier import build_rectifier
+    from keras_tracknet.models.tsm import build_tsm, build_tsm_online
     from keras_tracknet.models.v1 import build_v1
     from keras_tracknet.models.v2 import build_v2
     from keras_tracknet.models.v3 import build_v3
@@ -37,13 +38,17 @@ _HOMES = {
     "Tracker": "inference",
     "analyze_track": "analysis",
     "build_rectifier": "models.rectifier",
+    "build_tsm": "models.tsm",
+    "build_tsm_online": "models.tsm",
     "build_v1": "models.v1",
     "build_v2": "models.v2",
     "build_v3": "models.v3",
+    "checkpoints": "checkpoints",
     "compute_velocity": "velocity",
     "export": "exporting",
     "find_events": "events",
     "fit": "training",
+    "layers": "layers",
     "load_model": "model_file",
     "losses": "losses",
     "metrics": "metrics",
@@ -63,13 +68,17 @@ __all__ = [
     "__version__",
     "analyze_track",
     "build_rectifier",
+    "build_tsm",
+    "build_tsm_online",
     "build_v1",
     "build_v2",
     "build_v3",
+    "checkpoints",
     "compute_velocity",
     "export",
     "find_events",
     "fit",
+    "layers",
     "load_model",
     "losses",
     "metrics",

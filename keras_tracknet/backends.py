@@ -14,6 +14,7 @@ from keras_tracknet.errors import InputError
 BACKENDS = ("tensorflow", "jax", "torch")
 # Keras can predict with these, not train.
 OTHER_BACKENDS = ("openvino", "numpy")
+DEVICES = ("auto", "cpu", "gpu")
 
 
 def find_backends() -> list[str]:
@@ -78,6 +79,25 @@ def list_devices() -> list[str]:
         if torch.backends.mps.is_available():
             return ["mps:0"]
     return ["cpu:0"]
+
+
+def find_device(wanted: str) -> str:
+    """Return the device that `auto`, `cpu` or `gpu` means for the backend; loads Keras.
+
+    Raises:
+        InputError: there is no such device.
+        ValueError: an unknown kind of device.
+    """
+    if wanted not in DEVICES:
+        raise ValueError(f"device must be one of {', '.join(DEVICES)}. Received: {wanted!r}")
+    devices = list_devices()
+    if wanted == "cpu":
+        return "cpu:0"
+    if wanted == "gpu" and devices[0].startswith("cpu"):
+        raise InputError(
+            "--device gpu: Keras finds none here; tracknet doctor shows what there is."
+        )
+    return devices[0]
 
 
 def _read_choice() -> tuple[str, str]:

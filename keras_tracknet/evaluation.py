@@ -108,7 +108,7 @@ def evaluate(
         reporter.note(dataset.describe_doubts())
     found = pick_clips(dataset.clips, clips) if clips else dataset.clips
     if output is not None:
-        _prepare_folder(output, overwrite)
+        prepare_folder(output, overwrite)
     results = []
     total = sum(probe_video(clip.source).frames or 0 for clip in found)
     with reporter.track("evaluating", total, unit="frames") as advance:
@@ -127,7 +127,12 @@ def evaluate(
     return evaluation
 
 
-def _prepare_folder(output: Path, overwrite: bool) -> None:
+def prepare_folder(output: Path, overwrite: bool) -> None:
+    """Create the folder of an evaluation.
+
+    Raises:
+        InputError: an evaluation is there and is not to be replaced, or it cannot be written.
+    """
     result = output / "evaluation.json"
     if result.exists() and not overwrite:
         raise InputError(

@@ -15,6 +15,7 @@ import numpy as np
 from keras_tracknet.data.frames import (
     BACKGROUND_FRAMES,
     estimate_background,
+    fit_frame,
     resize_frame,
     scale_positions,
 )
@@ -134,8 +135,8 @@ def export(
     spec = read_spec(weights)
     if spec is None:
         raise InputError(f"{weights}: says nothing of its network; train it with tracknet fit.")
-    if spec.version == "rectifier":
-        raise InputError(f"{weights}: a rectifier; export the tracker.")
+    if spec.version in ("rectifier", "tsm"):
+        raise InputError(f"{weights}: no tracker; give the weights of one.")
     answers = "detections" if end_to_end else "heatmaps"
     size = frame_size or input_size or spec.input_size
     with TemporaryDirectory() as folder:
@@ -143,7 +144,7 @@ def export(
         if precision == "int8" and calibrate is not None:
             calibration = str(Path(folder) / "calibration.npz")
             windows = sample_windows(
-                _find_videos(calibrate), spec.frames, size, CALIBRATION_WINDOWS
+                _find_videos(calibrate), spec.frames, size, CALIBRATION_WINDOWS, fit=spec.fit
             )
             named = {"frames": windows[0]}
             if spec.background != "none":
@@ -195,8 +196,9 @@ def verify_export(
     ours = KerasNetwork(
         load_model(weights), precision="float32", batch_size=1, answers=theirs.answers
     )
+    spec = theirs.spec
     frames, backgrounds = sample_windows(
-        _find_videos(source), theirs.spec.frames, theirs.frame_size, VERIFIED_WINDOWS
+        _find_videos(source), spec.frames, theirs.frame_size, VERIFIED_WINDOWS, fit=spec.fit
     )
     maps: list[np.ndarray] = []
     ours_found, theirs_found = [], []
@@ -226,7 +228,7 @@ def verify_export(
 
 
 def sample_windows(
-    videos: list[Path], length: int, size: tuple[int, int], count: int
+    videos: list[Path], length: int, size: tuple[int, int], count: int, *, fit: str = "stretch"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return windows spread over videos.
 
@@ -235,6 +237,7 @@ def sample_windows(
         length: frames in a window.
         size: (height, width) of the frames, pixels.
         count: windows, at most.
+        fit: how frames are brought to that size, see `picture_box`.
 
     Returns:
         Frames `(windows, length, *size, 3)` and backgrounds `(windows, *size, 3)`, uint8.
@@ -244,9 +247,9 @@ def sample_windows(
     share = -(-count // len(videos))
     for video in videos:
         with closing(sample_frames(video, BACKGROUND_FRAMES)) as sample:
-            background = estimate_background(resize_frame(f.image, size) for f in sample)
+            background = estimate_background(fit_frame(f.image, size, fit) for f in sample)
         with closing(read_frames(video)) as decoded:
-            pictures = (resize_frame(frame.image, size) for frame in decoded)
+            pictures = (fit_frame(frame.image, size, fit) for frame in decoded)
             windows = stream_windows(pictures, length, length, length)
             for window in itertools.islice(windows, share):
                 frames.append(np.stack(window.frames))

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from keras_tracknet.data.augment import Augmentation
+from keras_tracknet.data.clip_classes import CLASSES
 from keras_tracknet.data.frames import BACKGROUND_MODES
 from keras_tracknet.data.trajectories import HIDDEN_POSITIONS
 from keras_tracknet.errors import InputError
 from keras_tracknet.io.labels import DEFAULT_VISIBLE, VISIBLE
 from keras_tracknet.model_file import VERSIONS, ModelFile, ModelSpec
 from keras_tracknet.models.blocks import check_count, check_input_size
+from keras_tracknet.models.tsm import BACKBONES
 from keras_tracknet.run_folder import read_config
 
 CHOICES = {
@@ -22,6 +24,7 @@ CHOICES = {
     "target": ("disc", "gaussian"),
     "hidden": HIDDEN_POSITIONS,
     "visible": tuple(VISIBLE),
+    "backbone": BACKBONES,
 }
 
 # Filters of the deepest convolution at full width.
@@ -33,7 +36,7 @@ class FitConfig:
     """Everything that decides a training run; written to the run folder as `config.json`.
 
     Attributes:
-        version: `v1`, `v2`, `v3` or `rectifier`.
+        version: `v1`, `v2`, `v3`, `rectifier` or `tsm`.
         data: folder of labelled clips; None for rendered rallies.
         output: the run folder.
         epochs: passes over the windows.
@@ -43,7 +46,8 @@ class FitConfig:
         warmup: share of all steps over which the learning rate rises from 0 (cosine).
         precision: `auto`, or a Keras dtype policy.
         width: factor on the number of filters.
-        frames: frames in a window; the version's own when None.
+        frames: frames in a window, for TSM those that it sees of a window; the version's own
+            when None.
         heatmaps: maps out; as many as frames when None (V1 always 1).
         background: V3's background mode.
         input_size: (height, width) in pixels; the version's own when None.
@@ -62,6 +66,9 @@ class FitConfig:
             the distance from the truth, or `zero`, trained on its square as published.
         tracks: folder with a predicted track for each clip, for the rectifier; its labels
             alone when None.
+        backbone: TSM's network for pictures.
+        span: seconds that a window of TSM lasts.
+        online: whether TSM looks only at the frames before, as for a live stream.
         seed: start of every random choice.
         init: weights to start from (fine-tuning), as `find_weights` takes them; they must be of
             the same network, see `describe_network`.
@@ -98,6 +105,9 @@ class FitConfig:
     visible: str = DEFAULT_VISIBLE
     hidden: str = "interpolated"
     tracks: str | None = None
+    backbone: str = "mobilenet_v2"
+    span: float = 0.5
+    online: bool = False
     seed: int = 0
     init: str | None = None
 
@@ -117,6 +127,7 @@ class FitConfig:
         for name, least, fits in (
             ("learning_rate", "above 0", self.learning_rate > 0),
             ("width", "above 0", self.width > 0),
+            ("span", "above 0", self.span > 0),
             ("mixup", "at least 0", self.mixup >= 0),
             ("frame_mixup", "at least 0", self.frame_mixup >= 0),
         ):
@@ -127,6 +138,13 @@ class FitConfig:
                 "heatmaps is for v2, and at most frames."
                 f" Received: version={self.version!r}, heatmaps={self.heatmaps}"
             )
+        if self.version == "tsm":
+            foreign = ("crop", "mixup", "frame_mixup", "balance")
+            given = [name for name in foreign if getattr(self, name)]
+            if given:
+                raise ValueError(f"{given[0]} is not for tsm. Received: {getattr(self, given[0])}")
+            if self.backbone == "resnet50" and self.width != 1:
+                raise ValueError(f"width must be 1 for resnet50. Received: width={self.width}")
         check_input_size(self.input_size or (None, None))
         _ = self.augmentation  # raises what is wrong with it
 
@@ -138,6 +156,12 @@ class FitConfig:
             window = self.frames or 16
             return ModelSpec(
                 "rectifier", window, 0, "none", (0, 0), hidden=self.hidden, trained_on=source
+            )
+        if self.version == "tsm":
+            size = self.input_size or (224, 224)
+            frames = self.frames or 8
+            return ModelSpec(
+                "tsm", frames, 0, "none", size, classes=CLASSES, span=self.span, trained_on=source
             )
         size = self.input_size or ((360, 640) if self.version == "v1" else (288, 512))
         frames = self.frames or (8 if self.version == "v3" else 3)
@@ -165,6 +189,8 @@ def describe_network(file: ModelFile) -> dict[str, Any]:
         file: a network of this package, as `load_model` returns it.
     """
     spec = file.spec
+    if spec.version == "tsm":
+        return _describe_tsm(file)
     filters = [
         layer.filters
         for layer in file.model.layers
@@ -184,6 +210,20 @@ def describe_network(file: ModelFile) -> dict[str, Any]:
     if spec.version == "v3":
         network["background"] = spec.background
     return network
+
+
+def _describe_tsm(file: ModelFile) -> dict[str, Any]:
+    layers = {layer.name: layer for layer in file.model.layers}
+    narrow = layers.get("block_16_project")  # MobileNetV2's last one that the width decides
+    return {
+        "version": "tsm",
+        "frames": file.spec.frames,
+        "input_size": file.spec.input_size,
+        "span": file.spec.span,
+        "backbone": "mobilenet_v2" if narrow is not None else "resnet50",
+        "width": narrow.filters / 320 if narrow is not None else 1.0,
+        "online": not any(getattr(layer, "bidirectional", False) for layer in file.model.layers),
+    }
 
 
 def load_config(folder: Path) -> FitConfig:

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_tracknet.data.cache import FrameCache, prepare_clips
+from keras_tracknet.data.cache import CachedFrames, FrameCache, prepare_clips
+from keras_tracknet.data.clip_batches import ClassifiedFrames, ClipBatches
+from keras_tracknet.data.clip_classes import find_events
 from keras_tracknet.data.frames import scale_positions
 from keras_tracknet.data.pipeline import Batches, LabelledFrames, WindowBatches, WindowConfig
 from keras_tracknet.data.trajectories import Trajectory, TrajectoryBatches
@@ -25,6 +27,7 @@ from keras_tracknet.synthetic import write_rallies
 
 RENDERED_RALLIES = 24
 RENDERED_SIZE = (720, 1280)  # (height, width), as broadcasts are
+VALIDATION_BATCH = 4  # windows of whole pictures that a device takes at once, at most
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,13 @@ class FitData:
     clips: tuple[tuple[str, ...], tuple[str, ...]]
 
 
-def load_fit_data(config: FitConfig, reporter: Reporter) -> FitData:
+def load_fit_data(config: FitConfig, reporter: Reporter, devices: int = 1) -> FitData:
     """Find a run's labelled clips, decode them into the cache and cut them into batches.
 
     Args:
         config: which data, and what becomes of it.
         reporter: where progress and notes go.
+        devices: number of those that share a batch.
 
     Raises:
         InputError: no usable data.
@@ -56,8 +60,12 @@ def load_fit_data(config: FitConfig, reporter: Reporter) -> FitData:
     validating: Batches
     if config.version == "rectifier":
         training, validating = _trajectory_batches(config, train, validation)
+    elif config.version == "tsm":
+        training, validating = _clip_batches(config, train, validation, reporter)
     else:
-        training, validating = _window_batches(config, train, validation, reporter)
+        training, validating = _window_batches(
+            config, train, validation, reporter, VALIDATION_BATCH * devices
+        )
     names = tuple(clip.name for clip in train), tuple(clip.name for clip in validation)
     return FitData(training, validating, names)
 
@@ -73,6 +81,45 @@ def load_clip(clip: Clip, frames: Any, size: tuple[int, int]) -> LabelledFrames:
     track = read_labels(clip, size=frames.source_size).resized(len(frames.frames))
     positions = scale_positions(track.positions, frames.source_size, size)
     return LabelledFrames(frames.frames, frames.background, positions, track.labelled)
+
+
+def load_classified(clip: Clip, frames: CachedFrames, span: float) -> ClassifiedFrames:
+    """Return a clip's cached frames with what happens in them.
+
+    Args:
+        clip: where the labels are.
+        frames: of the clip.
+        span: seconds that a window lasts.
+    """
+    track = read_labels(clip, size=frames.source_size).resized(len(frames))
+    fps = float(frames.fps)
+    events = find_events(track.positions / frames.source_size[0], track.labelled, fps)
+    return ClassifiedFrames(frames.frames, events, max(1, round(span * fps)))
+
+
+def read_clips(
+    clips: Sequence[Clip], size: tuple[int, int], reporter: Reporter
+) -> list[CachedFrames]:
+    """Return the frames of clips at the model's size, decoding those that are new.
+
+    Args:
+        clips: of a dataset.
+        size: (height, width) in pixels.
+        reporter: where progress goes.
+
+    Raises:
+        InputError: a clip cannot be read, or the cache cannot be written.
+    """
+    with reporter.track("reading clips", total=len(clips), unit="clips") as advance:
+        finished = 0
+
+        def progress(index: int, _clip: Clip, _frames: int) -> None:
+            nonlocal finished
+            if index >= finished:
+                advance(index + 1 - finished)
+                finished = index + 1
+
+        return prepare_clips(clips, size, FrameCache(), progress)
 
 
 def _find_clips(config: FitConfig, reporter: Reporter) -> tuple[Sequence[Clip], Sequence[Clip]]:
@@ -99,20 +146,15 @@ def _find_clips(config: FitConfig, reporter: Reporter) -> tuple[Sequence[Clip], 
 
 
 def _window_batches(
-    config: FitConfig, train: Sequence[Clip], validation: Sequence[Clip], reporter: Reporter
+    config: FitConfig,
+    train: Sequence[Clip],
+    validation: Sequence[Clip],
+    reporter: Reporter,
+    most: int,
 ) -> tuple[WindowBatches, WindowBatches]:
-    spec, cache = config.spec, FrameCache()
+    spec = config.spec
     clips = [*train, *(clip for clip in validation if clip not in train)]
-    with reporter.track("reading clips", total=len(clips), unit="clips") as advance:
-        finished = 0
-
-        def progress(index: int, _clip: Clip, _frames: int) -> None:
-            nonlocal finished
-            if index >= finished:
-                advance(index + 1 - finished)
-                finished = index + 1
-
-        cached = prepare_clips(clips, spec.input_size, cache, progress)
+    cached = read_clips(clips, spec.input_size, reporter)
     loaded = {
         clip.name: load_clip(clip, frames, spec.input_size)
         for clip, frames in zip(clips, cached, strict=True)
@@ -135,9 +177,35 @@ def _window_batches(
             WindowBatches(
                 [loaded[clip.name] for clip in validation],
                 window,
-                batch_size=min(config.batch_size, 4),
+                batch_size=min(config.batch_size, most),
                 training=False,
             ),
+        )
+    except ValueError as error:
+        raise InputError(f"{config.data}: {error}") from error
+
+
+def _clip_batches(
+    config: FitConfig, train: Sequence[Clip], validation: Sequence[Clip], reporter: Reporter
+) -> tuple[ClipBatches, ClipBatches]:
+    spec = config.spec
+
+    def batches(clips: Sequence[Clip], **settings: Any) -> ClipBatches:
+        cached = read_clips(clips, spec.input_size, reporter)
+        loaded = [load_classified(c, f, spec.span) for c, f in zip(clips, cached, strict=True)]
+        made = ClipBatches(loaded, spec.frames, batch_size=config.batch_size, **settings)
+        reporter.note(f"windows: {made.describe()}")
+        return made
+
+    try:
+        return (
+            batches(
+                train,
+                augmentation=config.augmentation,
+                seed=config.seed,
+                windows=config.windows,
+            ),
+            batches(validation, training=False),
         )
     except ValueError as error:
         raise InputError(f"{config.data}: {error}") from error

@@ -6,6 +6,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,9 @@ import numpy as np
 from keras_tracknet.data.frames import (
     BACKGROUND_FRAMES,
     estimate_background,
-    resize_frame,
+    fit_frame,
     sample_indices,
-    scale_positions,
+    unfit_positions,
 )
 from keras_tracknet.data.shots import show_one_view, split_shots
 from keras_tracknet.data.windows import Window, WindowMerger, stream_windows, window_step
@@ -29,6 +30,7 @@ from keras_tracknet.io.tracks import ABSENT, DETECTED, Track, TrackRow
 from keras_tracknet.io.video import Frame, probe_video, read_frames, sample_frames
 from keras_tracknet.model_file import ModelFile
 from keras_tracknet.presets import DEFAULT, find_weights
+from keras_tracknet.published import check_published, rectify_published, truncate_position
 from keras_tracknet.streaming import Stopwatch, batch_items, read_ahead
 from keras_tracknet.tracking import MAX_GAP, rectify_track
 
@@ -47,7 +49,9 @@ class Tracker:
             is long, and merges what it saw.
         threshold: probability that a pixel must exceed; the model file's own when None.
         decode: `centroid` of the largest blob, or `published` for the published V3 code's
-            bounding-box rule. V1 always looks for a circle.
+            bounding-box rule and whole pixels. V1 always looks for a circle.
+        sampling: `own`, or `published` for the published V3 code's last windows and repairs, see
+            `keras_tracknet.published`; its mode `nonoverlap` is `fast`, `weight` is `accurate`.
         precision: `auto`, or a Keras dtype policy.
         batch_size: windows that the network sees at once.
         max_gap: longest stretch that the rectifier fills in, frames.
@@ -71,12 +75,15 @@ class Tracker:
         mode: str = "fast",
         threshold: float | None = None,
         decode: str = "centroid",
+        sampling: str = "own",
         precision: str = "auto",
         batch_size: int = 2,
         max_gap: int = MAX_GAP,
     ) -> None:
         if decode not in ("centroid", "published"):
             raise ValueError(f"decode must be centroid or published. Received: decode={decode!r}")
+        if sampling not in ("own", "published"):
+            raise ValueError(f"sampling must be own or published. Received: sampling={sampling!r}")
         if threshold is not None and not 0 <= threshold <= 1:
             raise ValueError(f"threshold must be 0 to 1. Received: threshold={threshold}")
         if batch_size < 1:
@@ -89,11 +96,15 @@ class Tracker:
         self.network = _ready(weights, settings)
         self.rectifier = _ready(rectifier, settings) if rectifier is not None else None
         self.spec, self.mode, self.max_gap = self.network.spec, mode, max_gap
+        self.decode, self.sampling = decode, sampling
+        check_published(self.spec, self.network.path, mode, decode, sampling)
         self.step = window_step(mode, self.spec.heatmaps)
         self.threshold = self.spec.threshold if threshold is None else threshold
         if self.network.answers == "detections":
             self._check_answers(mode, decode)
-            self._decode: Callable[[Any, float], Detection] = _read_detection
+            self._decode: Callable[[Any, float], Detection] = partial(
+                _read_detection, size=self.spec.input_size
+            )
         else:
             self._decode = DECODERS["circle" if self.spec.version == "v1" else decode]
 
@@ -115,6 +126,7 @@ class Tracker:
         *,
         rectifier: Path | str | None = None,
         engine: str = "auto",
+        device: str = "auto",
         precision: str = "auto",
         batch_size: int = 2,
         **settings: Any,
@@ -124,7 +136,7 @@ class Tracker:
         Args:
             path: a `.keras` file that `tracknet fit` wrote, or what `tracknet export` did.
             rectifier: a `.keras` file of a rectifier.
-            engine: what runs the network, see `open_network`.
+            engine, device: what runs the network, and where, see `open_network`.
             precision, batch_size: as for `Tracker`.
             settings: the other arguments of `Tracker`.
         """
@@ -133,8 +145,9 @@ class Tracker:
         if rectifier:
             # An exported tracker may have an engine that does not run a rectifier's file.
             other = engine if find_engine(Path(path)) == KERAS else "auto"
-            second = open_network(rectifier, engine=other, **how)
-        return cls(open_network(path, engine=engine, **how), rectifier=second, **settings)
+            second = open_network(rectifier, engine=other, device=device, **how)
+        network = open_network(path, engine=engine, device=device, **how)
+        return cls(network, rectifier=second, **settings)
 
     @classmethod
     def from_preset(cls, name: str = DEFAULT, **settings: Any) -> Tracker:
@@ -210,9 +223,7 @@ class Tracker:
                 if frame < first:
                     continue
                 with watch.stage("decode_heatmaps"):
-                    x, y, confidence = self.decode(answer)
-                    here = np.array([x, y])
-                    x, y = scale_positions(here, self.answer_size, size).tolist()
+                    x, y, confidence = self.locate(answer, size)
                     status = ABSENT if np.isnan(x) else DETECTED
                 yield TrackRow(frame, x, y, confidence, status, moment)
 
@@ -232,6 +243,9 @@ class Tracker:
             return network.run([np.asarray(a, np.float32) for a in (coordinates, mask)])
 
         spec = self.rectifier.spec
+        if self.sampling == "published":
+            step = 1 if self.mode == "accurate" else spec.frames
+            return rectify_published(track, rectify, size, window=spec.frames, step=step)
         bounds = [*(shots or (0,)), len(track)]
         parts = [
             rectify_track(
@@ -248,9 +262,7 @@ class Tracker:
 
     def _background(self, source: Path, watch: Stopwatch) -> np.ndarray:
         with watch.stage("decode"), closing(sample_frames(source, BACKGROUND_FRAMES)) as sample:
-            return estimate_background(
-                resize_frame(frame.image, self.network.frame_size) for frame in sample
-            )
+            return estimate_background(self.prepare(frame.image) for frame in sample)
 
     def _resized_frames(
         self, source: Path, watch: Stopwatch
@@ -264,7 +276,7 @@ class Tracker:
                     frame = next(iterator, None)
                     if frame is None:
                         return
-                    picture = resize_frame(frame.image, self.network.frame_size)
+                    picture = self.prepare(frame.image)
                 yield frame.time, frame.image.shape[:2], picture
 
         depth = 2 * self.network.batch_size * self.spec.frames
@@ -279,15 +291,23 @@ class Tracker:
         first: int,
     ) -> Iterator[tuple[float, tuple[int, int], np.ndarray]]:
         """Yield time, source size and the network's answer for each frame."""
-        for start, shot in split_shots(decoded, lambda item: item[2]):
+        published = self.sampling == "published"  # which knows of no cuts
+        parts = [(0, iter(decoded))] if published else split_shots(decoded, lambda item: item[2])
+        for start, shot in parts:
             if shots is not None:
                 shots.append(start)
             waiting: deque[tuple[float, tuple[int, int]]] = deque()  # frames without an answer
             behind = background
-            if background is not None:
+            if background is not None and not published:
                 shot, behind = self._choose_background(shot, background)
             pictures = _note_frames(shot, waiting)
-            windows = stream_windows(pictures, self.spec.frames, self.spec.heatmaps, self.step)
+            windows = stream_windows(
+                pictures,
+                self.spec.frames,
+                self.spec.heatmaps,
+                self.step,
+                pad=published and self.mode == "fast",
+            )
             for answer in self._answers(windows, behind, watch, first - start):
                 if waiting:  # a shot shorter than a window has answers to spare
                     yield (*waiting.popleft(), answer)
@@ -314,7 +334,8 @@ class Tracker:
 
         Frames before `first` that no later one needs are not shown to the network.
         """
-        merger, size = WindowMerger(self.spec.heatmaps, self.step), self.network.batch_size
+        size, published = self.network.batch_size, self.sampling == "published"
+        merger = WindowMerger(self.spec.heatmaps, self.step, published=published)
         frames = np.zeros((size, self.spec.frames, *self.network.frame_size, 3), np.uint8)
         inputs = [frames]
         if background is not None:
@@ -336,18 +357,27 @@ class Tracker:
                 yield from merger.add(window.start, of_window)
         yield from merger.finish()
 
-    def decode(self, answer: np.ndarray) -> Detection:
-        """Return where the network says the ball is, pixels of a picture of `answer_size`.
+    def prepare(self, image: np.ndarray) -> np.ndarray:
+        """Return a frame as the network takes it.
+
+        Args:
+            image: `(height, width, 3)` uint8 RGB.
+        """
+        return fit_frame(image, self.network.frame_size, self.spec.fit)
+
+    def locate(self, answer: np.ndarray, size: tuple[int, int]) -> Detection:
+        """Return where the network says the ball is, pixels of the source.
 
         Args:
             answer: what the network says of one frame.
+            size: (height, width) of the source, pixels.
         """
-        return self._decode(answer, self.threshold)
-
-    @property
-    def answer_size(self) -> tuple[int, int]:
-        """(height, width) of the picture that positions in answers are pixels of."""
-        return (1, 1) if self.network.answers == "detections" else self.spec.input_size
+        x, y, confidence = self._decode(answer, self.threshold)
+        if self.decode == "published" and self.spec.version != "v1":
+            return Detection(*truncate_position(x, y, self.spec.input_size, size), confidence)
+        here = np.array([x, y])
+        x, y = unfit_positions(here, size, self.spec.input_size, self.spec.fit).tolist()
+        return Detection(x, y, confidence)
 
 
 def _note_frames(
@@ -363,7 +393,9 @@ def _ready(weights: ModelFile | Network, settings: dict[str, Any]) -> Network:
     return weights if isinstance(weights, Network) else open_network(weights, **settings)
 
 
-def _read_detection(answer: np.ndarray, threshold: float) -> Detection:
-    """Return a detection as the network made it, in a picture of one pixel."""
+def _read_detection(answer: np.ndarray, threshold: float, *, size: tuple[int, int]) -> Detection:
+    """Return a detection as the network made it, in pixels of its input."""
     x, y, peak = answer.tolist()
-    return Detection(x - 0.5, y - 0.5, peak) if peak > threshold else Detection(nan, nan, peak)
+    if peak <= threshold:
+        return Detection(nan, nan, peak)
+    return Detection(x * size[1] - 0.5, y * size[0] - 0.5, peak)

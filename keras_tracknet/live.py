@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from keras_tracknet import __version__
-from keras_tracknet.data.frames import estimate_background, resize_frame, scale_positions
+from keras_tracknet.data.frames import estimate_background
 from keras_tracknet.data.shots import show_one_view
+from keras_tracknet.errors import InputError
 from keras_tracknet.inference import Tracker
 from keras_tracknet.io.capture import Capture, CapturedFrame, capture_frames
 from keras_tracknet.io.tracks import ABSENT, DETECTED, TrackRow, TrackWriter
@@ -86,7 +87,7 @@ def track_live(
     new: list[CapturedFrame] = []
     for frame in frames:
         began = frame.arrived if began is None else began
-        picture = resize_frame(frame.image, tracker.network.frame_size)
+        picture = tracker.prepare(frame.image)
         if not recent or not show_one_view(recent[-1], picture):
             yield from _answer(tracker, recent, new, background, began, figures)
             recent.clear()
@@ -135,6 +136,8 @@ def predict_live(
     Raises:
         InputError: the source cannot be read, or the track cannot be written.
     """
+    if tracker.sampling == "published":
+        raise InputError("--sampling published is for whole videos; leave it out for live ones.")
     reporter, figures, complete = reporter or Reporter(), LiveFigures(), False
     depth = 2 * tracker.step + 2
     path = output or Path(f"-.{format}")
@@ -196,10 +199,8 @@ def _answer(
         inputs.append(np.stack([background.picture] * size))
     answers = tracker.network.run(inputs)[0][-len(new) :]
     for frame, answer in zip(new, answers, strict=True):
-        x, y, confidence = tracker.decode(answer)
-        here = scale_positions(np.array([x, y]), tracker.answer_size, frame.image.shape[:2])
-        status = ABSENT if np.isnan(here[0]) else DETECTED
-        x, y = here.tolist()
+        x, y, confidence = tracker.locate(answer, frame.image.shape[:2])
+        status = ABSENT if np.isnan(x) else DETECTED
         moment = frame.arrived - began
         yield TrackRow(figures.frames, x, y, confidence, status, moment).rounded()
         figures.frames += 1

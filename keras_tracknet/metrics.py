@@ -154,7 +154,7 @@ class TrackingMetric(keras.metrics.Metric):
                 width)`, V1's classes.
             y_pred: `(batch, height, width, frames)`, probability 0 to 1, or `(batch, height,
                 width, classes)`, V1's scores.
-            sample_weight: not used; a frame counts once.
+            sample_weight: `(batch,)`, how often the frames of a window count; once when omitted.
         """
         if len(y_true.shape) == 3:
             highest = float(y_pred.shape[-1] - 1)
@@ -172,6 +172,9 @@ class TrackingMetric(keras.metrics.Metric):
             (1 - visible) * found,  # FP2
             visible * (1 - found),  # FN
         )
+        if sample_weight is not None:
+            weight = ops.reshape(ops.cast(sample_weight, "float32"), (-1, 1))
+            outcomes = tuple(outcome * weight for outcome in outcomes)
         self.counts.assign_add(ops.cast(ops.stack([ops.sum(o) for o in outcomes]), self.dtype))
 
     def get_config(self) -> dict[str, Any]:

@@ -8,12 +8,15 @@ import json
 import os
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_tracknet.data.frames import DIFFERENCES, FITS
 from keras_tracknet.errors import InputError
 
 if TYPE_CHECKING:  # Keras is loaded with a network, not to read what a file says of it
@@ -21,7 +24,8 @@ if TYPE_CHECKING:  # Keras is loaded with a network, not to read what a file say
 
 SPEC_NAME = "tracknet.json"
 WEIGHTS_NAME = "model.weights.h5"
-VERSIONS = ("v1", "v2", "v3", "rectifier")
+VERSIONS = ("v1", "v2", "v3", "rectifier", "tsm")
+FLOAT32_LAYERS = ("heatmaps", "consensus", "probabilities")  # whatever the rest is
 
 
 @dataclass(frozen=True)
@@ -30,14 +34,19 @@ class ModelSpec:
 
     Attributes:
         version: one of `VERSIONS`.
-        frames: frames in a window.
-        heatmaps: maps out, for the last frames of the window; 0 for the rectifier.
+        frames: frames in a window; for TSM those that it sees of a window.
+        heatmaps: maps out, for the last frames of the window; 0 for the rectifier and TSM.
         background: background mode, as for `build_v3`.
-        input_size: (height, width) that frames are stretched to, pixels; (0, 0) for the
+        input_size: (height, width) that frames are brought to, pixels; (0, 0) for the
             rectifier.
         threshold: probability that a pixel must exceed to be the ball's.
         hidden: what the rectifier sees where a position is hidden: `zero` (published), or
             `interpolated` between the positions beside it.
+        fit: how frames are made to fit the input, see `keras_tracknet.data.frames.picture_box`.
+        differences: how those to the background are kept in eight bits, see
+            `keras_tracknet.data.frames.subtract_background`.
+        classes: what TSM tells apart.
+        span: seconds that a window of TSM lasts.
         trained_on: the footage in a few words, for people.
         notes: whatever else is worth keeping: recipe, figures.
     """
@@ -49,6 +58,10 @@ class ModelSpec:
     input_size: tuple[int, int]
     threshold: float = 0.5
     hidden: str = "zero"
+    fit: str = "stretch"
+    differences: str = "saturated"
+    classes: tuple[str, ...] = ()
+    span: float = 0.0
     trained_on: str = ""
     notes: dict[str, Any] = field(default_factory=dict)
 
@@ -57,7 +70,15 @@ class ModelSpec:
             raise ValueError(
                 f"version must be one of {', '.join(VERSIONS)}. Received: {self.version!r}"
             )
-        object.__setattr__(self, "input_size", tuple(self.input_size))
+        if self.fit not in FITS:
+            raise ValueError(f"fit must be one of {', '.join(FITS)}. Received: {self.fit!r}")
+        if self.differences not in DIFFERENCES:
+            raise ValueError(
+                f"differences must be one of {', '.join(DIFFERENCES)}."
+                f" Received: {self.differences!r}"
+            )
+        for name in ("input_size", "classes"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
 
 
 @dataclass(frozen=True)
@@ -104,7 +125,8 @@ def save_model(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            model.save(partial)
+            with _not_synchronised(model):
+                model.save(partial)
             with zipfile.ZipFile(partial, "a") as archive:
                 content = {"spec": asdict(spec), "training": training or {}}
                 archive.writestr(SPEC_NAME, json.dumps(content, indent=1))
@@ -116,6 +138,22 @@ def save_model(
             f"{path}: cannot be written ({error.strerror or error}); free some space or choose"
             " another place with -o."
         ) from error
+
+
+@contextmanager
+def _not_synchronised(model: keras.Model) -> Iterator[None]:
+    """Let batch normalisation forget in the `with` block that it spans devices.
+
+    It does so to train on several with TensorFlow, and no other backend loads it like that.
+    """
+    layers = [layer for layer in model.layers if getattr(layer, "synchronized", False)]
+    for layer in layers:
+        layer.synchronized = False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.synchronized = True
 
 
 def load_model(path: Path, *, compile: bool = False) -> ModelFile:
@@ -204,6 +242,10 @@ def infer_spec(model: keras.Model, path: Path = Path("model")) -> ModelSpec:
     if names == ["coordinates", "mask"]:
         window = model.inputs[0].shape[1] or 16
         return ModelSpec("rectifier", window, 0, "none", (0, 0))
+    if names == ["clip"]:
+        frames, height, width = model.input_shape[1:4]
+        classes = tuple(f"class {number}" for number in range(model.output_shape[-1]))
+        return ModelSpec("tsm", frames, 0, "none", (height, width), classes=classes)
     backgrounds = {name: mode for mode, name in INPUT_NAMES.items()}
     if len(names) == 1 and names[0] in backgrounds and len(model.output_shape) == 4:
         background, channels = backgrounds[names[0]], model.input_shape[-1]
@@ -243,7 +285,7 @@ def set_precision(model: keras.Model, policy: str) -> None:
     import keras
 
     for layer in model.layers:
-        if layer.name != "heatmaps":  # probabilities are float32 whatever the rest is
+        if layer.name not in FLOAT32_LAYERS:
             layer.dtype_policy = keras.dtype_policies.get(policy)
 
 

@@ -282,6 +282,8 @@ def _summarise(
         "rectifier_sha256": rectifier.sha256 if rectifier else None,
         "network": tracker.spec.version,
         "mode": tracker.mode,
+        "decode": tracker.decode,
+        "sampling": tracker.sampling,
         "threshold": tracker.threshold,
         "engine": tracker.network.engine,
         "backend": backend_in_use(),

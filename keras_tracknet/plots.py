@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,32 @@ def draw_confidence(track: Track, threshold: float | None = None) -> Any:
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="lower right")
     return axes.figure
+
+
+def draw_confusion(confusion: np.ndarray, classes: Sequence[str]) -> Any:
+    """Return a figure of a confusion matrix: numbers, and shares of each row as shades.
+
+    Args:
+        confusion: `(classes, classes)` int, a row for each true class, a column for each
+            predicted one.
+        classes: their names.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.5, 4.8), layout="constrained")
+    axes = figure.subplots()
+    share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    shades = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(confusion):
+        colour = "white" if share[row, column] > 0.5 else "black"
+        axes.text(column, row, f"{count:,}", ha="center", va="center", color=colour)
+    ticks = range(len(classes))
+    axes.set(xticks=ticks, yticks=ticks, xlabel="predicted", ylabel="labelled")
+    axes.set_xticklabels(classes)
+    axes.set_yticklabels(classes)
+    axes.set_title("Windows")
+    figure.colorbar(shades, ax=axes, label="share of the labelled class", fraction=0.045)
+    return figure
 
 
 def _figure() -> Any:

@@ -35,7 +35,8 @@ class Preset:
         parameters: of the tracker.
         accuracy, f1: on `validation`, tolerance 4 pixels at the model's size, mode `fast`.
         validation: what it was validated on.
-        frames_per_second: evaluating that, on `machine`; 0 where nobody measured.
+        frames_per_second: of 1280x720 video with Keras on `machine`, see `tracknet bench`; 0 where
+            nobody measured.
         machine: in a few words.
     """
 

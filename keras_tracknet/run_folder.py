@@ -172,15 +172,18 @@ class Recorder(keras.callbacks.Callback):
         row: dict[str, Any] = {"epoch": epoch + 1}
         row |= {name: float(value) for name, value in (logs or {}).items()}
         row["seconds"] = round(time.monotonic() - self._epoch_began, 1)
-        row["learning_rate"] = float(self.model.optimizer.learning_rate)
-        better = all(_score(row) >= _score(earlier) for earlier in self.history)
+        row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        # Most windows of a classifier are of one class, so its accuracy says little.
+        measure = "val_f1" if self.spec.classes else "val_accuracy"
+        better = all(_score(row, measure) >= _score(earlier, measure) for earlier in self.history)
         self.history.append(row)
         if better:
             self._save("best.keras")
         self.save_state()
         self._write_history()
         self._write_log(row)
-        _draw_curves(self.history, self.folder / "curves.png")
+        title = "Validation" if self.spec.classes else "Validation, tolerance 4 pixels"
+        _draw_curves(self.history, self.folder / "curves.png", title)
         self.reporter.note(_describe(row, self.epochs, better))
         self._warn_if_blind()
 
@@ -228,8 +231,8 @@ def _installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
-def _score(row: dict[str, Any]) -> float:
-    return row["val_accuracy"] if "val_accuracy" in row else -row["val_loss"]
+def _score(row: dict[str, Any], measure: str) -> float:
+    return row[measure] if measure in row else -row["val_loss"]
 
 
 def _describe(row: dict[str, Any], epochs: int, better: bool) -> str:
@@ -240,7 +243,7 @@ def _describe(row: dict[str, Any], epochs: int, better: bool) -> str:
     )
 
 
-def _draw_curves(history: list[dict[str, Any]], path: Path) -> None:
+def _draw_curves(history: list[dict[str, Any]], path: Path, title: str) -> None:
     """Draw loss and scores over epochs, where matplotlib is installed."""
     if not _installed("matplotlib"):
         return
@@ -256,7 +259,7 @@ def _draw_curves(history: list[dict[str, Any]], path: Path) -> None:
         if name in history[-1]:
             values = [row.get(name, math.nan) for row in history]
             score.plot(epochs, values, label=name.removeprefix("val_"), marker=".")
-    score.set(title="Validation, tolerance 4 pixels", xlabel="epoch", ylim=(0, 1))
+    score.set(title=title, xlabel="epoch", ylim=(0, 1))
     for axes in (loss, score):
         axes.grid(alpha=0.3)
         if axes.get_legend_handles_labels()[0]:

@@ -25,6 +25,7 @@ class WindowStacker(keras.layers.Layer):
         background_mode: as for `build_v3`.
         size: (height, width) that frames are shrunk to by averaging over area, pixels; None
             for frames that are of the network's size.
+        differences: as for `subtract_background`.
         name: name of the layer.
 
     Input shape:
@@ -39,11 +40,13 @@ class WindowStacker(keras.layers.Layer):
         self,
         background_mode: str,
         size: tuple[int, int] | None = None,
+        differences: str = "saturated",
         name: str = "window",
         **more: Any,
     ) -> None:
         super().__init__(name=name, dtype="float32", **more)
         self.background_mode, self.size = background_mode, tuple(size) if size else None
+        self.differences = differences
         if background_mode not in BACKGROUND_MODES:
             raise ValueError(
                 f"background_mode must be one of {', '.join(BACKGROUND_MODES)}."
@@ -61,12 +64,17 @@ class WindowStacker(keras.layers.Layer):
             pictures = [behind, *pictures]
         elif mode != "none":
             differences = [
-                ops.minimum(ops.sum(ops.abs(p - behind), axis=-1, keepdims=True), 255.0)
-                for p in pictures
+                self._keep(ops.sum(ops.abs(p - behind), axis=-1, keepdims=True)) for p in pictures
             ]
             pairs = zip(pictures, differences, strict=True)
             pictures = differences if mode == "subtract" else [p for pair in pairs for p in pair]
         return ops.concatenate(pictures, axis=-1) * np.float32(1 / 255)
+
+    def _keep(self, differences: Any) -> Any:
+        """Return differences as eight bits hold them."""
+        if self.differences == "wrapped":
+            return differences - 256.0 * ops.floor(differences / 256.0)
+        return ops.minimum(differences, 255.0)
 
     def _shrink(self, pictures: Any) -> Any:
         """Return `(batch, height, width, 3)` float32 at the network's size, whole levels."""
@@ -83,7 +91,8 @@ class WindowStacker(keras.layers.Layer):
         """Return the arguments."""
         config = super().get_config()
         config.pop("dtype")
-        return {**config, "background_mode": self.background_mode, "size": self.size}
+        own = {"background_mode": self.background_mode, "size": self.size}
+        return {**config, **own, "differences": self.differences}
 
 
 @register
@@ -197,7 +206,7 @@ def build_serving(
     if spec.background != "none":
         behind = [keras.Input((*size, 3), batch_size=batch_size, dtype="uint8", name="background")]
         inputs += behind
-    stacked = WindowStacker(spec.background, spec.input_size)(frames, *behind)
+    stacked = WindowStacker(spec.background, spec.input_size, spec.differences)(frames, *behind)
     scores = model(stacked)
     if spec.version == "v1":
         scores = ClassBrightness()(scores)

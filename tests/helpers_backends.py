@@ -19,6 +19,7 @@ LOSSES = {
     "v2": losses.WeightedBCE(),
     "v3": losses.QualityFocal(),
     "rectifier": losses.MaskedMSE(),
+    "tsm": keras.losses.CategoricalCrossentropy(),
 }
 
 

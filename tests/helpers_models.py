@@ -8,12 +8,19 @@ import keras
 import numpy as np
 
 from keras_tracknet.models.rectifier import build_rectifier
+from keras_tracknet.models.tsm import build_tsm
 from keras_tracknet.models.v1 import build_v1
 from keras_tracknet.models.v2 import build_v2
 from keras_tracknet.models.v3 import build_v3
 
 SIZE = (32, 64)  # (height, width)
-BUILDERS = {"v1": build_v1, "v2": build_v2, "v3": build_v3, "rectifier": build_rectifier}
+BUILDERS = {
+    "v1": build_v1,
+    "v2": build_v2,
+    "v3": build_v3,
+    "rectifier": build_rectifier,
+    "tsm": build_tsm,
+}
 KINDS = tuple(BUILDERS)
 TRACKERS = ("v1", "v2", "v3")
 TINY: dict[str, dict[str, Any]] = {
@@ -21,6 +28,7 @@ TINY: dict[str, dict[str, Any]] = {
     "v2": {"input_size": SIZE, "width_multiplier": 0.05},
     "v3": {"input_size": SIZE, "width_multiplier": 0.05, "frames": 4},
     "rectifier": {"width_multiplier": 0.1},
+    "tsm": {"input_size": SIZE, "width_multiplier": 0.1, "frames": 4},
 }
 
 
@@ -33,7 +41,8 @@ def randomize_weights(model: keras.Model, seed: int = 0) -> keras.Model:
     rng = np.random.default_rng(seed)
     for weight in model.weights:
         if weight.name == "kernel":
-            values = rng.normal(0, np.sqrt(2 / np.prod(weight.shape[:-1])), weight.shape)
+            reach = weight.shape[:2] if "depthwise" in weight.path else weight.shape[:-1]
+            values = rng.normal(0, np.sqrt(2 / np.prod(reach)), weight.shape)
         elif weight.name in ("gamma", "moving_variance"):
             values = rng.uniform(0.5, 1.5, weight.shape)
         else:

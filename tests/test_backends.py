@@ -26,6 +26,8 @@ def draw_targets(kind, model, rng):
         return rng.integers(0, 256, (2, *model.output_shape[1:3]), dtype=np.uint8)
     if kind == "rectifier":
         return rng.uniform(0, 1, (2, 16, 3)).astype(np.float32)
+    if kind == "tsm":
+        return np.eye(4, dtype=np.float32)[:2]
     return rng.integers(0, 2, (2, *model.output_shape[1:])).astype(np.float32)
 
 
@@ -96,7 +98,7 @@ def test_same_weights_give_the_same_output(ours, theirs, kind):
 
 def test_losses_and_metrics_have_the_same_values(ours, theirs):
     names = [name for name in ours if name.endswith((".loss", ".metric"))]
-    assert len(names) == 11
+    assert len(names) == 12
     for name in names:
         assert np.isfinite(ours[name]).all()
         np.testing.assert_allclose(theirs[name], ours[name], rtol=1e-4, err_msg=name)

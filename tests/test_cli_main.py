@@ -190,7 +190,9 @@ def test_only_log_lines_are_held_back(capfd):
 
 
 @pytest.mark.parametrize(
-    "command", [["fit"], ["predict"], ["data", "check"]], ids=lambda command: command[-1]
+    "command",
+    [["fit"], ["predict"], ["convert"], ["export"], ["bench"], ["data", "check"]],
+    ids=lambda command: command[-1],
 )
 def test_help_keeps_the_lines_of_lists_and_examples(command):
     text = CliRunner().invoke(main.cli, [*command, "--help"]).output

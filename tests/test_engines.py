@@ -10,7 +10,7 @@ import pytest
 from helpers_models import build_tiny, randomize_weights
 from helpers_trackers import SIZE, detector_spec, make_detector, paint, save_detector
 
-from keras_tracknet import engines
+from keras_tracknet import backends, engines
 from keras_tracknet.detections import decode_centroid
 from keras_tracknet.engines import KERAS, choose_engine, open_network
 from keras_tracknet.engines.conversion import FORMATS, Conversion
@@ -22,6 +22,9 @@ from keras_tracknet.io.video_writer import VideoWriter
 from keras_tracknet.model_file import ModelFile, ModelSpec, save_model
 
 SUFFIXES = {"saved-model": "", "tflite": ".tflite", "onnx": ".onnx", "openvino": ".xml"}
+MARKED_FORMATS = [
+    pytest.param(f, marks=pytest.mark.openvino if f == "openvino" else ()) for f in FORMATS
+]
 TOLERANCE = 1e-5  # of a heatmap, whichever engine made it in single precision
 
 
@@ -67,7 +70,7 @@ def converted(weights, tmp_path_factory):
     return convert
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", MARKED_FORMATS)
 def test_every_engine_gives_the_heatmaps_of_keras(weights, converted, format):
     path = converted(format)
     ours = open_network(weights, engine=KERAS, precision="float32")
@@ -80,7 +83,7 @@ def test_every_engine_gives_the_heatmaps_of_keras(weights, converted, format):
     np.testing.assert_allclose(answers, expected, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", MARKED_FORMATS)
 def test_every_engine_gives_the_same_detections(weights, converted, format):
     path = converted(format, "detections")
     network = open_network(path, precision="float32", batch_size=1)
@@ -198,7 +201,11 @@ def make_clip(folder, frames=21):
 
 
 @pytest.mark.parametrize(
-    ("format", "answers"), [("openvino", "detections"), ("tflite", "heatmaps")]
+    ("format", "answers"),
+    [
+        pytest.param("openvino", "detections", marks=pytest.mark.openvino),
+        ("tflite", "heatmaps"),
+    ],
 )
 def test_exported_tracker_gives_the_track_of_its_weights(tmp_path, format, answers):
     weights = save_detector(tmp_path / "w.keras", "v3", frames=4, background="concat")
@@ -229,6 +236,7 @@ def needs_openvino():
         pytest.skip("OpenVINO is not installed")
 
 
+@pytest.mark.openvino
 def test_keras_file_runs_on_openvino_and_is_converted_once(weights, tmp_path, monkeypatch):
     needs_openvino()
     monkeypatch.setenv("TRACKNET_CACHE", str(tmp_path))
@@ -244,6 +252,7 @@ def test_keras_file_runs_on_openvino_and_is_converted_once(weights, tmp_path, mo
     assert (first.path, first.sha256) == (ours.path, ours.sha256)
 
 
+@pytest.mark.openvino
 def test_rectifier_runs_on_openvino(tmp_path, monkeypatch):
     needs_openvino()
     monkeypatch.setenv("TRACKNET_CACHE", str(tmp_path))
@@ -256,6 +265,7 @@ def test_rectifier_runs_on_openvino(tmp_path, monkeypatch):
     np.testing.assert_allclose(theirs.run(inputs), ours.run(inputs), atol=TOLERANCE)
 
 
+@pytest.mark.openvino
 def test_tracking_on_openvino_loads_no_framework(tmp_path):
     needs_openvino()
     import subprocess
@@ -275,7 +285,7 @@ def test_tracking_on_openvino_loads_no_framework(tmp_path):
 def test_auto_is_openvino_where_it_fits_and_is_installed(monkeypatch):
     cases = [(True, True, "openvino"), (True, False, "keras"), (False, True, "keras")]
     for fits, installed, expected in cases:
-        monkeypatch.setattr(engines, "openvino_fits", lambda fits=fits: fits)
+        monkeypatch.setattr(engines, "openvino_fits", lambda _="auto", fits=fits: fits)
         monkeypatch.setattr(engines.openvino, "is_installed", lambda there=installed: there)
         assert choose_engine() == expected
         assert choose_engine(described=False) == "keras"
@@ -301,6 +311,7 @@ def test_damaged_or_missing_export_is_an_input_error(tmp_path, name, content):
         open_network(path)
 
 
+@pytest.mark.openvino
 def test_untrained_weights_are_not_converted(tmp_path):
     needs_openvino()
     spec = detector_spec("v3", frames=4)
@@ -332,7 +343,7 @@ def test_description_survives_its_text(tmp_path):
 
 
 def test_keras_file_without_a_description_runs_on_keras(tmp_path, monkeypatch):
-    monkeypatch.setattr(engines, "openvino_fits", lambda: True)
+    monkeypatch.setattr(engines, "openvino_fits", lambda _="auto": True)
     path = tmp_path / "plain.keras"
     randomize_weights(build_tiny("v3", input_size=SIZE)).save(path)
     assert open_network(path).engine == "keras"
@@ -343,3 +354,18 @@ def test_model_in_memory_runs_on_keras():
     assert isinstance(make_detector(), ModelFile)
     assert (network.engine, network.precision) == ("keras", "float32")
     assert keras.backend.backend() in keras.config.backend()
+
+
+def test_device_is_the_one_that_was_asked_for(weights, monkeypatch):
+    network = open_network(weights, engine=KERAS, device="cpu", precision="float32")
+    ours = open_network(weights, engine=KERAS, precision="float32")
+    inputs = draw_windows(network.spec)
+    np.testing.assert_allclose(network.run(inputs), ours.run(inputs), atol=TOLERANCE)
+    assert network.device == "cpu"
+    monkeypatch.setattr(backends, "list_devices", lambda: ["cpu:0"])
+    with pytest.raises(InputError, match="--device gpu: Keras finds none here"):
+        open_network(weights, device="gpu")
+    with pytest.raises(InputError, match="engine openvino is not run on a GPU"):
+        open_network(weights, engine="openvino", device="gpu")
+    with pytest.raises(ValueError, match=r"device must be one of.*'tpu'"):
+        open_network(weights, device="tpu")

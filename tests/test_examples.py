@@ -1,27 +1,110 @@
+import os
+import re
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
+import keras
 import pytest
+from helpers_models import build_tiny, randomize_weights
 
-from keras_tracknet.presets import DEMO, preset_names
+from keras_tracknet.data.clip_classes import CLASSES
+from keras_tracknet.model_file import ModelSpec, save_model
 from keras_tracknet.synthetic import RallyConfig, write_rally
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
+def run(folder, *arguments):
+    """Run a script or a module as people do, with a cache of its own; return what it prints."""
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=folder,
+        env={**os.environ, "TRACKNET_CACHE": str(folder / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def run_example(folder, name, *arguments):
+    return run(folder, EXAMPLES / f"{name}.py", *arguments)
+
+
 def load(name):
-    return runpy.run_path(str(EXAMPLES / name))
+    return runpy.run_path(str(EXAMPLES / f"{name}.py"))
 
 
-def test_train_in_keras_learns():
-    history = load("train_in_keras.py")["main"](frames=24, epochs=3)
-    assert history["loss"][-1] < history["loss"][0]
+def test_every_example_is_tried_here():
+    text = Path(__file__).read_text(encoding="utf-8")
+    for path in EXAMPLES.glob("*.py"):
+        assert f'"{path.stem}"' in text
 
 
-@pytest.mark.skipif(DEMO not in preset_names(), reason="the demo weights are not bundled")
-def test_track_video_writes_one_row_a_frame(tmp_path, capsys):
+def test_training_in_keras_lowers_the_loss(tmp_path):
+    told = run_example(tmp_path, "train_in_keras", "--frames=24", "--epochs=3")
+    losses = [float(loss) for loss in re.findall(r" loss: ([\d.e-]+)", told)]
+    assert losses[-1] < losses[0]
+
+
+def test_tracking_writes_one_row_a_frame_and_plots(tmp_path):
+    pytest.importorskip("matplotlib")
     video = write_rally(RallyConfig(frames=20, size=(144, 256), seed=3), tmp_path)
-    track = load("track_video.py")["main"](video, DEMO)
-    assert len(track) == 20
-    assert "of 20 frames show the ball" in capsys.readouterr().out
+    told = run_example(tmp_path, "track_video", video, "--weights=rendered-v3")
+    assert "of 20 frames show the ball" in told
     assert len(video.with_suffix(".track.csv").read_text().splitlines()) == 21
+    assert len(list(video.with_suffix(".plots").glob("*.png"))) == 4
+
+
+def test_fine_tuning_writes_a_tracker(tmp_path):
+    told = run_example(tmp_path, "fine_tune", "--windows=8")
+    assert "rendered-v3: accuracy" in told
+    assert (tmp_path / "runs/example/fine-tuned/best.keras").is_file()
+
+
+def test_own_model_learns_from_positions(tmp_path):
+    told = run_example(tmp_path, "inside_keras", "--frames=32", "--epochs=60")
+    share = float(told.partition("right about ")[2].partition("%")[0])
+    assert share > 75
+
+
+def test_exported_file_runs_without_keras(tmp_path):
+    pytest.importorskip("ai_edge_litert")
+    pytest.importorskip("tensorflow")
+    video = write_rally(RallyConfig(frames=10, size=(144, 256), seed=3), tmp_path)
+    file = tmp_path / "ball.tflite"
+    run(
+        tmp_path, "-m", "keras_tracknet_cli", "export", "--weights=rendered-v3",
+        "--format=tflite", "--output", file,
+    )  # fmt: skip
+    rows = run_example(tmp_path, "run_tflite", file, video).split()
+    assert rows[0] == "Frame,X,Y,Confidence"
+    assert [int(row.split(",")[0]) for row in rows[1:]] == list(range(10))
+
+
+def test_tracknet_vs_tsm_measures_and_draws(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.setenv("TRACKNET_CACHE", str(tmp_path / "cache"))
+    video = write_rally(RallyConfig(frames=48, size=(144, 256), seed=3), tmp_path)
+    model = randomize_weights(build_tiny("tsm"))
+    spec = ModelSpec("tsm", 4, 0, "none", (32, 64), classes=CLASSES, span=0.3)
+    save_model(model, spec, tmp_path / "tsm.keras")
+    contrast = load("tracknet_vs_tsm")["main"](
+        tmp_path, video.stem, "rendered-v3", str(tmp_path / "tsm.keras"), tmp_path / "contrast.png"
+    )
+    assert contrast["velocity_error"] < 5
+    assert 0 <= contrast["accuracy"] <= 1
+    assert (tmp_path / "contrast.png").stat().st_size > 10_000
+    assert "windows classified right" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("size", [(8, 8), (None, None)])
+def test_gflop_are_those_done_by_hand(size):
+    count = load("tracknet_vs_tsm")["count_gflop"]
+    inputs = keras.Input((*size, 3))
+    x = keras.layers.Conv2D(5, 3, padding="same")(inputs)  # 64 places x 3 x 3 x 3 x 5
+    model = keras.Model(inputs, keras.layers.DepthwiseConv2D(3, padding="same")(x))  # 64 x 9 x 5
+    assert count(model, (8, 8)) == pytest.approx(2e-9 * 64 * (135 + 45))

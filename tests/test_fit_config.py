@@ -15,8 +15,9 @@ from keras_tracknet.training import _build
         {"version": "v3", "width": 0.125, "frames": 4, "background": "subtract"},
         {"version": "v3", "width": 0.125, "crop": (32, 32)},
         {"version": "rectifier", "width": 2.0, "frames": 24},
+        {"version": "tsm", "width": 0.5, "frames": 4, "input_size": (64, 96), "span": 0.8},
     ],
-    ids=["v1", "v2", "v2 5-in-1", "v3 subtract", "v3 cut-outs", "rectifier"],
+    ids=["v1", "v2", "v2 5-in-1", "v3 subtract", "v3 cut-outs", "rectifier", "tsm"],
 )
 def test_network_is_described_so_that_it_can_be_built_anew(tmp_path, settings):
     config = FitConfig(**settings)
@@ -31,3 +32,27 @@ def test_networks_without_a_specification_are_described_too(tmp_path):
     build_tiny("v3").save(tmp_path / "plain.keras")
     described = describe_network(load_model(tmp_path / "plain.keras"))
     assert (described["version"], described["background"]) == ("v3", "concat")
+
+
+@pytest.mark.parametrize("online", [True, False])
+def test_classifier_is_described_with_where_it_looks(tmp_path, online):
+    config = FitConfig("tsm", backbone="resnet50", frames=2, input_size=(32, 32), online=online)
+    save_model(_build(config), config.spec, tmp_path / "model.keras")
+    described = describe_network(load_model(tmp_path / "model.keras"))
+    assert (described["backbone"], described["online"]) == ("resnet50", online)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"crop": (64, 64)}, "crop is not for tsm"),
+        ({"mixup": 0.5}, "mixup is not for tsm"),
+        ({"balance": True}, "balance is not for tsm"),
+        ({"span": 0}, "span must be above 0"),
+        ({"backbone": "resnet50", "width": 0.5}, "width must be 1 for resnet50"),
+        ({"backbone": "vgg16"}, "backbone must be one of mobilenet_v2, resnet50"),
+    ],
+)
+def test_settings_that_a_classifier_does_not_know_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        FitConfig("tsm", **settings)

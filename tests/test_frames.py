@@ -8,12 +8,15 @@ from keras_tracknet.data import frames as module
 from keras_tracknet.data.frames import (
     aligned_empty,
     estimate_background,
+    fit_frame,
+    picture_box,
     resize_frame,
     sample_indices,
     scale_positions,
     scale_window,
     stack_window,
     subtract_background,
+    unfit_positions,
 )
 from keras_tracknet.detections import decode_centroid
 
@@ -271,3 +274,52 @@ def test_aligned_array_starts_on_a_64_byte_boundary(shape):
     assert array.ctypes.data % 64 == 0
     assert array.flags.c_contiguous
     array[:] = 1  # the memory is ours
+
+
+# --- bringing frames to the model's size and positions back
+
+
+@pytest.mark.parametrize(
+    ("size", "fit", "box"),
+    [
+        ((720, 1280), "stretch", (0, 0, 512, 288)),
+        ((720, 1280), "letterbox", (0, 0, 512, 288)),
+        ((720, 1280), "longest", (0, 0, 512, 288)),
+        ((480, 640), "stretch", (0, 0, 512, 288)),
+        ((480, 640), "letterbox", (64, 0, 384, 288)),
+        ((480, 640), "longest", (0, -48, 512, 384)),  # cut off at the top and the bottom
+        ((300, 1200), "letterbox", (0, 80, 512, 128)),
+        ((300, 1200), "longest", (0, 80, 512, 128)),
+        ((1280, 720), "longest", (112, -112, 288, 512)),
+    ],
+)
+def test_picture_lies_where_its_fit_says(size, fit, box):
+    assert picture_box(size, (288, 512), fit) == box
+
+
+@pytest.mark.parametrize("fit", ["stretch", "letterbox", "longest"])
+@pytest.mark.parametrize("size", [(60, 80), (45, 80), (30, 120), (120, 60)])
+def test_what_is_seen_at_a_place_is_put_back_there(size, fit):
+    image = np.zeros((*size, 3), np.uint8)
+    y, x = size[0] // 2, size[1] // 3 if size[1] > size[0] else size[1] // 2
+    image[y - 3 : y + 4, x - 3 : x + 4] = 255
+    fitted = fit_frame(image, (36, 64), fit)
+    assert fitted.shape == (36, 64, 3)
+    rows, columns = np.nonzero(fitted[..., 0] > 127)
+    found = unfit_positions(np.array([columns.mean(), rows.mean()]), size, (36, 64), fit)
+    assert np.abs(found - (x, y)).max() < 2
+
+
+def test_what_does_not_reach_is_black():
+    fitted = fit_frame(np.full((40, 40, 3), 200, np.uint8), (36, 64), "letterbox")
+    assert fitted[:, :14].max() == fitted[:, 50:].max() == 0
+    assert fitted[:, 14:50].min() == 200
+
+
+def test_differences_wrap_around_as_published():
+    frame = np.array([[[255, 1, 0], [255, 45, 0], [255, 255, 255], [9, 0, 0]]], np.uint8)
+    background = np.zeros((1, 4, 3), np.uint8)
+    found = subtract_background(frame[None], background, "wrapped")
+    assert found.ravel().tolist() == [0, 44, 253, 9]  # of 256, 300, 765, 9
+    saturated = subtract_background(frame[None], background)
+    assert saturated.ravel().tolist() == [255, 255, 255, 9]

@@ -20,21 +20,21 @@ ORDER = [
     "io.clips", "io.columns", "io.tracks", "io.events", "io.labels", "io.formats", "io.layouts",
     "io.datasets", "io.splits", "io.checks", "io.conversion",
     "data.frames", "data.shots", "data.cache", "data.windows", "data.heatmaps", "data.augment",
-    "data.trajectories", "data.pipeline",
-    "models", "losses", "metrics",
+    "data.trajectories", "data.clip_classes", "data.pipeline", "data.clip_batches",
+    "layers", "models", "losses", "metrics",
     "detections", "tracking",
-    "model_file", "checkpoints", "presets", "serving",
+    "model_file", "published", "checkpoints", "presets", "serving",
     "reporting", "synthetic", "overlay", "contact_sheet", "plots",
     "outliers", "repeats", "fitting", "flights", "segments", "bounces", "rallies", "events",
     "velocity", "courts", "court_drawing",
     "analysis", "stills", "charts", "report", "analysis_run", "court_page", "court_file",
-    "run_folder", "fit_config", "fit_data", "training",
+    "run_folder", "fit_config", "fit_data", "devices", "training",
     "engines", "streaming", "inference", "outputs", "corpus", "cluster", "live",
-    "evaluation", "exporting", "benchmark", "demo", "doctor",
+    "evaluation", "clip_evaluation", "exporting", "benchmark", "demo", "doctor",
 ]  # fmt: skip
 
-# tf.data, TensorBoard's log, and formats that only TensorFlow writes and runs.
-MAY_IMPORT_TENSORFLOW = ("data.pipeline.", "run_folder.", "engines.")
+# tf.data, its strategies, TensorBoard's log, and formats that only TensorFlow writes and runs.
+MAY_IMPORT_TENSORFLOW = ("data.pipeline.", "run_folder.", "devices.", "engines.")
 
 
 def name_module(path):
@@ -142,10 +142,15 @@ def test_module_imports_from_above_only(name):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in MODULES if name.partition(".")[0] in ("models", "losses", "metrics")]
+    "name",
+    [
+        name
+        for name in MODULES
+        if name.partition(".")[0] in ("layers", "models", "losses", "metrics")
+    ],
 )
 def test_networks_losses_and_metrics_stand_alone(name):
-    assert find_own_imports(name) <= {"models.blocks"}
+    assert find_own_imports(name) <= {"layers", "models.blocks"}
 
 
 @pytest.mark.parametrize("name", [n for n in MODULES if n.partition(".")[0] in ("io", "errors")])

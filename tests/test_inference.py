@@ -226,11 +226,66 @@ def test_unfit_weights_are_refused(weights, rectifier, message):
         ({"precision": "float8"}, "precision must be one of .*float8"),
         ({"threshold": 1.5}, r"threshold must be 0 to 1.*threshold=1\.5"),
         ({"batch_size": 0}, "batch_size must be at least 1.*batch_size=0"),
+        ({"sampling": "guess"}, "sampling must be own or published.*'guess'"),
+        ({"sampling": "published"}, "together with --decode published"),
+        (
+            {"sampling": "published", "decode": "published", "mode": "balanced"},
+            "no mode balanced; use --mode fast",
+        ),
     ],
 )
 def test_impossible_settings_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         Tracker(make_detector(), **settings)
+
+
+def test_published_decoding_is_for_stretched_pictures():
+    with pytest.raises(InputError, match="not of the published V3 code"):
+        Tracker(make_detector(fit="letterbox"), decode="published")
+
+
+# --- the published code's coordinates
+
+
+@pytest.mark.parametrize("mode", ["fast", "accurate"])
+def test_published_coordinates_are_truncated_pixels_of_the_source(show, mode):
+    tracker = Tracker(
+        make_detector(), mode=mode, precision="float32", decode="published", sampling="published"
+    )
+    dots = [(20 + 6 * frame, 31 + 2 * frame) for frame in range(7)]
+    show([paint((96, 160), dot, radius=4) for dot in dots])
+    track = tracker.track(SOURCE)
+    assert len(track) == 7
+    assert (track.status == DETECTED).all()
+    np.testing.assert_array_equal(track.positions, np.trunc(track.positions))
+    # Whole pixels of the model, each 2.5 of the source wide and 3 high.
+    assert set((track.x % 2.5).tolist()) <= {0.0, 2.0}
+    assert set((track.y % 3).tolist()) == {0.0}
+    assert np.abs(track.positions - dots).max() < 4
+
+
+@pytest.mark.parametrize("mode", ["fast", "accurate"])
+def test_published_repairs_reach_to_the_start(show, mode):
+    """The rule of this package never fills in a clip's start."""
+    model = randomize_weights(build_tiny("rectifier", window=4))
+    spec = ModelSpec("rectifier", 4, 0, "none", (0, 0))
+    rectifier = ModelFile(model, spec, Path("rectifier.keras"), "", {})
+    settings = {"mode": mode, "precision": "float32", "decode": "published"}
+    show([paint(SIZE, *[(30, 20)] * (frame > 1)) for frame in range(6)])
+    own = Tracker(make_detector(), rectifier=rectifier, **settings).track(SOURCE)
+    assert own.status.tolist() == [ABSENT] * 2 + [DETECTED] * 4
+    published = Tracker(
+        make_detector(), rectifier=rectifier, sampling="published", **settings
+    ).track(SOURCE)
+    assert np.flatnonzero(published.status == REPAIRED).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("fit", ["letterbox", "longest"])
+def test_pictures_that_are_not_stretched_come_back_to_their_place(show, fit):
+    tracker = Tracker(make_detector(fit=fit), precision="float32")
+    show([paint((96, 128), (60, 50), radius=6)] * 3)
+    track = tracker.track(SOURCE)
+    assert np.abs(track.positions - (60, 50)).max() < 2
 
 
 # --- the thread that decodes
@@ -304,9 +359,9 @@ def test_frames_held_do_not_grow_with_the_video(monkeypatch, mode):
     window, batch = tracker.spec.frames, tracker.network.batch_size
     ahead = 2 * batch * window  # decoded and waiting
     for row in tracker.stream(SOURCE):
-        # As many frames again may be through the network and wait to be decoded.
+        # As many frames again may be in a batch, with the next one being gathered.
         assert produced - row.frame <= ahead + (2 * batch + 1) * window + 2
-        assert len(alive) <= ahead + (batch + 2) * window + 2
+        assert len(alive) <= ahead + (2 * batch + 1) * window + 2
     assert produced == count
 
 

@@ -185,6 +185,14 @@ def test_metric_accumulates_over_batches_until_reset(name):
     assert result(metric) == 0
 
 
+def test_window_of_weight_zero_counts_for_nothing():
+    targets, heatmaps, *_ = draw_heatmaps(windows=6)
+    metric, some = TrackingF1(), TrackingF1()
+    metric.update_state(targets, heatmaps, sample_weight=np.array([1, 1, 1, 1, 0, 0], np.float32))
+    some.update_state(targets[:4], heatmaps[:4])
+    assert read_counts(metric) == read_counts(some)
+
+
 def test_metric_settings_change_what_counts():
     target = render_disc(positions((20, 10)), SIZE)[None]
     heatmap = np.zeros((1, *SIZE, 1), np.float32)

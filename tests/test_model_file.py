@@ -25,8 +25,15 @@ from keras_tracknet.model_file import (
 from keras_tracknet.models.v3 import INPUT_NAMES
 
 SIZE = TINY["v2"]["input_size"]
-LOSSES = {"v1": PixelCrossEntropy, "v2": WeightedBCE, "v3": WeightedBCE, "rectifier": MaskedMSE}
+LOSSES = {
+    "v1": PixelCrossEntropy,
+    "v2": WeightedBCE,
+    "v3": WeightedBCE,
+    "rectifier": MaskedMSE,
+    "tsm": keras.losses.CategoricalCrossentropy,
+}
 RECTIFIER = ModelSpec("rectifier", 16, 0, "none", (0, 0))
+CLASSES = tuple(f"class {number}" for number in range(4))
 
 
 def spec_of(kind):
@@ -35,6 +42,7 @@ def spec_of(kind):
         "v2": ModelSpec("v2", 3, 3, "none", SIZE),
         "v3": ModelSpec("v3", 4, 4, "concat", SIZE),
         "rectifier": RECTIFIER,
+        "tsm": ModelSpec("tsm", 4, 0, "none", SIZE, classes=CLASSES),
     }[kind]
 
 

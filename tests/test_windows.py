@@ -4,6 +4,7 @@ import pytest
 from keras_tracknet.data.windows import (
     MODES,
     WindowMerger,
+    sample_segments,
     stream_windows,
     triangular_weights,
     window_frames,
@@ -230,3 +231,33 @@ def test_stream_takes_no_frame_before_it_is_asked():
     assert taken == []
     next(windows)
     assert taken == list(range(8))
+
+
+# --- segments
+
+
+@pytest.mark.parametrize(
+    ("frames", "segments", "offsets", "expected"),
+    [
+        (16, 4, 0.5, [2, 6, 10, 14]),  # the middle of each four
+        (16, 4, 0.0, [0, 4, 8, 12]),
+        (16, 4, [0.0, 0.99, 0.25, 0.75], [0, 7, 9, 15]),
+        (15, 8, 0.5, [0, 2, 4, 6, 8, 10, 12, 14]),  # segments need no whole number of frames
+        (4, 4, 0.9, [0, 1, 2, 3]),
+        (2, 4, 0.5, [0, 0, 1, 1]),  # fewer frames than segments
+        (1, 3, 0.5, [0, 0, 0]),
+    ],
+)
+def test_each_segment_gives_one_frame(frames, segments, offsets, expected):
+    found = sample_segments(frames, segments, np.asarray(offsets))
+    assert found.tolist() == expected
+
+
+@pytest.mark.parametrize(("frames", "segments"), [(16, 8), (15, 8), (3, 8), (100, 7)])
+def test_random_segments_stay_in_the_clip_in_order(frames, segments):
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        found = sample_segments(frames, segments, rng.uniform(0, 1, segments))
+        assert (np.diff(found) >= 0).all()
+        assert found[0] >= 0
+        assert found[-1] < frames

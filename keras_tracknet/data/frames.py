@@ -14,6 +14,8 @@ import numpy as np
 
 MERGE_LIMIT = 128  # channels that OpenCV can put together
 BACKGROUND_MODES = ("none", "subtract", "subtract_concat", "concat")
+DIFFERENCES = ("saturated", "wrapped")
+FITS = ("stretch", "letterbox", "longest")
 BACKGROUND_FRAMES = 101  # frames that a background is estimated from, at most
 
 
@@ -34,6 +36,73 @@ def resize_frame(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.resize(
         image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     )
+
+
+def picture_box(
+    size: tuple[int, int], model_size: tuple[int, int], fit: str
+) -> tuple[int, int, int, int]:
+    """Return where in a network's input a picture comes to lie.
+
+    Args:
+        size: (height, width) of the picture, pixels.
+        model_size: (height, width) of the input, pixels.
+        fit: `stretch` to the whole input, each axis by its own factor; `letterbox` as large as
+            goes in whole; `longest` with the longer side as wide as the input, which cuts off
+            what is then too high, as WASB does.
+
+    Returns:
+        (left, top, width, height) in pixels of the input; left and top below 0 where something
+        is cut off.
+    """
+    (height, width), (model_height, model_width) = size, model_size
+    if fit == "stretch":
+        return 0, 0, model_width, model_height
+    factor = min(model_width / width, model_height / height)
+    if fit == "longest":
+        factor = model_width / max(size)
+    across, down = max(1, round(width * factor)), max(1, round(height * factor))
+    return (model_width - across) // 2, (model_height - down) // 2, across, down
+
+
+def fit_frame(image: np.ndarray, size: tuple[int, int], fit: str) -> np.ndarray:
+    """Bring a frame to the model's size; black where the frame does not reach.
+
+    Args:
+        image: `(height, width, 3)` uint8.
+        size: (height, width) of the result in pixels.
+        fit: see `picture_box`.
+
+    Returns:
+        `(*size, 3)` uint8.
+    """
+    left, top, width, height = picture_box(image.shape[:2], size, fit)
+    picture = resize_frame(image, (height, width))
+    if (height, width) == tuple(size):
+        return picture
+    fitted = np.zeros((*size, 3), np.uint8)
+    right, bottom = min(left + width, size[1]), min(top + height, size[0])
+    fitted[max(top, 0) : bottom, max(left, 0) : right] = picture[
+        max(-top, 0) : bottom - top, max(-left, 0) : right - left
+    ]
+    return fitted
+
+
+def unfit_positions(
+    positions: np.ndarray, size: tuple[int, int], model_size: tuple[int, int], fit: str
+) -> np.ndarray:
+    """Convert positions in a network's input to those in the picture that `fit_frame` took.
+
+    Args:
+        positions: `(..., 2)`, (x, y) in pixels of the input; NaN stays NaN.
+        size: (height, width) of the picture, pixels.
+        model_size: (height, width) of the input, pixels.
+        fit: see `picture_box`.
+
+    Returns:
+        `(..., 2)`, (x, y) in pixels of the picture.
+    """
+    left, top, width, height = picture_box(size, model_size, fit)
+    return scale_positions(np.asarray(positions) - (left, top), (height, width), size)
 
 
 def scale_positions(
@@ -84,32 +153,41 @@ def estimate_background(frames: Iterable[np.ndarray]) -> np.ndarray:
     return background
 
 
-def subtract_background(frames: np.ndarray, background: np.ndarray) -> np.ndarray:
+def subtract_background(
+    frames: np.ndarray, background: np.ndarray, differences: str = "saturated"
+) -> np.ndarray:
     """Return how much each frame differs from the background, summed over RGB.
-
-    The sum saturates at 255; the published code lets it wrap around.
 
     Args:
         frames: `(frames, height, width, 3)` uint8.
         background: `(height, width, 3)` uint8.
+        differences: `saturated` at 255, or `wrapped` around there as the published code does.
 
     Returns:
         `(frames, height, width)` uint8.
     """
-    differences = np.empty(frames.shape[:3], np.uint8)
+    if differences == "wrapped":
+        return np.stack([cv2.absdiff(f, background).sum(axis=2, dtype=np.uint8) for f in frames])
+    planes = np.empty(frames.shape[:3], np.uint8)
     ones = np.ones((1, 3), np.float32)
-    for frame, out in zip(frames, differences, strict=True):
+    for frame, out in zip(frames, planes, strict=True):
         cv2.transform(cv2.absdiff(frame, background), ones, dst=out)
-    return differences
+    return planes
 
 
-def stack_window(frames: np.ndarray, background: np.ndarray | None, mode: str) -> np.ndarray:
+def stack_window(
+    frames: np.ndarray,
+    background: np.ndarray | None,
+    mode: str,
+    differences: str = "saturated",
+) -> np.ndarray:
     """Stack a window's pictures into channels; their order is that of `build_v3`.
 
     Args:
         frames: `(frames, height, width, 3)` uint8 RGB, oldest first.
         background: `(height, width, 3)` uint8 RGB; unused in mode `none`.
         mode: background mode, as for `build_v3`.
+        differences: see `subtract_background`.
 
     Returns:
         `(height, width, channels)` uint8; `scale_window` makes it the model's input.
@@ -128,10 +206,10 @@ def stack_window(frames: np.ndarray, background: np.ndarray | None, mode: str) -
     elif mode == "concat":
         planes = [background, *frames]
     elif mode == "subtract":
-        planes = list(subtract_background(frames, background))
+        planes = list(subtract_background(frames, background, differences))
     else:
-        differences = subtract_background(frames, background)
-        planes = [p for pair in zip(frames, differences, strict=True) for p in pair]
+        beside = subtract_background(frames, background, differences)
+        planes = [p for pair in zip(frames, beside, strict=True) for p in pair]
     if sum(1 if plane.ndim == 2 else 3 for plane in planes) > MERGE_LIMIT:
         return np.dstack(planes)
     stacked = cv2.merge(planes)  # several times faster than np.dstack

@@ -76,8 +76,8 @@ class Batches(Protocol):
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
 
-    def batch(self, epoch: int, number: int) -> tuple[Any, np.ndarray]:
-        """Return inputs and targets of a batch."""
+    def batch(self, epoch: int, number: int) -> tuple[Any, ...]:
+        """Return inputs, targets and, where they differ, weights of a batch."""
 
 
 class WindowBatches:
@@ -132,7 +132,7 @@ class WindowBatches:
             raise ValueError("No window has all its frames labelled. Received: no usable clip")
         self._chances = None
         if groups is not None:
-            self._chances = _even_chances([groups[number] for number, _ in self._windows])
+            self._chances = even_chances([groups[number] for number, _ in self._windows])
         everything = len(self._windows)
         self.windows = everything if windows is None else min(windows, everything)
         if training:
@@ -209,7 +209,7 @@ class WindowBatches:
         return order[1]
 
 
-def _even_chances(groups: Sequence[str]) -> np.ndarray:
+def even_chances(groups: Sequence[Any]) -> np.ndarray:
     """Return a chance for each item, such that every group has the same in all."""
     _, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
     return 1 / (len(counts) * counts[group])
@@ -236,15 +236,15 @@ def as_tf_dataset(batches: Batches, first: int, stop: int) -> Any:
     """
     import tensorflow as tf
 
-    inputs, targets = _batch_at(batches, first)
+    example = _batch_at(batches, first)
 
-    def load(position: Any) -> tuple[Any, Any]:
+    def load(position: Any) -> tuple[Any, ...]:
         made = tf.numpy_function(
-            lambda p: _batch_at(batches, int(p)), [position], [inputs.dtype, targets.dtype]
+            lambda p: _batch_at(batches, int(p)), [position], [part.dtype for part in example]
         )
-        made[0].set_shape((None, *inputs.shape[1:]))
-        made[1].set_shape((None, *targets.shape[1:]))
-        return made[0], made[1]
+        for tensor, part in zip(made, example, strict=True):
+            tensor.set_shape((None, *part.shape[1:]))
+        return tuple(made)
 
     positions = tf.data.Dataset.range(first, stop)
     return positions.map(load, num_parallel_calls=2, deterministic=True).prefetch(2)
@@ -270,7 +270,7 @@ def as_py_dataset(batches: Batches, first: int, stop: int) -> Any:
         def __len__(self) -> int:
             return stop - first
 
-        def __getitem__(self, number: int) -> tuple[Any, np.ndarray]:
+        def __getitem__(self, number: int) -> tuple[Any, ...]:
             for wanted in range(number, min(number + AHEAD, len(self))):
                 if wanted not in self._ahead:
                     self._ahead[wanted] = self._pool.submit(_batch_at, batches, first + wanted)
@@ -279,5 +279,5 @@ def as_py_dataset(batches: Batches, first: int, stop: int) -> Any:
     return BatchSequence()
 
 
-def _batch_at(batches: Batches, position: int) -> tuple[Any, np.ndarray]:
+def _batch_at(batches: Batches, position: int) -> tuple[Any, ...]:
     return batches.batch(*divmod(position, len(batches)))

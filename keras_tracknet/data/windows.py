@@ -62,6 +62,30 @@ def window_frames(start: int, frames: int, clip_frames: int) -> np.ndarray:
     return np.clip(np.arange(start, start + frames), 0, clip_frames - 1)
 
 
+def sample_segments(
+    clip_frames: int, segments: int, offsets: float | np.ndarray = 0.5
+) -> np.ndarray:
+    """Return one frame of each of the equal segments of a clip (Wang et al. 2016, section 3.1).
+
+    A clip with fewer frames than segments has some of them twice.
+
+    Args:
+        clip_frames: frames in the clip.
+        segments: how many frames to take.
+        offsets: where in its segment a frame is taken, from 0 to below 1: the centre, as for
+            validation, or `(segments,)`, drawn at random for training.
+
+    Returns:
+        `(segments,)` int, ascending.
+
+    Example:
+        >>> sample_segments(16, 4).tolist()
+        [2, 6, 10, 14]
+    """
+    places = (np.arange(segments) + offsets) * clip_frames / segments
+    return np.minimum(places.astype(int), clip_frames - 1)
+
+
 def triangular_weights(frames: int) -> np.ndarray:
     """Return how much each place in a window counts where windows overlap.
 
@@ -88,7 +112,7 @@ class Window(NamedTuple):
 
 
 def stream_windows(
-    frames: Iterable[np.ndarray], length: int, heatmaps: int, step: int
+    frames: Iterable[np.ndarray], length: int, heatmaps: int, step: int, *, pad: bool = False
 ) -> Iterator[Window]:
     """Cut a stream of frames into windows without knowing how many frames will come.
 
@@ -100,6 +124,8 @@ def stream_windows(
         length: frames in a window.
         heatmaps: maps that the network returns, for the last frames of a window.
         step: frames between the starts of neighbouring windows.
+        pad: whether the last window keeps the step and repeats the clip's last frame, as in the
+            published V3 code, instead of ending with it.
     """
     recent: deque[np.ndarray] = deque(maxlen=length)
     count, last_start = 0, -1
@@ -115,6 +141,10 @@ def stream_windows(
     if 0 < count < heatmaps:
         recent.extend([recent[-1]] * (heatmaps - count))
         yield Window(0, list(recent))
+    elif pad and last_start + heatmaps < count:
+        rest = count - last_start - step
+        frames_left = list(recent)[len(recent) - rest - (length - heatmaps) :]
+        yield Window(last_start + step, frames_left + [recent[-1]] * (heatmaps - rest))
     elif count and last_start != count - heatmaps:
         yield Window(count - heatmaps, list(recent))
 
@@ -130,10 +160,14 @@ class WindowMerger:
     Args:
         frames: maps in a window.
         step: frames between the starts of neighbouring windows.
+        published: whether the last frames of a clip of less than two windows are divided by
+            the number of windows that a long clip would have there, as the published V3 code
+            does, which dims them.
     """
 
-    def __init__(self, frames: int, step: int) -> None:
+    def __init__(self, frames: int, step: int, *, published: bool = False) -> None:
         self._frames, self._step = frames, step
+        self._published = published and step == 1
         self._weights = triangular_weights(frames)
         # How many windows cover the frames at each offset from a window's start.
         self._cover = np.array([len(range(k % step, frames, step)) for k in range(frames)])
@@ -169,12 +203,15 @@ class WindowMerger:
     def _merge(self, votes: list[tuple[int, np.ndarray]]) -> np.ndarray:
         places = [place for place, _ in votes]
         maps = [heatmap for _, heatmap in votes]
-        if len(maps) == 1:
+        if len(maps) == 1 and not self._published:
             return maps[0]
         weights = self._weights[places]
         if len(maps) < self._cover[places[0]]:
             weights = np.ones(len(maps))
-        weights = (weights / weights.sum()).astype(np.float32)
+        total = weights.sum()
+        if self._published and min(places) > 0:
+            total = self._frames - min(places)
+        weights = (weights / total).astype(np.float32)
         merged = weights[0] * maps[0]
         for weight, heatmap in zip(weights[1:], maps[1:], strict=True):
             merged += weight * heatmap

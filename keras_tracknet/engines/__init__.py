@@ -5,10 +5,18 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
+from keras_tracknet.backends import DEVICES, find_device
 from keras_tracknet.engines import litert, onnx, openvino, saved_model
 from keras_tracknet.engines.network import Network
 from keras_tracknet.errors import InputError
-from keras_tracknet.model_file import ModelFile, hash_file, is_trained, load_model, read_spec
+from keras_tracknet.model_file import (
+    ModelFile,
+    ModelSpec,
+    hash_file,
+    is_trained,
+    load_model,
+    read_spec,
+)
 
 KERAS = "keras"
 ENGINES = (KERAS, openvino.NAME, litert.NAME, onnx.NAME, saved_model.NAME)
@@ -22,6 +30,7 @@ def open_network(
     engine: str = "auto",
     precision: str = "auto",
     batch_size: int = 2,
+    device: str = "auto",
 ) -> Network:
     """Make a network ready to run.
 
@@ -32,19 +41,28 @@ def open_network(
         precision: `auto`, or a Keras dtype policy; exported files for other engines than
             OpenVINO have their own.
         batch_size: windows that are run at once, where the file leaves that open.
+        device: `auto`, `cpu` or `gpu`; a GPU is for Keras.
 
     Raises:
         InputError: the weights cannot be read, the engine cannot run them, or it is not
             installed.
-        ValueError: an unknown engine.
+        ValueError: an unknown engine or device.
     """
+    if device not in DEVICES:
+        raise ValueError(f"device must be one of {', '.join(DEVICES)}. Received: {device!r}")
     if engine not in ("auto", *ENGINES):
         known = ", ".join(("auto", *ENGINES))
         raise ValueError(f"engine must be one of {known}. Received: engine={engine!r}")
     if isinstance(weights, ModelFile):
-        return _open_keras(weights, engine, precision, batch_size)
+        _check_version(weights.spec, weights.path)
+        return _open_keras(weights, engine, precision, batch_size, device)
     path = Path(weights)
     made_for = find_engine(path)
+    if device == "gpu" and (made_for != KERAS or engine not in ("auto", KERAS)):
+        used = made_for if made_for != KERAS else engine
+        raise InputError(
+            f"engine {used} is not run on a GPU here; use --engine keras with weights."
+        )
     if engine not in ("auto", made_for) and made_for != KERAS:
         raise InputError(f"{path}: a file for engine {made_for}, not {engine}.")
     if made_for == openvino.NAME:
@@ -56,15 +74,21 @@ def open_network(
     if made_for == saved_model.NAME:
         return saved_model.SavedModelNetwork(path, batch_size=batch_size)
     spec = read_spec(path)
+    _check_version(spec, path)
     if engine == "auto":
-        engine = choose_engine(spec is not None)
+        engine = choose_engine(spec is not None, device)
     if engine == openvino.NAME:
         sha256 = hash_file(path)
         converted = openvino.convert_weights(path, sha256)
         return openvino.OpenVINONetwork(
             converted, precision=precision, batch_size=batch_size, source=(path, sha256)
         )
-    return _open_keras(load_model(path), engine, precision, batch_size)
+    if device == "auto":
+        return _open_keras(load_model(path), engine, precision, batch_size, device)
+    import keras
+
+    with keras.device(find_device(device)):
+        return _open_keras(load_model(path), engine, precision, batch_size, device)
 
 
 def find_engine(path: Path) -> str:
@@ -74,26 +98,34 @@ def find_engine(path: Path) -> str:
     return EXPORTED.get(path.suffix, KERAS)
 
 
-def choose_engine(described: bool = True) -> str:
+def choose_engine(described: bool = True, device: str = "auto") -> str:
     """Return what `auto` means for a Keras file on this machine.
 
     Args:
         described: whether the file says how its network is fed; else only Keras can tell.
+        device: `auto`, `cpu` or `gpu`.
     """
-    if described and openvino_fits() and openvino.is_installed():
+    if described and device != "gpu" and openvino_fits(device) and openvino.is_installed():
         return openvino.NAME
     return KERAS
 
 
-def openvino_fits() -> bool:
-    """Return whether OpenVINO would be the fastest: on an x86 CPU without a GPU beside it."""
+def openvino_fits(device: str = "auto") -> bool:
+    """Return whether OpenVINO would be the fastest: on an x86 CPU without a GPU to be used."""
     import shutil
 
     x86 = platform.machine().lower() in ("x86_64", "amd64")
-    return x86 and shutil.which("nvidia-smi") is None
+    return x86 and (device == "cpu" or shutil.which("nvidia-smi") is None)
 
 
-def _open_keras(file: ModelFile, engine: str, precision: str, batch_size: int) -> Network:
+def _check_version(spec: ModelSpec | None, path: Path) -> None:
+    if spec is not None and spec.version == "tsm":
+        raise InputError(f"{path}: a classifier of clips, not a tracker; see tracknet evaluate.")
+
+
+def _open_keras(
+    file: ModelFile, engine: str, precision: str, batch_size: int, device: str
+) -> Network:
     if engine not in ("auto", KERAS):
         raise InputError(
             f"{file.path}: engine {engine} runs exported files; make one with tracknet export."
@@ -104,4 +136,4 @@ def _open_keras(file: ModelFile, engine: str, precision: str, batch_size: int) -
         )
     from keras_tracknet.engines.keras import KerasNetwork
 
-    return KerasNetwork(file, precision=precision, batch_size=batch_size)
+    return KerasNetwork(file, precision=precision, batch_size=batch_size, device=device)

@@ -74,6 +74,11 @@ def _fix_tracker(file: ModelFile, wanted: Conversion) -> tuple[keras.Model, Desc
         core.set_weights(file.model.get_weights())
         spec = replace(spec, input_size=wanted.input_size)
     size = wanted.frame_size or spec.input_size
+    if size != spec.input_size and spec.fit != "stretch":
+        raise InputError(
+            f"{wanted.weights}: does not stretch frames to its input, so they have to come as it"
+            " wants them; export it without --frame-size."
+        )
     if size[0] < spec.input_size[0] or size[1] < spec.input_size[1]:
         raise InputError(
             f"frames of {size[0]}x{size[1]} are smaller than the network's input,"

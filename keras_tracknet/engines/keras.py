@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from keras_tracknet.backends import list_devices
+from keras_tracknet.backends import find_device
 from keras_tracknet.engines.network import Network
 from keras_tracknet.model_file import ModelFile, set_precision
 from keras_tracknet.precision import choose_precision
@@ -24,6 +24,7 @@ class KerasNetwork(Network):
         precision: `auto`, or a Keras dtype policy.
         batch_size: windows at once.
         answers: `heatmaps` or `detections`.
+        device: `auto`, `cpu` or `gpu`; the network is to be loaded there, see `keras.device`.
     """
 
     def __init__(
@@ -33,12 +34,14 @@ class KerasNetwork(Network):
         precision: str = "auto",
         batch_size: int = 2,
         answers: str = "heatmaps",
+        device: str = "auto",
     ) -> None:
-        spec, device = file.spec, list_devices()[0].partition(":")[0]
+        spec, self._place = file.spec, find_device(device)
         # Positions need more than bfloat16's eight bits.
         policy = "float32" if spec.version == "rectifier" else choose_precision(precision)
         super().__init__(
-            spec, file.path, file.sha256, NAME, policy, device, batch_size, answers,
+            spec, file.path, file.sha256, NAME, policy, self._place.partition(":")[0], batch_size,
+            answers,
             spec.input_size,
         )  # fmt: skip
         set_precision(file.model, policy)
@@ -50,6 +53,9 @@ class KerasNetwork(Network):
 
     def run(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """Return the answers to a batch, see `Network.run`."""
-        if self._rectifies:
-            return np.asarray(self._model.predict(list(inputs), batch_size=256, verbose=0))
-        return np.asarray(self._model.predict_on_batch(list(inputs)))
+        with keras.device(self._place):
+            if self._rectifies:
+                answers = self._model.predict(list(inputs), batch_size=256, verbose=0)
+            else:
+                answers = self._model.predict_on_batch(list(inputs))
+        return np.asarray(answers)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras import initializers, layers
 
 # PyTorch's batch normalisation, which the published weights were trained with.
 BATCH_NORM = {"epsilon": 1e-5, "momentum": 0.9}
+# The stages of V2 and V3 with their convolutions.
+UNET_STAGES = (
+    "encoder1", "encoder2", "encoder3", "bottleneck", "decoder1", "decoder2", "decoder3",
+)  # fmt: skip
+UNET_CONVS = (2, 2, 3, 3, 3, 2, 2)
 
 
 def scale_filters(filters: int, width_multiplier: float) -> int:
@@ -47,8 +53,10 @@ def conv_block(
     norm_first: bool,
     use_bias: bool,
     kernel_initializer: Any = "glorot_uniform",
+    kernel_size: int = 3,
+    norm: Mapping[str, Any] = BATCH_NORM,
 ) -> Any:
-    """Apply a 3x3 convolution with ReLU and batch normalisation.
+    """Apply a convolution with ReLU and batch normalisation.
 
     Args:
         x: `(batch, height, width, channels)`.
@@ -58,23 +66,25 @@ def conv_block(
             convolution, ReLU, normalisation (V1, V2).
         use_bias: whether the convolution has a bias.
         kernel_initializer: initial weights of the convolution.
+        kernel_size: side of the convolution's kernel.
+        norm: arguments of the batch normalisation.
 
     Returns:
         `(batch, height, width, filters)`.
     """
     x = layers.Conv2D(
         filters,
-        3,
+        kernel_size,
         padding="same",
         use_bias=use_bias,
         kernel_initializer=kernel_initializer,
         name=name,
     )(x)
     if norm_first:
-        x = layers.BatchNormalization(**BATCH_NORM, name=f"{name}_bn")(x)
+        x = layers.BatchNormalization(**norm, name=f"{name}_bn")(x)
         return layers.ReLU(name=f"{name}_relu")(x)
     x = layers.ReLU(name=f"{name}_relu")(x)
-    return layers.BatchNormalization(**BATCH_NORM, name=f"{name}_bn")(x)
+    return layers.BatchNormalization(**norm, name=f"{name}_bn")(x)
 
 
 def conv_stage(x: Any, filters: int, convs: int, *, name: str, **block: Any) -> Any:
@@ -100,12 +110,15 @@ def decoder_stage(x: Any, skip: Any, filters: int, convs: int, *, name: str, **b
     return conv_stage(x, filters, convs, name=name, **block)
 
 
-def unet(x: Any, *, width_multiplier: float, **block: Any) -> Any:
+def unet(
+    x: Any, *, width_multiplier: float, convs: Sequence[int] = UNET_CONVS, **block: Any
+) -> Any:
     """Apply the network that V2 and V3 share (Sun et al. 2020, table I).
 
     Args:
         x: `(batch, height, width, channels)`, height and width multiples of 8.
         width_multiplier: factor on the number of filters of every layer.
+        convs: convolutions in each of the seven stages.
         block: arguments of `conv_block` that tell the versions apart.
 
     Returns:
@@ -113,18 +126,18 @@ def unet(x: Any, *, width_multiplier: float, **block: Any) -> Any:
     """
     f64, f128, f256, f512 = (scale_filters(f, width_multiplier) for f in (64, 128, 256, 512))
 
-    skip1 = conv_stage(x, f64, 2, name="encoder1", **block)
+    skip1 = conv_stage(x, f64, convs[0], name="encoder1", **block)
     x = layers.MaxPooling2D(2, name="encoder1_pool")(skip1)  # (batch, height / 2, width / 2, 64)
-    skip2 = conv_stage(x, f128, 2, name="encoder2", **block)
+    skip2 = conv_stage(x, f128, convs[1], name="encoder2", **block)
     x = layers.MaxPooling2D(2, name="encoder2_pool")(skip2)  # (batch, height / 4, width / 4, 128)
-    skip3 = conv_stage(x, f256, 3, name="encoder3", **block)
+    skip3 = conv_stage(x, f256, convs[2], name="encoder3", **block)
     x = layers.MaxPooling2D(2, name="encoder3_pool")(skip3)  # (batch, height / 8, width / 8, 256)
 
-    x = conv_stage(x, f512, 3, name="bottleneck", **block)
+    x = conv_stage(x, f512, convs[3], name="bottleneck", **block)
 
-    x = decoder_stage(x, skip3, f256, 3, name="decoder1", **block)  # height / 4
-    x = decoder_stage(x, skip2, f128, 2, name="decoder2", **block)  # height / 2
-    return decoder_stage(x, skip1, f64, 2, name="decoder3", **block)  # height
+    x = decoder_stage(x, skip3, f256, convs[4], name="decoder1", **block)  # height / 4
+    x = decoder_stage(x, skip2, f128, convs[5], name="decoder2", **block)  # height / 2
+    return decoder_stage(x, skip1, f64, convs[6], name="decoder3", **block)  # height
 
 
 def heatmap_head(x: Any, heatmaps: int, *, output_bias: float) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import initializers, layers
 
@@ -63,14 +65,40 @@ def build_v1(
     check_input_size(input_size)
     check_count("frames", frames)
     check_count("classes", classes)
+    inputs = keras.Input((*input_size, 3 * frames), name="frames")
+    scores = encoder_decoder(
+        inputs,
+        classes,
+        decoder_filters=decoder_filters,
+        width_multiplier=width_multiplier,
+        norm_first=False,
+        use_bias=True,
+        kernel_initializer=initializers.RandomUniform(-0.05, 0.05),
+    )
+    model = keras.Model(inputs, scores, name=name)
+    if output_bias:
+        beta = model.get_layer("head_bn").beta
+        beta.assign([output_bias] + [0.0] * (classes - 1))
+    return model
+
+
+def encoder_decoder(
+    x: Any, classes: int, *, decoder_filters: int, width_multiplier: float, **block: Any
+) -> Any:
+    """Apply the eighteen convolutions of V1.
+
+    Args:
+        x: `(batch, height, width, channels)`, height and width multiples of 8.
+        classes, decoder_filters, width_multiplier: as for `build_v1`.
+        block: arguments of `conv_block`.
+
+    Returns:
+        `(batch, height, width, classes)`.
+    """
     f64, f128, f256, f512, f_decoder = (
         scale_filters(f, width_multiplier) for f in (64, 128, 256, 512, decoder_filters)
     )
-    uniform = initializers.RandomUniform(-0.05, 0.05)
-    block = {"norm_first": False, "use_bias": True, "kernel_initializer": uniform}
-
-    inputs = keras.Input((*input_size, 3 * frames), name="frames")
-    x = conv_stage(inputs, f64, 2, name="encoder1", **block)
+    x = conv_stage(x, f64, 2, name="encoder1", **block)
     x = layers.MaxPooling2D(2, name="encoder1_pool")(x)  # (batch, height / 2, width / 2, 64)
     x = conv_stage(x, f128, 2, name="encoder2", **block)
     x = layers.MaxPooling2D(2, name="encoder2_pool")(x)  # (batch, height / 4, width / 4, 128)
@@ -83,9 +111,4 @@ def build_v1(
     x = conv_stage(x, f128, 2, name="decoder2", **block)
     x = layers.UpSampling2D(2, name="decoder3_up")(x)  # height
     x = conv_stage(x, f64, 2, name="decoder3", **block)
-    scores = conv_block(x, classes, name="head", **block)
-    model = keras.Model(inputs, scores, name=name)
-    if output_bias:
-        beta = model.get_layer("head_bn").beta
-        beta.assign([output_bias] + [0.0] * (classes - 1))
-    return model
+    return conv_block(x, classes, name="head", **block)

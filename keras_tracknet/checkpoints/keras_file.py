@@ -1,0 +1,159 @@
+"""The authors' own Keras weights of V1 and V2, in HDF5 or a `.keras` archive.
+
+Their networks are channels-first while their batch normalisation is left at the last axis,
+which is the picture's width: such weights are right at the width that they were trained at only.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+from keras import layers
+
+from keras_tracknet.checkpoints.family import Family, Size
+from keras_tracknet.checkpoints.state import (
+    StateDict,
+    fill_blocks,
+    fill_conv,
+    reorder_frames,
+    unet_layers,
+)
+from keras_tracknet.errors import InputError
+from keras_tracknet.model_file import ModelSpec
+from keras_tracknet.models.blocks import heatmap_head, unet
+from keras_tracknet.models.v1 import encoder_decoder
+
+NORM = {"epsilon": 1e-3, "momentum": 0.99}  # Keras's defaults, which the authors left alone
+SCALE = 255.0  # V1 was fed with bytes as they are
+LAYERS = [layer for layer, _, _ in unet_layers()]
+
+
+def read_keras_file(path: Path) -> dict[str, np.ndarray]:
+    """Read the convolutions and normalisations of a Keras model in their order.
+
+    Args:
+        path: HDF5, whatever its suffix, or a `.keras` archive.
+
+    Returns:
+        Arrays by names such as `keras.conv1.weight`, in PyTorch's order of axes.
+
+    Raises:
+        InputError: an archive that Keras cannot load.
+    """
+    weights = _read_archive(path) if zipfile.is_zipfile(path) else _read_hdf5(path)
+    arrays: dict[str, np.ndarray] = {}
+    convs = norms = 0
+    for values in weights:
+        shapes = [np.ndim(value) for value in values]
+        if shapes in ([4], [4, 1]):
+            convs += 1
+            arrays[f"keras.conv{convs}.weight"] = np.transpose(values[0], (3, 2, 0, 1))
+            if len(values) == 2:
+                arrays[f"keras.conv{convs}.bias"] = values[1]
+        elif shapes == [1, 1, 1, 1]:
+            norms += 1
+            names = ("weight", "bias", "running_mean", "running_var")
+            for name, value in zip(names, values, strict=True):
+                arrays[f"keras.norm{norms}.{name}"] = value
+    return arrays
+
+
+def build_v1(state: StateDict, size: Size | None) -> tuple[keras.Model, ModelSpec]:
+    """Build V1; its BGR frames of 0 to 255, newest first, become RGB of 0 to 1, oldest first."""
+    first, channels = state.shape("keras.conv1.weight")[:2]
+    size, norm = _choose_size(state, size)
+    inputs = keras.Input((*size, channels), name="frames")
+    scores = encoder_decoder(
+        inputs,
+        state.shape("keras.conv18.weight")[0],
+        decoder_filters=round(64 * state.shape("keras.conv11.weight")[0] / first),
+        width_multiplier=first / 64,
+        norm_first=False,
+        use_bias=True,
+        norm=norm,
+    )
+    model = keras.Model(inputs, scores, name="tracknet_v1_original")
+    order = reorder_frames(channels // 3, newest_first=True, bgr=True)
+    blocks = _blocks([*LAYERS, "head"])
+    fill_blocks(model, state, blocks, orders={LAYERS[0]: order}, scales={LAYERS[0]: SCALE})
+    return model, ModelSpec("v1", channels // 3, 1, "none", size)
+
+
+def build_v2(state: StateDict, size: Size | None) -> tuple[keras.Model, ModelSpec]:
+    """Build V2."""
+    first, channels = state.shape("keras.conv1.weight")[:2]
+    heatmaps = state.shape("keras.conv18.weight")[0]
+    size, norm = _choose_size(state, size)
+    inputs = keras.Input((*size, channels), name="frames")
+    x = unet(inputs, width_multiplier=first / 64, norm_first=False, use_bias=True, norm=norm)
+    outputs = heatmap_head(x, heatmaps, output_bias=0.0)
+    model = keras.Model(inputs, outputs, name="tracknet_v2_original")
+    fill_blocks(model, state, _blocks(LAYERS))
+    fill_conv(model, "head", state, "keras.conv18")
+    return model, ModelSpec("v2", channels // 3, heatmaps, "none", size)
+
+
+def _choose_size(state: StateDict, size: Size | None) -> tuple[Size, dict[str, Any]]:
+    """Return the input size, and how the normalisation is to be made."""
+    length = state.shape("keras.norm1.weight")[0]
+    if length == state.shape("keras.conv1.weight")[0]:
+        default = (360, 640) if "keras.norm18.weight" in state.arrays else (288, 512)
+        return size or default, NORM
+    if size is not None and size[1] != length:
+        raise InputError(
+            f"{state.path}: its batch normalisation is over picture width and has {length} values,"
+            f" so these weights are right for a width of {length} only, not of {size[1]}."
+        )
+    return size or (length * 9 // 16, length), {**NORM, "axis": 2}
+
+
+def _blocks(names: Iterable[str]) -> list[tuple[str, str, str]]:
+    numbered = enumerate(names, start=1)
+    return [(layer, f"keras.conv{number}", f"keras.norm{number}") for number, layer in numbered]
+
+
+def _read_hdf5(path: Path) -> list[list[np.ndarray]]:
+    with h5py.File(path) as file:
+        group = file.get("model_weights", file)
+        names = [_text(name) for name in group.attrs.get("layer_names", ())]
+        return [
+            [group[name][_text(weight)][()] for weight in group[name].attrs["weight_names"]]
+            for name in names
+        ]
+
+
+def _read_archive(path: Path) -> list[list[np.ndarray]]:
+    with zipfile.ZipFile(path) as archive:
+        config = archive.read("config.json").decode()
+    if "MotionPrompt" in json.dumps(json.loads(config)):
+        raise InputError(f"{path}: TrackNetV4 (TrackNetV4/TrackNetV4), which is not supported.")
+    try:
+        model = keras.saving.load_model(path, compile=False)
+    except Exception as error:  # whatever is wrong with the file, keras raises its own
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(f"{path}: cannot be loaded as a Keras model ({reason}).") from error
+    kinds = (layers.Conv2D, layers.BatchNormalization)
+    return [layer.get_weights() for layer in model.layers if isinstance(layer, kinds)]
+
+
+def _text(name: Any) -> str:
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def _has(state: StateDict, convs: int, norms: int) -> bool:
+    found = [
+        sum(name.startswith(f"keras.{kind}") and name.endswith(".weight") for name in state.arrays)
+        for kind in ("conv", "norm")
+    ]
+    return found == [convs, norms]
+
+
+V1 = Family("keras-v1", "TrackNet (authors' Keras)", lambda s: _has(s, 18, 18), build_v1)
+V2 = Family("keras-v2", "TrackNetV2 (authors' Keras)", lambda s: _has(s, 18, 17), build_v2)

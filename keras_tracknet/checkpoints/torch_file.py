@@ -1,0 +1,224 @@
+"""PyTorch's checkpoint files, read without PyTorch and without running what is in them.
+
+Such a file is a zip archive: a pickle that describes containers and tensors, and beside it the
+tensors' bytes. Unpickling calls whatever the pickle names, so only names that make tensors and
+plain containers are let through, and each of them is bound to a function of this module.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from keras_tracknet.errors import InputError
+
+# First bytes of what torch.save wrote before PyTorch 1.6: the pickle of a magic number.
+OLD_FORMAT = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+STORAGES = {
+    "FloatStorage": np.float32,
+    "DoubleStorage": np.float64,
+    "HalfStorage": np.float16,
+    "BFloat16Storage": ml_dtypes.bfloat16,
+    "LongStorage": np.int64,
+    "IntStorage": np.int32,
+    "ShortStorage": np.int16,
+    "CharStorage": np.int8,
+    "ByteStorage": np.uint8,
+    "BoolStorage": np.bool_,
+}
+
+
+def is_torch_file(path: Path) -> bool:
+    """Return whether a file is a zip archive as torch.save writes it, or one of old times."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return _find_pickle(archive) is not None
+    with path.open("rb") as file:
+        return file.read(len(OLD_FORMAT)) == OLD_FORMAT
+
+
+def read_torch_file(path: Path) -> Any:
+    """Read a checkpoint that torch.save wrote.
+
+    Args:
+        path: the file.
+
+    Returns:
+        What was saved, in dictionaries, lists, tuples, numbers and strings; tensors as arrays,
+        bfloat16 as float32.
+
+    Raises:
+        InputError: the file is damaged or of before PyTorch 1.6, or holds anything else than
+            tensors and plain containers, which is not run.
+    """
+    if not zipfile.is_zipfile(path):
+        raise InputError(
+            f"{path}: written before PyTorch 1.6; save it again with a newer one:"
+            " torch.save(torch.load(OLD, weights_only=True), NEW)."
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            name = _find_pickle(archive)
+            if name is None:
+                raise InputError(f"{path}: a zip archive, but not a checkpoint of PyTorch.")
+            return _Unpickler(archive, name).load()
+    except _Refused as error:
+        raise InputError(
+            f"{path}: holds {error}, not just tensors and plain containers, and is not read;"
+            " save the network's state_dict alone."
+        ) from error
+    except InputError:
+        raise
+    except Exception as error:  # a damaged archive or pickle fails in any way it likes
+        raise InputError(
+            f"{path}: damaged ({error or type(error).__name__}); fetch it again."
+        ) from error
+
+
+class _Refused(pickle.UnpicklingError):
+    """A pickle names something that is neither a tensor nor a plain container."""
+
+
+class _Dictionary(dict):
+    """Stands in for the dictionaries of `collections`, without their attributes."""
+
+    def __setstate__(self, state: Any) -> None:
+        """Ignore the attributes."""
+
+
+class _Type:
+    """Stands in for `numpy.dtype`: a letter and a size such as `f8`."""
+
+    def __init__(self, code: str, *_flags: Any) -> None:
+        self.value = np.dtype(code)
+        if self.value.hasobject:
+            raise _Refused("NumPy objects")
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        """Take the byte order."""
+        self.value = self.value.newbyteorder(state[1] if state[1] in ("<", ">") else "=")
+
+
+class _Maker:
+    """A function that a pickle may call and cannot change."""
+
+    __slots__ = ("_function",)
+    _function: Callable[..., Any]
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        object.__setattr__(self, "_function", function)
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._function(*arguments)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise _Refused(f"an attempt to set {name}")
+
+    def __setstate__(self, state: Any) -> None:
+        raise _Refused("an attempt to change a function")
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reads the pickle of a checkpoint; see the module's docstring."""
+
+    def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
+        super().__init__(io.BytesIO(_read_stored(archive, name)), encoding="utf-8")
+        self._archive, self._folder = archive, name.removesuffix("data.pkl")
+        self._storages: dict[str, np.ndarray] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module in ("torch", "torch.storage") and name in STORAGES:
+            return STORAGES[name]
+        maker = _MAKERS.get(f"{module}.{name}")
+        if maker is None:
+            raise _Refused(f"{module}.{name}")
+        return _Maker(maker)
+
+    def persistent_load(self, pid: Any) -> np.ndarray:
+        kind, dtype, key, _device, count = pid
+        if kind != "storage" or not (isinstance(dtype, type) and dtype in STORAGES.values()):
+            raise _Refused(f"a reference of kind {kind!r}")
+        if key not in self._storages:
+            content = _read_stored(self._archive, f"{self._folder}data/{key}")
+            if len(content) != int(count) * np.dtype(dtype).itemsize:
+                raise ValueError(f"tensor {key} is not as long as it says")
+            self._storages[key] = np.frombuffer(content, dtype)
+        return self._storages[key]
+
+
+def _read_stored(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Read a member that is not compressed, as none of PyTorch's is: few bytes stay few."""
+    if archive.getinfo(name).compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{name} is compressed")
+    return archive.read(name)
+
+
+def _find_pickle(archive: zipfile.ZipFile) -> str | None:
+    names = (name for name in archive.namelist() if name.count("/") == 1)
+    return next((name for name in names if name.endswith("/data.pkl")), None)
+
+
+def _make_tensor(
+    storage: np.ndarray, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_rest: Any
+) -> np.ndarray:
+    if not isinstance(storage, np.ndarray) or len(size) != len(stride):
+        raise ValueError("a tensor is not described as one")
+    count = int(np.prod(size, dtype=object))
+    last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+    sound = min((offset, *size, *stride)) >= 0 and count <= len(storage)
+    if not sound or (count and last >= len(storage)):
+        raise ValueError("a tensor reaches beyond its bytes")
+    itemsize = storage.dtype.itemsize
+    view = np.lib.stride_tricks.as_strided(
+        storage[offset:] if count else storage[:0],
+        size,
+        [step * itemsize for step in stride],
+        writeable=False,
+    )
+    if view.dtype == ml_dtypes.bfloat16:
+        return view.astype(np.float32)
+    return view.copy()
+
+
+def _make_parameter(data: np.ndarray, *_rest: Any) -> np.ndarray:
+    return data
+
+
+def _make_scalar(dtype: _Type, content: bytes) -> Any:
+    return np.frombuffer(content, dtype.value)[0].item()
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    if encoding != "latin1":
+        raise _Refused(f"text in {encoding!r}")
+    return text.encode("latin1")
+
+
+def _make_size(sizes: Any) -> tuple[int, ...]:
+    return tuple(sizes)
+
+
+def _make_device(*names: Any) -> str:
+    return ":".join(map(str, names))
+
+
+# What a pickle may call. The names on the left are never imported.
+_MAKERS: dict[str, Callable[..., Any]] = {
+    "torch._utils._rebuild_tensor_v2": _make_tensor,
+    "torch._utils._rebuild_parameter": _make_parameter,
+    "torch.Size": _make_size,
+    "torch.device": _make_device,
+    "collections.OrderedDict": _Dictionary,
+    "collections.Counter": _Dictionary,
+    "numpy.dtype": _Type,
+    "numpy.core.multiarray.scalar": _make_scalar,
+    "numpy._core.multiarray.scalar": _make_scalar,
+    "_codecs.encode": _encode,
+}

@@ -1,0 +1,186 @@
+"""TSM, the temporal shift module (Lin et al. 2019, ICCV): what happens in a clip."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from keras_tracknet.layers import CachedShift, Consensus, TemporalShift
+from keras_tracknet.models.blocks import BATCH_NORM, check_count
+
+BACKBONES = ("mobilenet_v2", "resnet50")
+# Mean of ImageNet's blue, green and red, 0 to 255, that ResNet-50's weights expect to be taken off.
+IMAGENET_MEAN = (103.939, 116.779, 123.68)
+
+
+def build_tsm(
+    num_classes: int = 4,
+    *,
+    frames: int = 8,
+    input_size: tuple[int, int] = (224, 224),
+    backbone: str = "mobilenet_v2",
+    width_multiplier: float = 1.0,
+    bidirectional: bool = True,
+    divisor: int = 8,
+    dropout: float = 0.5,
+    weights: str | None = None,
+    name: str = "tsm",
+) -> keras.Model:
+    """Build a classifier of clips: a network for pictures whose features move in time.
+
+    Each frame passes through a network of `keras.applications`; in every residual branch,
+    before its first convolution, a part of the channels comes from the neighbouring frames
+    (residual placement, Lin et al. 2019, figure 3b). The frames' class scores are averaged, then
+    the softmax is taken. The shift adds no weights: 2,263,108 parameters with the defaults,
+    23,595,908 with ResNet-50. In MobileNetV2 the 10 blocks with an identity path are shifted, as
+    in the published code.
+
+    Batch normalisation has the momentum of the other networks here instead of the slow one of
+    `keras.applications`, which leaves a network trained from scratch without usable statistics
+    for its first epochs.
+
+    Args:
+        num_classes: classes.
+        frames: RGB frames of a clip, oldest first, spread over it.
+        input_size: (height, width) in pixels, at least 32 each.
+        backbone: `mobilenet_v2` or `resnet50`.
+        width_multiplier: factor on the number of filters, MobileNetV2 only.
+        bidirectional: `True` looks at the frames before and after (offline), `False` only at
+            those before (online), see `build_tsm_online`.
+        divisor: one channel in so many moves in each direction.
+        dropout: share of the features that are dropped in training.
+        weights: `None` for random ones, `imagenet`, which are downloaded, or a file, as
+            `keras.applications` takes them.
+        name: name of the model.
+
+    Input shape:
+        `(batch, frames, height, width, 3)`, RGB, 0 to 1.
+
+    Output shape:
+        `(batch, num_classes)`, probability in float32.
+
+    Returns:
+        A functional `keras.Model`.
+
+    Raises:
+        ValueError: an unknown backbone, a width for ResNet-50, a picture that is too small, or a
+            count below 1.
+
+    Example:
+        >>> build_tsm(4, input_size=(96, 160)).output_shape
+        (None, 4)
+    """
+    if backbone not in BACKBONES:
+        raise ValueError(
+            f"backbone must be one of {', '.join(BACKBONES)}. Received: backbone={backbone!r}"
+        )
+    if backbone == "resnet50" and width_multiplier != 1:
+        raise ValueError(
+            "width_multiplier is for mobilenet_v2."
+            f" Received: backbone='resnet50', width_multiplier={width_multiplier}"
+        )
+    for label, count in (("num_classes", num_classes), ("frames", frames)):
+        check_count(label, count)
+    clip = keras.Input((frames, *input_size, 3), name="clip")
+    x = ops.reshape(clip, (-1, *input_size, 3))  # (batch x frames, height, width, 3)
+    if backbone == "mobilenet_v2":
+        x = layers.Rescaling(2.0, offset=-1.0, name="scale")(x)
+        network = keras.applications.MobileNetV2(
+            input_tensor=x, alpha=width_multiplier, include_top=False, weights=weights
+        )
+    else:
+        x = ops.flip(x, axis=-1)  # blue first
+        mean = [-level for level in IMAGENET_MEAN]
+        x = layers.Rescaling(255.0, offset=mean, name="scale")(x)
+        network = keras.applications.ResNet50(input_tensor=x, include_top=False, weights=weights)
+    network = _shift_branches(network, frames, divisor, bidirectional)
+    x = layers.GlobalAveragePooling2D(name="pool")(network.output)  # (batch x frames, features)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    x = layers.Dense(
+        num_classes, kernel_initializer=keras.initializers.RandomNormal(stddev=1e-3), name="head"
+    )(x)
+    x = Consensus(frames, name="consensus")(x)  # (batch, num_classes)
+    x = layers.Softmax(dtype="float32", name="probabilities")(x)
+    return keras.Model(network.inputs[0], x, name=name)
+
+
+def build_tsm_online(model: keras.Model, streams: int = 1) -> keras.Model:
+    """Build the network that classifies a stream frame by frame from one that saw whole clips.
+
+    It shares the weights of `model` and keeps the moving features of the frame before in caches,
+    so it costs one frame's work a frame. What it says of a frame is what `model`, if its clip
+    were the stream, says of that frame before the consensus. The mean over frames is the
+    caller's; `reset_stream` begins another stream. Call it with `predict_on_batch`.
+
+    Args:
+        model: from `build_tsm(bidirectional=False)`.
+        streams: streams that are fed side by side.
+
+    Input shape:
+        `(streams, 1, height, width, 3)`, RGB, 0 to 1: one frame of each stream.
+
+    Output shape:
+        `(streams, num_classes)`, probability in float32.
+
+    Returns:
+        A functional `keras.Model`.
+
+    Raises:
+        ValueError: the model looks ahead, or is no TSM.
+    """
+    shifts = [layer for layer in model.layers if isinstance(layer, TemporalShift)]
+    if not shifts or any(layer.bidirectional for layer in shifts):
+        raise ValueError(
+            "model must be from build_tsm(bidirectional=False)."
+            f" Received: {model.name!r} with {len(shifts)} shifts"
+        )
+
+    def call(layer: Any, x: Any, **settings: Any) -> Any:
+        if isinstance(layer, TemporalShift):
+            return CachedShift(streams, layer.divisor, name=f"{layer.name}_cached")(x)
+        if isinstance(layer, Consensus):
+            return x
+        return layer(x, **settings)
+
+    frame = keras.Input((1, *model.input_shape[2:]), batch_size=streams, name="frame")
+    return keras.models.clone_model(
+        model, input_tensors=frame, clone_function=lambda layer: layer, call_function=call
+    )
+
+
+def reset_stream(model: keras.Model) -> None:
+    """Empty the caches of a network from `build_tsm_online`."""
+    for layer in model.layers:
+        if isinstance(layer, CachedShift):
+            layer.reset()
+
+
+def _shift_branches(
+    network: keras.Model, frames: int, divisor: int, bidirectional: bool
+) -> keras.Model:
+    """Return the network with a shift before the first convolution of each residual branch."""
+    names = {layer.name for layer in network.layers}
+    first = {  # MobileNetV2's, then ResNet's
+        convolution
+        for name in names
+        if name.endswith("_add")
+        for convolution in (name.replace("_add", "_expand"), name.replace("_add", "_1_conv"))
+        if convolution in names
+    }
+
+    def call(layer: Any, x: Any, **settings: Any) -> Any:
+        if layer.name in first:
+            x = TemporalShift(frames, divisor, bidirectional, name=f"{layer.name}_shift")(x)
+        return layer(x, **settings)
+
+    def clone(layer: Any) -> Any:
+        config = layer.get_config()
+        if isinstance(layer, layers.BatchNormalization):
+            config["momentum"] = BATCH_NORM["momentum"]
+        return type(layer).from_config(config)
+
+    shifted = keras.models.clone_model(network, clone_function=clone, call_function=call)
+    shifted.set_weights(network.get_weights())
+    return shifted
