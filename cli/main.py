@@ -19,12 +19,15 @@ from .quiet import silence_frameworks
 # of that name.
 COMMANDS = {
     "predict": "Track the ball in a video or a folder of images.",
+    "court": "Mark the court in a video, for places in metres.",
+    "analyze": "Find hits, bounces, landings and rallies in a track.",
     "fit": "Train a network on labelled clips.",
     "evaluate": "Measure weights on labelled clips.",
     "export": "Write a tracker as a file for LiteRT, ONNX, OpenVINO or TensorFlow.",
     "bench": "Measure how fast a tracker is on this machine.",
     "convert": "Turn a public checkpoint into a model of this package, or back.",
     "presets": "List the trackers that come with the package.",
+    "render": "Render rallies with exact labels and events.",
     "demo": "Render a rally and track it, to see that everything works.",
     "data": "Look at datasets of labelled clips, split them, and convert them.",
     "doctor": "Show what this machine has, and what is missing.",

@@ -12,7 +12,9 @@ from keras_tracknet.backends import choose_backend
 
 if TYPE_CHECKING:
     from keras_tracknet import checkpoints, layers, losses, metrics, presets
+    from keras_tracknet.analysis import analyze_track
     from keras_tracknet.errors import InputError
+    from keras_tracknet.events import find_events
     from keras_tracknet.exporting import export
     from keras_tracknet.fit_config import FitConfig
     from keras_tracknet.inference import Tracker
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from keras_tracknet.models.v2 import build_v2
     from keras_tracknet.models.v3 import build_v3
     from keras_tracknet.training import fit
+    from keras_tracknet.velocity import compute_velocity
 
 __version__ = "0.1.0"
 
@@ -33,6 +36,7 @@ _HOMES = {
     "InputError": "errors",
     "Track": "io.tracks",
     "Tracker": "inference",
+    "analyze_track": "analysis",
     "build_rectifier": "models.rectifier",
     "build_tsm": "models.tsm",
     "build_tsm_online": "models.tsm",
@@ -40,7 +44,9 @@ _HOMES = {
     "build_v2": "models.v2",
     "build_v3": "models.v3",
     "checkpoints": "checkpoints",
+    "compute_velocity": "velocity",
     "export": "exporting",
+    "find_events": "events",
     "fit": "training",
     "layers": "layers",
     "load_model": "model_file",
@@ -52,12 +58,15 @@ _HOMES = {
     "write_track": "io.tracks",
 }
 
+WITHOUT_KERAS = ("analysis", "errors", "events", "io.tracks", "velocity")
+
 __all__ = [
     "FitConfig",
     "InputError",
     "Track",
     "Tracker",
     "__version__",
+    "analyze_track",
     "build_rectifier",
     "build_tsm",
     "build_tsm_online",
@@ -65,7 +74,9 @@ __all__ = [
     "build_v2",
     "build_v3",
     "checkpoints",
+    "compute_velocity",
     "export",
+    "find_events",
     "fit",
     "layers",
     "load_model",
@@ -81,7 +92,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if _HOMES[name] not in ("errors", "io.tracks"):  # everything else needs Keras
+    if _HOMES[name] not in WITHOUT_KERAS:
         choose_backend()
     module = import_module(f"{__name__}.{_HOMES[name]}")
     return module if name == _HOMES[name] else getattr(module, name)

@@ -15,9 +15,9 @@ HEAVY = (*FRAMEWORKS, "cv2", "av")
 # The package from top to bottom: a module imports from what stands before it, and from its own
 # folder where the folder is one entry.
 ORDER = [
-    "errors", "backends", "precision",
+    "errors", "backends", "precision", "sports",
     "io.container", "io.images", "io.capture", "io.media", "io.video", "io.video_writer",
-    "io.columns", "io.tracks", "io.labels", "io.formats", "io.layouts",
+    "io.clips", "io.columns", "io.tracks", "io.events", "io.labels", "io.formats", "io.layouts",
     "io.datasets", "io.splits", "io.checks", "io.conversion",
     "data.frames", "data.shots", "data.cache", "data.windows", "data.heatmaps", "data.augment",
     "data.trajectories", "data.clip_classes", "data.pipeline", "data.clip_batches",
@@ -25,6 +25,9 @@ ORDER = [
     "detections", "tracking",
     "model_file", "published", "checkpoints", "presets", "serving",
     "reporting", "synthetic", "overlay", "contact_sheet", "plots",
+    "outliers", "repeats", "fitting", "flights", "segments", "bounces", "rallies", "events",
+    "velocity", "courts", "court_drawing",
+    "analysis", "stills", "charts", "report", "analysis_run", "court_page", "court_file",
     "run_folder", "fit_config", "fit_data", "devices", "training",
     "engines", "streaming", "inference", "outputs", "corpus", "cluster", "live",
     "evaluation", "clip_evaluation", "exporting", "benchmark", "demo", "doctor",

@@ -1,15 +1,23 @@
 from dataclasses import replace
 from fractions import Fraction
+from itertools import groupby
 
+import cv2
 import numpy as np
 import pytest
 
+from keras_tracknet.io.events import BOUNCE, HIT, LANDING
 from keras_tracknet.io.tracks import Track, read_track
+from keras_tracknet.sports import GRAVITY, SPORTS
 from keras_tracknet.synthetic import RallyConfig, simulate_rally, write_rallies, write_rally
 from keras_tracknet.synthetic.camera import place_camera
-from keras_tracknet.synthetic.flight import STEP, TERMINAL_SPEED, fly_shuttles
-from keras_tracknet.synthetic.rally import draw_streak
+from keras_tracknet.synthetic.clips import name_rally
+from keras_tracknet.synthetic.effects import shake_camera
+from keras_tracknet.synthetic.flight import STEP, fly_balls
+from keras_tracknet.synthetic.rally import GAMES, draw_streak
 
+BADMINTON = SPORTS["badminton"]
+TERMINAL_SPEED = np.sqrt(GRAVITY / BADMINTON.drag)
 SMALL = RallyConfig(frames=24, size=(144, 256))
 
 
@@ -160,20 +168,20 @@ def test_the_share_of_absent_frames_is_that_of_a_broadcast():
 
 
 def test_free_fall_reaches_terminal_speed():
-    path = fly_shuttles(np.array([0.0, 0.0, 100.0]), np.zeros((1, 3)), 6.0)[:, 0]
+    path = fly_balls(np.array([0.0, 0.0, 100.0]), np.zeros((1, 3)), 6.0, BADMINTON.drag)[:, 0]
     speed = -np.diff(path[:, 2]) / STEP
     assert (np.diff(speed) > -1e-9).all()
     assert speed[-1] == pytest.approx(TERMINAL_SPEED, rel=1e-3)
 
 
 def test_first_moments_of_a_fall_are_free_of_drag():
-    path = fly_shuttles(np.zeros(3), np.zeros((1, 3)), 0.1)[:, 0]
+    path = fly_balls(np.zeros(3), np.zeros((1, 3)), 0.1, BADMINTON.drag)[:, 0]
     assert path[-1, 2] == pytest.approx(-9.81 / 2 * 0.1**2, rel=0.02)
 
 
 def test_drag_slows_a_smash_as_the_closed_form_says():
-    path = fly_shuttles(np.zeros(3), np.array([[0.0, 80.0, 0.0]]), 0.5)[:, 0]
-    drag = 9.81 / TERMINAL_SPEED**2
+    path = fly_balls(np.zeros(3), np.array([[0.0, 80.0, 0.0]]), 0.5, BADMINTON.drag)[:, 0]
+    drag = BADMINTON.drag
     seconds = np.arange(len(path)) * STEP
     # Without gravity a shuttle covers log(1 + k v t) / k.
     expected = np.log1p(drag * 80.0 * seconds) / drag
@@ -181,7 +189,7 @@ def test_drag_slows_a_smash_as_the_closed_form_says():
 
 
 def test_the_camera_sees_the_middle_of_the_court_above_its_near_end():
-    camera = place_camera(np.random.default_rng(0), (720, 1280))
+    camera = place_camera(np.random.default_rng(0), (720, 1280), BADMINTON)
     near, middle, far = camera.project(np.array([[0, -6.7, 0], [0, 0, 0], [0, 6.7, 0]]))
     assert 720 > near[1] > middle[1] > far[1] > 0
     assert camera.project(np.array([0, 0, 1.0]))[1] < middle[1]
@@ -224,6 +232,10 @@ def test_a_streak_off_the_picture_draws_nothing():
         ({"seed": -1}, "seed=-1"),
         ({"shots": 0}, "shots=0"),
         ({"noise": -1.0}, "noise=-1.0"),
+        ({"sport": "curling"}, "sport='curling'"),
+        ({"shutter": 0.1}, "shutter=0.1"),
+        ({"shake": -1.0}, "shake=-1.0"),
+        ({"compression": 0}, "compression=0"),
     ],
 )
 def test_a_wrong_config_is_refused(wrong, message):
@@ -261,3 +273,131 @@ def test_rallies_that_are_there_are_kept(tmp_path):
 def test_no_rallies_at_all_is_refused(tmp_path):
     with pytest.raises(ValueError, match="count=0"):
         write_rallies(tmp_path, 0)
+
+
+@pytest.mark.parametrize("sport", SPORTS)
+def test_every_sport_has_hits_that_the_flight_passes_through(sport):
+    rally = simulate_rally(
+        RallyConfig(frames=150, size=(144, 256), seed=1, sport=sport, occlusion=False)
+    )
+    assert sum(event.kind == HIT for event in rally.events) >= 3
+    times, positions = rally.track.time, rally.track.positions
+    for event in rally.events:
+        near = np.flatnonzero(np.abs(times - event.time) <= 1 / 30)
+        near = near[rally.track.visibility[near]]
+        if len(near):  # a frame away it is not far off
+            apart = np.hypot(*(positions[near] - [event.x, event.y]).T).min()
+            assert apart < 25
+
+
+@pytest.mark.parametrize(
+    ("sport", "kind"), [("badminton", LANDING), ("tennis", BOUNCE), ("volleyball", LANDING)]
+)
+def test_the_ball_is_on_the_floor_where_it_bounces_or_lands(sport, kind):
+    config = RallyConfig(frames=300, size=(144, 256), seed=2, sport=sport, shots=2)
+    play = GAMES[sport](np.random.default_rng([2, 1]), 300, 30.0, 2)
+    assert play.contacts
+    for contact in play.contacts:
+        assert contact.kind in (kind, BOUNCE)
+        assert abs(contact.point[2] - SPORTS[sport].ball_radius) < 0.1
+        assert play.locate_ball(np.array([contact.time - 0.02]))[0, 2] > contact.point[2]
+    assert {event.kind for event in simulate_rally(config).events} == {HIT, kind}
+
+
+def test_every_tennis_rally_ends_with_the_second_bounce():
+    play = GAMES["tennis"](np.random.default_rng(0), 900, 30.0, 4)
+    assert len(play.rallies) >= 3
+    for start, end in play.rallies:
+        happened = [(hit.time, "h") for hit in play.hits] + [(c.time, "b") for c in play.contacts]
+        kinds = "".join(k for time, k in sorted(happened) if start <= time <= end)
+        assert kinds.startswith("h")
+        assert kinds.endswith("hbb")
+        assert "bb" not in kinds[:-2]
+
+
+def test_volleyball_has_at_most_three_touches_a_side():
+    play = GAMES["volleyball"](np.random.default_rng(0), 900, 30.0, 9)
+    sides = [hit.side for hit in play.hits]
+    assert len(sides) > 10
+    runs = [len(list(run)) for _, run in groupby(sides)]
+    assert max(runs) <= 4  # three, and the serve of the next rally by the same side
+    assert 3 in runs
+
+
+def test_spin_bends_a_flight_down_or_up():
+    ends = []
+    for spin in (-0.01, 0.0, 0.01):  # turning about x, towards which a ball along y is rolled
+        path = fly_balls(
+            np.zeros(3), np.array([[0.0, 30.0, 5.0]]), 0.8, 0.02, np.array([[-spin, 0, 0]])
+        )
+        ends.append(path[-1, 0, 2])
+    assert ends[0] > ends[1] + 1 > ends[2] + 2
+
+
+def test_the_shutter_decides_how_long_streaks_are():
+    lengths = []
+    for shutter in (1 / 200, 1 / 60):
+        streaks = simulate_rally(replace(SMALL, shutter=shutter)).streaks
+        lengths.append(np.nanmax(np.linalg.norm(streaks[:, 1] - streaks[:, 0], axis=1)))
+    assert lengths[1] == pytest.approx(200 / 60 * lengths[0], rel=0.1)
+
+
+def test_a_shaking_camera_moves_picture_and_truth_alike():
+    still, shaken = simulate_rally(SMALL), simulate_rally(replace(SMALL, shake=3.0))
+    seen = still.track.visibility & shaken.track.visibility
+    moved = shaken.track.positions[seen] - still.track.positions[seen]
+    np.testing.assert_allclose(moved, shaken.shifts[seen])
+    assert 1 < np.abs(shaken.shifts).max() < 12
+    frame = int(np.abs(shaken.shifts[:, 0]).argmax())
+    first, second = (
+        cv2.cvtColor(list(r.frames())[frame], cv2.COLOR_RGB2GRAY) for r in (still, shaken)
+    )
+    found, _ = cv2.phaseCorrelate(first[70:].astype(float), second[70:].astype(float))
+    np.testing.assert_allclose(found, shaken.shifts[frame], atol=0.6)
+
+
+def test_shake_is_as_strong_as_asked():
+    shifts = shake_camera(np.random.default_rng(0), 6000, 30.0, 2.0)
+    np.testing.assert_allclose(shifts.std(axis=0), 2.0, rtol=0.2)
+    assert np.abs(np.diff(shifts, axis=0)).std() < 1.0  # smooth
+
+
+def test_compression_changes_pixels_and_no_truth():
+    plain, packed = simulate_rally(SMALL), simulate_rally(replace(SMALL, compression=30))
+    np.testing.assert_array_equal(plain.track.x, packed.track.x)
+    change = np.abs(next(plain.frames()).astype(int) - next(packed.frames()))
+    assert 0.5 < change.mean() < 12
+
+
+def test_cuts_lie_between_rallies_and_hide_the_ball():
+    config = RallyConfig(frames=150, size=(144, 256), seed=1, shots=2, cuts=True)
+    rally = simulate_rally(config)
+    assert rally.cuts
+    plain = list(simulate_rally(replace(config, cuts=False)).frames())
+    for index, image in enumerate(rally.frames()):
+        away = any(first <= index < stop for first, stop in rally.cuts)
+        different = np.abs(image.astype(int) - plain[index]).mean() > 8
+        assert different == away
+        if away:
+            assert not rally.track.visibility[index]
+    for event in rally.events:
+        assert not any(first <= event.frame < stop for first, stop in rally.cuts)
+
+
+def test_a_default_rally_has_the_name_it_always_had():
+    assert name_rally(RallyConfig(seed=3)) == "rally-000003-ffc169c6"
+
+
+def test_the_name_of_a_file_tells_every_setting():
+    names = {
+        name_rally(replace(SMALL, **change))
+        for change in (
+            {},
+            {"sport": "tennis"},
+            {"shake": 1.0},
+            {"cuts": True},
+            {"compression": 50},
+            {"shutter": 0.01},
+        )
+    }
+    assert len(names) == 6

@@ -1,6 +1,14 @@
-"""Rendered badminton rallies with exact ground truth, from a seed: footage without a camera."""
+"""Rendered rallies with exact ground truth, from a seed: footage without a camera."""
 
-from keras_tracknet.synthetic.clips import write_rallies, write_rally
-from keras_tracknet.synthetic.rally import Rally, RallyConfig, simulate_rally
+from keras_tracknet.synthetic.clips import render_rallies, write_rallies, write_rally
+from keras_tracknet.synthetic.config import RallyConfig
+from keras_tracknet.synthetic.rally import Rally, simulate_rally
 
-__all__ = ["Rally", "RallyConfig", "simulate_rally", "write_rallies", "write_rally"]
+__all__ = [
+    "Rally",
+    "RallyConfig",
+    "render_rallies",
+    "simulate_rally",
+    "write_rallies",
+    "write_rally",
+]

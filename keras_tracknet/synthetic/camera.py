@@ -1,8 +1,4 @@
-"""The court in metres, and the broadcast camera that looks at it.
-
-The world has its origin on the floor under the middle of the net: x to the right, y away
-from the camera, z up, all in metres.
-"""
+"""The broadcast camera that looks at a court, in the metres of `sports`."""
 
 from __future__ import annotations
 
@@ -10,9 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-COURT_LENGTH = 13.4
-COURT_WIDTH = 6.1
-NET_HEIGHT = 1.55
+from keras_tracknet.sports import Sport
 
 
 @dataclass(frozen=True)
@@ -42,27 +36,29 @@ class Camera:
         return self.focal / depth
 
 
-def place_camera(rng: np.random.Generator, size: tuple[int, int]) -> Camera:
+def place_camera(rng: np.random.Generator, size: tuple[int, int], sport: Sport) -> Camera:
     """Place a camera behind and above the near end so that the whole court is in the picture.
 
     Args:
         rng: draws the distance, height, zoom and the small sideways offsets.
         size: (height, width) of the picture in pixels.
+        sport: whose court is seen.
     """
     height, width = size
-    distance = rng.uniform(11.0, 22.0)  # from the near base line, along the floor
+    length = sport.length
+    distance = rng.uniform(11.0, 22.0) * (length / 13.4)  # from the near base line, on the floor
     rise = distance * rng.uniform(0.26, 0.50)
-    position = np.array([rng.normal(0.0, 0.25), -COURT_LENGTH / 2 - distance, rise])
+    position = np.array([rng.normal(0.0, 0.25), -length / 2 - distance, rise])
 
     # The near base line fills this share of a 16:9 picture, whatever the shape of ours.
     share = rng.uniform(0.50, 0.62) * min(width, height * 16 / 9)
-    focal = share * np.hypot(distance, rise) / COURT_WIDTH
+    focal = share * np.hypot(distance, rise) / sport.width
     bottom = rng.uniform(0.39, 0.45) * height
     # A high camera sees a deep court: zoom out until the far half keeps room for the crowd.
-    angle = np.arctan2(rise, distance) - np.arctan2(rise, distance + COURT_LENGTH)
+    angle = np.arctan2(rise, distance) - np.arctan2(rise, distance + length)
     focal *= min(1.0, rng.uniform(0.38, 0.50) * height / (focal * np.tan(angle)))
     pitch = np.arctan2(rise, distance) - np.arctan2(bottom, focal)
-    yaw = np.arctan2(-position[0], distance + COURT_LENGTH / 2) + rng.normal(0.0, 0.006)
+    yaw = np.arctan2(-position[0], distance + length / 2) + rng.normal(0.0, 0.006)
 
     forward = np.array([np.sin(yaw) * np.cos(pitch), np.cos(yaw) * np.cos(pitch), -np.sin(pitch)])
     right = np.array([np.cos(yaw), -np.sin(yaw), 0.0])

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 
+from keras_tracknet.errors import InputError
+from keras_tracknet.io.events import write_events
 from keras_tracknet.io.tracks import write_track
 from keras_tracknet.io.video_writer import VideoWriter
-from keras_tracknet.synthetic.rally import RallyConfig, simulate_rally
+from keras_tracknet.synthetic.config import RallyConfig
+from keras_tracknet.synthetic.rally import simulate_rally
+
+EVENTS_SUFFIX = ".events.csv"
 
 
-def write_rally(config: RallyConfig, folder: Path) -> Path:
+def write_rally(config: RallyConfig, folder: Path, *, events: bool = False) -> Path:
     """Render a rally to `<name>.mp4` with its track in `<name>.csv`.
 
     The name holds the seed, and a digest of the whole config: another config is another file.
@@ -20,6 +26,7 @@ def write_rally(config: RallyConfig, folder: Path) -> Path:
     Args:
         config: what to render.
         folder: created where missing.
+        events: whether to write what happens in it to `<name>.events.csv`.
 
     Returns:
         The path of the video.
@@ -32,6 +39,8 @@ def write_rally(config: RallyConfig, folder: Path) -> Path:
     with VideoWriter(path, size=config.size, fps=config.fps) as writer:
         for image in rally.frames():
             writer.write(image)
+    if events:
+        write_events(rally.events, path.with_suffix(EVENTS_SUFFIX))
     write_track(rally.track, path.with_suffix(".csv"))
     return path
 
@@ -78,7 +87,50 @@ def write_rallies(
     return paths
 
 
+def render_rallies(
+    first: RallyConfig,
+    folder: Path,
+    count: int,
+    *,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Path]:
+    """Render `count` rallies that differ by their seeds, with their tracks and events.
+
+    Args:
+        first: the first of them; the others have the seeds after its own.
+        folder: where the files go, created where missing.
+        count: how many rallies.
+        overwrite: whether to replace what is there.
+        progress: called with (rallies done, count) after each.
+
+    Returns:
+        The paths of the videos.
+
+    Raises:
+        InputError: a rally is there already, or the folder cannot be written.
+    """
+    configs = [replace(first, seed=first.seed + number) for number in range(count)]
+    for config in configs:
+        path = Path(folder) / f"{name_rally(config)}.mp4"
+        if path.exists() and not overwrite:
+            raise InputError(
+                f"{path}: exists already; use --overwrite or choose another place with -o."
+            )
+    paths = []
+    for number, config in enumerate(configs, 1):
+        paths.append(write_rally(config, folder, events=True))
+        if progress is not None:
+            progress(number, count)
+    return paths
+
+
 def name_rally(config: RallyConfig) -> str:
     """The file name of a rally without suffix: `rally-000007-1a2b3c4d`."""
-    digest = hashlib.sha256(repr(config).encode()).hexdigest()[:8]
-    return f"rally-{config.seed:06d}-{digest}"
+    unusual = [
+        f"{f.name}={getattr(config, f.name)!r}"
+        for f in fields(config)
+        if not f.repr and getattr(config, f.name) != f.default
+    ]
+    text = ", ".join([repr(config), *unusual])
+    return f"rally-{config.seed:06d}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

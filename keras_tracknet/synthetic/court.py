@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from keras_tracknet.synthetic.camera import COURT_LENGTH, COURT_WIDTH, NET_HEIGHT, Camera
+from keras_tracknet.sports import Sport
+from keras_tracknet.synthetic.camera import Camera
 from keras_tracknet.synthetic.paint import (
     Colour,
     dim_colour,
@@ -15,18 +16,19 @@ from keras_tracknet.synthetic.paint import (
     write_word,
 )
 
-LINE_WIDTH = 0.04  # metres
 MAT_HUES = (0.38, 0.42, 0.46, 0.58, 0.62, 0.98, 0.78)  # greens, blues, red, violet
 
 
-def draw_floor(rng: np.random.Generator, image: np.ndarray, camera: Camera, wall: float) -> None:
+def draw_floor(
+    rng: np.random.Generator, image: np.ndarray, camera: Camera, wall: float, sport: Sport
+) -> None:
     """The hall's floor, the mat, words on both, and the lines of the court."""
-    far, near = wall, -COURT_LENGTH / 2 - 5
-    floor = np.array([[-25, far, 0], [25, far, 0], [25, near, 0], [-25, near, 0]], float)
+    x, y = sport.width / 2, sport.length / 2
+    far, near, edge = wall, -y - 5, max(25.0, 6 * x)
+    floor = np.array([[-edge, far, 0], [edge, far, 0], [edge, near, 0], [-edge, near, 0]], float)
     ground = pick_colour(rng, rng.choice(MAT_HUES), rng.uniform(0.1, 0.7), rng.uniform(0.1, 0.4))
     fill_quad(image, camera.project(floor), ground)
     mat = pick_colour(rng, rng.choice(MAT_HUES), rng.uniform(0.45, 0.8), rng.uniform(0.3, 0.62))
-    x, y = COURT_WIDTH / 2, COURT_LENGTH / 2
     side, end = rng.uniform(0.6, 1.4), rng.uniform(0.9, 1.8)
     _fill_floor(image, camera, (-x - side, x + side), (-y - end, y + end), mat)
 
@@ -41,22 +43,15 @@ def draw_floor(rng: np.random.Generator, image: np.ndarray, camera: Camera, wall
             patch = write_word(rng, ground, (190, 190, 195), (80, 240))
             _paste_floor(image, camera, patch, across, rng.uniform(-4, -1), 1.0)
 
-    half = LINE_WIDTH / 2
-    for across in (-x + half, -x + 0.46, x - 0.46, x - half):
-        _fill_floor(image, camera, (across - half, across + half), (-y, y), white)
-    for along in (y - half, y - 0.78, 1.98):
-        for sign in (-1, 1):
-            place = sign * along
-            _fill_floor(image, camera, (-x, x), (place - half, place + half), white)
-    for low, high in ((-y, -1.98), (1.98, y)):
-        _fill_floor(image, camera, (-half, half), (low, high), white)
+    for left, right, low, high in sport.lines:
+        _fill_floor(image, camera, (left, right), (low, high), white)
 
 
 def hang_net(
-    rng: np.random.Generator, camera: Camera, size: tuple[int, int], light: float
+    rng: np.random.Generator, camera: Camera, size: tuple[int, int], light: float, sport: Sport
 ) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
     """Colour, cover and place in the picture of the net, its tape and its posts."""
-    half = COURT_WIDTH / 2
+    half, top = sport.width / 2, sport.net_height
     colour = np.zeros((*size, 3), np.uint8)
     cover = np.zeros(size, np.uint8)
 
@@ -73,10 +68,10 @@ def hang_net(
 
     mesh, tape = dim_colour(np.full(3, 60), light), dim_colour(np.full(3, 235), light)
     post = dim_colour(np.array(pick_colour(rng, rng.random(), 0.7, 0.4)), light)
-    panel(-half, half, NET_HEIGHT - 0.76, NET_HEIGHT - 0.04, mesh, rng.uniform(0.12, 0.3))
+    panel(-half, half, top - sport.net_depth, top - 0.04, mesh, rng.uniform(0.12, 0.3))
     for left in (-half - 0.05, half):
-        panel(left, left + 0.05, 0.0, NET_HEIGHT, post, 0.95)
-    panel(-half, half, NET_HEIGHT - 0.05, NET_HEIGHT + 0.02, tape, 0.75)
+        panel(left, left + 0.05, 0.0, top, post, 0.95)
+    panel(-half, half, top - 0.05, top + 0.02, tape, 0.75)
     x, y, columns, rows = cv2.boundingRect(cover)
     part = (slice(y, y + rows), slice(x, x + columns))
     return colour[part], (cover[part] / np.float32(255))[..., None], (y, x)

@@ -1,21 +1,30 @@
-"""How a shuttlecock flies: gravity, and air drag that grows with the square of its speed."""
+"""How a ball flies: gravity, drag that grows with the square of its speed, and its spin."""
 
 from __future__ import annotations
 
 import numpy as np
 
-GRAVITY = 9.81  # m/s^2
-TERMINAL_SPEED = 6.8  # m/s, of a feather shuttlecock
+from keras_tracknet.sports import GRAVITY
+
 STEP = 1 / 200  # seconds between two computed points of a flight
 
 
-def fly_shuttles(start: np.ndarray, velocity: np.ndarray, seconds: float) -> np.ndarray:
-    """Fly many shuttlecocks at once, second-order Runge-Kutta; the floor is not in the way.
+def fly_balls(
+    start: np.ndarray,
+    velocity: np.ndarray,
+    seconds: float,
+    drag: float,
+    spin: np.ndarray | None = None,
+) -> np.ndarray:
+    """Fly many balls at once, second-order Runge-Kutta; the floor is not in the way.
 
     Args:
         start: `(flights, 3)` metres, or `(3,)` for all of them.
         velocity: `(flights, 3)` metres a second at the start.
         seconds: how long to fly.
+        drag: per metre, see `Sport`.
+        spin: `(flights, 3)` per metre, along the axis that the ball turns about: the Magnus
+            acceleration is speed * spin x velocity. None for no spin.
 
     Returns:
         `(points, flights, 3)` metres, one point every `STEP` seconds from the start on.
@@ -25,16 +34,18 @@ def fly_shuttles(start: np.ndarray, velocity: np.ndarray, seconds: float) -> np.
     path = np.empty((round(seconds / STEP) + 1, *speed.shape))
     path[0] = place
     for index in range(1, len(path)):
-        middle = speed + accelerate(speed) * (STEP / 2)
+        middle = speed + accelerate(speed, drag, spin) * (STEP / 2)
         place = place + middle * STEP
-        speed = speed + accelerate(middle) * STEP
+        speed = speed + accelerate(middle, drag, spin) * STEP
         path[index] = place
     return path
 
 
-def accelerate(velocity: np.ndarray) -> np.ndarray:
-    """Acceleration in m/s^2 at `(flights, 3)` velocities: gravity less quadratic drag."""
+def accelerate(velocity: np.ndarray, drag: float, spin: np.ndarray | None = None) -> np.ndarray:
+    """Acceleration in m/s^2 at `(flights, 3)` velocities: gravity, quadratic drag and lift."""
     size = np.sqrt(np.einsum("ij,ij->i", velocity, velocity))
-    change = velocity * (-GRAVITY / TERMINAL_SPEED**2 * size)[:, None]
+    change = velocity * (-drag * size)[:, None]
     change[:, 2] -= GRAVITY
+    if spin is not None:
+        change += np.cross(spin, velocity) * size[:, None]
     return change

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from keras_tracknet.synthetic.camera import COURT_WIDTH, Camera
+from keras_tracknet.sports import Sport
+from keras_tracknet.synthetic.camera import Camera
 from keras_tracknet.synthetic.paint import (
     dim_colour,
     draw_capsule,
@@ -60,7 +61,9 @@ def draw_crowd(rng: np.random.Generator, image: np.ndarray, camera: Camera, wall
             )
 
 
-def draw_banners(rng: np.random.Generator, image: np.ndarray, camera: Camera, wall: float) -> None:
+def draw_banners(
+    rng: np.random.Generator, image: np.ndarray, camera: Camera, wall: float, sport: Sport
+) -> None:
     """One or two rows of boards behind the court, and one along each side."""
     papers = [pick_colour(rng, rng.random(), 0.75, rng.uniform(0.15, 0.7)) for _ in range(4)]
 
@@ -71,24 +74,26 @@ def draw_banners(rng: np.random.Generator, image: np.ndarray, camera: Camera, wa
         corners = np.array([start + up, end + up, end, start], float)
         paste_patch(image, write_word(rng, paper, ink, (60, 180)), camera.project(corners))
 
+    reach = 6.0 * sport.length / 13.4
     for row in range(int(rng.integers(1, 3)), 0, -1):
         place, base = wall + 1.2 * (row - 1), 0.9 * (row - 1)
-        for left in np.arange(-6.0, 6.0, 2.4):
+        for left in np.arange(-reach, reach, 2.4):
             if rng.random() < 0.9:
                 board([left, place, base], [left + 2.36, place, base], 0.9)
-    edge = COURT_WIDTH / 2 + rng.uniform(3.2, 4.5)
+    edge = sport.width / 2 + rng.uniform(3.2, 4.5)
     for sign in (-1, 1):
-        for along in np.arange(wall - 1, -9.0, -2.4):
+        for along in np.arange(wall - 1, -1.5 * reach, -2.4):
             near, far = [sign * edge, along - 2.36, 0.0], [sign * edge, along, 0.0]
             board(*((near, far) if sign < 0 else (far, near)), 0.8)
 
 
 def draw_officials(
-    rng: np.random.Generator, image: np.ndarray, camera: Camera, wall: float
+    rng: np.random.Generator, image: np.ndarray, camera: Camera, wall: float, sport: Sport
 ) -> None:
     """Line judges on chairs and an umpire on the high one, mostly with bright shoes."""
+    side = sport.width / 2 + 1.35
     seats = [(across, wall - 0.5, 0.4) for across in (-2.3, 0.0, 2.3)]
-    seats += [(-4.4, rng.uniform(-1, 1), 0.4), (4.4, 0.0, 1.6)]
+    seats += [(-side, rng.uniform(-1, 1), 0.4), (side, 0.0, 1.6)]
     shirt = pick_colour(rng, rng.random(), 0.6, 0.5)
     for across, along, up in seats:
         if rng.random() < 0.15:

@@ -1,7 +1,7 @@
-"""The play: who hits the shuttle where and when, and where it is at any moment.
+"""The play: who hits the ball where and when, where it touches the floor, and badminton's.
 
 Sides are -1 for the player near the camera and +1 for the far one. A racket meets the
-shuttle half way between two frames, when the shutter is closed, so that no frame shows
+ball half way between two frames, when the shutter is closed, so that no frame shows
 a bent streak.
 """
 
@@ -11,8 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_tracknet.synthetic.camera import COURT_LENGTH, COURT_WIDTH, NET_HEIGHT
-from keras_tracknet.synthetic.flight import STEP, fly_shuttles
+from keras_tracknet.io.events import LANDING
+from keras_tracknet.sports import SPORTS
+from keras_tracknet.synthetic.flight import STEP, fly_balls
+
+BADMINTON = SPORTS["badminton"]
 
 # Speed off the racket in m/s and angle above the floor in degrees: (low, high) each.
 SERVES = {"short": ((7.0, 12.0), (12.0, 40.0)), "high": ((20.0, 34.0), (48.0, 64.0))}
@@ -33,10 +36,27 @@ CEILING = 6.5  # metres; a shuttle above it has left the picture for long
 
 @dataclass(frozen=True)
 class Hit:
-    """A racket meets the shuttle: seconds, side -1 or +1, and the place `(3,)` in metres."""
+    """A racket, or a hand, meets the ball.
+
+    Attributes:
+        time: seconds.
+        side: -1 or +1.
+        point: `(3,)` metres.
+        player: of that side, from 0.
+    """
 
     time: float
     side: int
+    point: np.ndarray
+    player: int = 0
+
+
+@dataclass(frozen=True)
+class Contact:
+    """The ball touches the floor: seconds, `bounce` or `landing`, and the place `(3,)` metres."""
+
+    time: float
+    kind: str
     point: np.ndarray
 
 
@@ -46,15 +66,19 @@ class Play:
 
     Attributes:
         hits: in the order of time.
+        contacts: with the floor, in the order of time.
+        rallies: (first hit, last touch of the floor) of each rally, seconds.
         flights: (start in seconds, end in seconds, points every `STEP` seconds); the last
             point holds to the end, for a shuttle lying on the floor.
     """
 
     hits: tuple[Hit, ...]
+    contacts: tuple[Contact, ...]
+    rallies: tuple[tuple[float, float], ...]
     flights: tuple[tuple[float, float, np.ndarray], ...]
 
-    def locate_shuttle(self, times: np.ndarray) -> np.ndarray:
-        """Where the shuttle is: `(times, 3)` metres, NaN while a player holds it."""
+    def locate_ball(self, times: np.ndarray) -> np.ndarray:
+        """Where the ball is: `(times, 3)` metres, NaN while a player holds it."""
         found = np.full((len(times), 3), np.nan)
         for start, end, points in self.flights:
             inside = (times >= start) & (times < end)
@@ -64,7 +88,7 @@ class Play:
         return found
 
 
-def play_rallies(rng: np.random.Generator, frames: int, fps: float, shots: int) -> Play:
+def play_badminton(rng: np.random.Generator, frames: int, fps: float, shots: int) -> Play:
     """Play one rally after the other until the clip is full.
 
     Args:
@@ -75,15 +99,18 @@ def play_rallies(rng: np.random.Generator, frames: int, fps: float, shots: int) 
     """
     duration = frames / fps
     hits: list[Hit] = []
+    contacts: list[Contact] = []
+    rallies: list[tuple[float, float]] = []
     flights: list[tuple[float, float, np.ndarray]] = []
     wait = rng.uniform(0.04, 0.10) * min(frames, 150) / fps  # before the serve it is in the hand
-    time = _between_frames(wait, fps)
+    time = between_frames(wait, fps)
     while time < duration:
         side = int(rng.choice([-1, 1]))
         point = np.array([rng.uniform(-0.9, 0.9), side * rng.uniform(2.1, 3.0), 1.0])
         path = choose_shot(rng, point, side, SERVES)
         if path is None:  # out or into the net: serve again
             continue
+        began = time
         for played in range(1, shots + 1):
             hits.append(Hit(time, side, point))
             contact = _choose_contact(rng, path, -side, fps) if played < shots else None
@@ -96,10 +123,12 @@ def play_rallies(rng: np.random.Generator, frames: int, fps: float, shots: int) 
             flights.append((time, time + contact, path))
             time, point, side, path = time + contact, reached, -side, answer
         landed = _cut_at_floor(path)
-        lying = _between_frames(time + len(landed) * STEP + rng.uniform(0.1, 0.5), fps)
+        contacts.append(Contact(time + (len(landed) - 1) * STEP, LANDING, landed[-1]))
+        rallies.append((began, contacts[-1].time))
+        lying = between_frames(time + len(landed) * STEP + rng.uniform(0.1, 0.5), fps)
         flights.append((time, lying, landed))
-        time = _between_frames(lying + rng.uniform(0.5, 1.1), fps)
-    return Play(tuple(hits), tuple(flights))
+        time = between_frames(lying + rng.uniform(0.5, 1.1), fps)
+    return Play(tuple(hits), tuple(contacts), tuple(rallies), tuple(flights))
 
 
 def choose_shot(
@@ -126,7 +155,7 @@ def choose_shot(
     velocity = np.concatenate(
         [aim * (speed * np.cos(angle))[:, None], (speed * np.sin(angle))[:, None]], axis=1
     )
-    paths = fly_shuttles(point, velocity, LONGEST_FLIGHT)
+    paths = fly_balls(point, velocity, LONGEST_FLIGHT, BADMINTON.drag)
 
     columns = np.arange(len(speed))
     crossed = paths[:, :, 1] * side < 0
@@ -134,10 +163,12 @@ def choose_shot(
     down = paths[:, :, 2] < 0
     landing = paths[down.argmax(axis=0), columns]
     good = crossed.any(axis=0) & down.any(axis=0)
-    good &= (over[:, 2] > NET_HEIGHT + 0.08) & (crossed.argmax(axis=0) < down.argmax(axis=0))
+    good &= (over[:, 2] > BADMINTON.net_height + 0.08) & (
+        crossed.argmax(axis=0) < down.argmax(axis=0)
+    )
     good &= paths[:, :, 2].max(axis=0) < CEILING
-    good &= np.abs(landing[:, 0]) < COURT_WIDTH / 2
-    good &= np.abs(landing[:, 1]) < COURT_LENGTH / 2
+    good &= np.abs(landing[:, 0]) < BADMINTON.width / 2
+    good &= np.abs(landing[:, 1]) < BADMINTON.length / 2
     chosen = np.flatnonzero(good)
     return paths[:, chosen[0]] if len(chosen) else None
 
@@ -163,6 +194,6 @@ def _cut_at_floor(path: np.ndarray) -> np.ndarray:
     return path[: end + 1]
 
 
-def _between_frames(time: float, fps: float) -> float:
+def between_frames(time: float, fps: float) -> float:
     """The moment half way between two frames that is closest to `time`."""
     return (max(round(time * fps - 0.5), 0) + 0.5) / fps

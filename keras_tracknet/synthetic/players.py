@@ -1,4 +1,4 @@
-"""The two players: how they walk, how they stand, and what the camera sees of them.
+"""The players: how they walk, how they stand, and what the camera sees of them.
 
 A player is a set of capsules (a line with a radius) in the upright plane through their feet,
 so that drawing them and asking what they hide use one geometry.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -37,6 +38,19 @@ PARTS = (
 )
 RADII = np.array([part[3] for part in PARTS])
 RACKET_RADIUS = 0.115
+RACKET_GRIP = 0.55  # metres from the shoulder to the hand that holds it
+
+
+class Home(NamedTuple):
+    """Where a player waits: metres to the right of the middle, and from the net.
+
+    A player starts between `front` and `back`, and goes back to between `recover` and `back`.
+    """
+
+    x: float
+    front: float
+    recover: float
+    back: float
 
 
 @dataclass(frozen=True)
@@ -47,7 +61,7 @@ class Figure:
         parts: `(frames, parts, 2, 2)`, the ends (x, y) of each capsule.
         radii: `(frames, parts)`.
         racket: `(frames, 2, 2)`, hand and middle of the racket head.
-        racket_radius: `(frames,)`.
+        racket_radius: `(frames,)`, 0 for none.
         distance: `(frames,)`, y of the feet in metres; the shuttle beyond it is hidden.
     """
 
@@ -74,6 +88,8 @@ class Figure:
             draw_capsule(image, ends, float(radius), colour)
         hand, middle = self.racket[frame]
         reach = float(self.racket_radius[frame])
+        if not reach:
+            return
         thickness = max(1, round(reach / 7))
         shaft = middle - (middle - hand) / max(np.hypot(*(middle - hand)), 1e-6) * reach
         cv2.line(image, fix_point(hand), fix_point(shaft), colours[-1], thickness, cv2.LINE_AA, 4)
@@ -120,20 +136,29 @@ def dress_player(rng: np.random.Generator, side: int, light: float) -> list[Colo
 
 
 def pose_player(
-    rng: np.random.Generator, hits: Sequence[Hit], side: int, times: np.ndarray, camera: Camera
+    rng: np.random.Generator,
+    own: Sequence[Hit],
+    side: int,
+    home: Home,
+    times: np.ndarray,
+    camera: Camera,
+    *,
+    racket: bool,
 ) -> Figure:
-    """Let the player on `side` walk to every hit of theirs, and see them with the camera.
+    """Let a player walk to every hit of theirs, and see them with the camera.
 
     Args:
         rng: draws build, handedness of the gait and where the player waits.
-        hits: of both players.
+        own: the player's hits.
         side: -1 near, +1 far.
+        home: where the player waits.
         times: `(frames,)` seconds.
         camera: sees the player.
+        racket: whether they hold one; otherwise the hand meets the ball.
     """
-    own = [hit for hit in hits if hit.side == side]
-    place = _walk(rng, own, side, times)
-    joints = _bend(place, own, side, times, tall=rng.uniform(0.93, 1.08))
+    place = _walk(rng, own, side, home, times)
+    grip = RACKET_GRIP if racket else 1.0
+    joints = _bend(place, own, side, times, tall=rng.uniform(0.93, 1.08), grip=grip)
 
     def see(names: Sequence[str]) -> np.ndarray:
         flat = np.stack([joints[name] for name in names], axis=1)  # (frames, names, 2)
@@ -147,20 +172,23 @@ def pose_player(
         parts=np.stack([starts, ends], axis=2),
         radii=scale[:, None] * RADII,
         racket=see(["racket_hand", "strings"]),
-        racket_radius=scale * RACKET_RADIUS,
+        racket_radius=scale * RACKET_RADIUS * racket,
         distance=place[:, 1],
     )
 
 
-def _walk(rng: np.random.Generator, own: Sequence[Hit], side: int, times: np.ndarray) -> np.ndarray:
+def _walk(
+    rng: np.random.Generator, own: Sequence[Hit], side: int, home: Home, times: np.ndarray
+) -> np.ndarray:
     """Where the feet are: `(frames, 2)` metres."""
-    keys = [(-1.0, rng.uniform(-0.5, 0.5), side * rng.uniform(2.6, 4.0))]
+    keys = [(-1.0, home.x + rng.uniform(-0.5, 0.5), side * rng.uniform(home.front, home.back))]
     for index, hit in enumerate(own):
         # The racket hand is on the right: towards +x near the camera, towards -x beyond.
         keys.append((hit.time, hit.point[0] + side * 0.42, hit.point[1] + side * 0.25))
         later = own[index + 1].time if index + 1 < len(own) else hit.time + 2.0
         back = hit.time + 0.55 * (later - hit.time)
-        keys.append((back, rng.uniform(-0.6, 0.6), side * rng.uniform(2.8, 4.0)))
+        across = home.x + rng.uniform(-0.6, 0.6)
+        keys.append((back, across, side * rng.uniform(home.recover, home.back)))
     moments, across, along = np.array(keys).T
     before = np.clip(np.searchsorted(moments, times, side="right") - 1, 0, len(keys) - 1)
     after = np.minimum(before + 1, len(keys) - 1)
@@ -172,7 +200,13 @@ def _walk(rng: np.random.Generator, own: Sequence[Hit], side: int, times: np.nda
 
 
 def _bend(
-    place: np.ndarray, own: Sequence[Hit], side: int, times: np.ndarray, *, tall: float
+    place: np.ndarray,
+    own: Sequence[Hit],
+    side: int,
+    times: np.ndarray,
+    *,
+    tall: float,
+    grip: float,
 ) -> dict[str, np.ndarray]:
     """Every joint as `(frames, 2)`: metres to the right of the feet, and above the floor."""
     swing, goal = np.zeros(len(times)), np.tile([-side * 0.5, 1.5], (len(times), 1))
@@ -213,7 +247,7 @@ def _bend(
     shoulder = joints["racket_shoulder"]
     way = strings - shoulder
     way = way / _length(way)
-    hand = np.where(swing[:, None] > 0.3, shoulder + way * 0.55, at(hand_side * 0.34, hip + 0.12))
+    hand = np.where(swing[:, None] > 0.3, shoulder + way * grip, at(hand_side * 0.34, hip + 0.12))
     joints["racket_hand"] = hand
     joints["strings"] = hand + (strings - hand) * np.clip(0.62 / _length(strings - hand), 0.3, 1)
     joints["racket_elbow"] = (shoulder + hand) / 2 + np.array([hand_side * 0.06, -0.06])

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from keras_tracknet.synthetic.camera import COURT_LENGTH, Camera
+from keras_tracknet.sports import Sport
+from keras_tracknet.synthetic.camera import Camera
 from keras_tracknet.synthetic.court import draw_floor, hang_net
 from keras_tracknet.synthetic.hall import (
     draw_banners,
@@ -72,21 +73,24 @@ class Scene:
         return np.all((points >= low) & (points <= high), axis=1)
 
 
-def build_scene(rng: np.random.Generator, camera: Camera, size: tuple[int, int]) -> Scene:
+def build_scene(
+    rng: np.random.Generator, camera: Camera, size: tuple[int, int], sport: Sport
+) -> Scene:
     """Build a hall at random: every colour, banner, head and lamp of it.
 
     Args:
         rng: decides everything.
         camera: sees the hall.
         size: (height, width) of the picture in pixels.
+        sport: whose court it is.
     """
     light = rng.uniform(0.8, 1.25)
     image = np.zeros((*size, 3), np.uint8)
-    wall = COURT_LENGTH / 2 + rng.uniform(2.0, 4.5)
+    wall = sport.length / 2 + rng.uniform(2.0, 4.5) * (sport.length / 13.4) ** 1.5
     draw_crowd(rng, image, camera, wall)
-    draw_floor(rng, image, camera, wall)
-    draw_banners(rng, image, camera, wall)
-    draw_officials(rng, image, camera, wall)
+    draw_floor(rng, image, camera, wall, sport)
+    draw_banners(rng, image, camera, wall, sport)
+    draw_officials(rng, image, camera, wall, sport)
     image = light_hall(rng, image, camera, light)
     draw_lamps(rng, image)
     fans = rng.uniform([0, 0, 1, 2, 0.3], [1, 1, 3, 10, 2.5], (int(rng.integers(0, 12)), 5))
@@ -94,7 +98,7 @@ def build_scene(rng: np.random.Generator, camera: Camera, size: tuple[int, int])
     fans[:, 0] *= size[1]
     fans[:, 1] *= crowd_floor
     fans[:, 2:4] *= size[0] / 720
-    net, cover, corner = hang_net(rng, camera, size, light)
+    net, cover, corner = hang_net(rng, camera, size, light, sport)
     score, score_corner = _make_score(rng, size)
     return Scene(image, net, cover, corner, score, score_corner, fans, light)
 

@@ -1,0 +1,124 @@
+"""`tracknet analyze`: events, rallies, speed and a report from a track."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .options import json_option, overwrite_option, quiet_option
+
+if TYPE_CHECKING:
+    from keras_tracknet.reporting import Reporter
+
+
+@click.command()
+@click.argument("source", metavar="TRACK.csv|VIDEO", type=click.Path(path_type=Path))
+@click.option(
+    "--sport",
+    type=click.Choice(["badminton", "tennis", "volleyball"]),
+    default="badminton",
+    show_default=True,
+    help="What is played: how the ball flies and bounces.",
+)
+@click.option(
+    "--court", "court_file", type=click.Path(path_type=Path), help="A file of tracknet court."
+)
+@click.option(
+    "--video",
+    type=click.Path(path_type=Path),
+    help="The video of the track. [default: that of its summary.json, or of its name, beside it]",
+)
+@click.option("--clips", is_flag=True, help="Also cut each rally into a file of its own.")
+@click.option("--weights", help="Weights to track a VIDEO with. [default: badminton-v3]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Folder for the results. [default: runs/analyze/<name>]",
+)
+@overwrite_option
+@json_option
+@quiet_option
+def analyze(
+    source: Path,
+    sport: str,
+    court_file: Path | None,
+    video: Path | None,
+    clips: bool,
+    weights: str | None,
+    output: Path | None,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    r"""Find hits, bounces, landings and rallies in a track, and how fast the ball was.
+
+    Writes events.csv, rallies.csv, speed.csv and report.html, one page that opens without a
+    network. A VIDEO is tracked first, to track.csv in the same folder. Speed is in pixels a second;
+    with --court there are also landing points in metres, and what a shot's mean speed was at least.
+
+    \b
+    tracknet analyze runs/predict/match/track.csv --clips
+    tracknet analyze match.mp4 --sport tennis --court runs/court/match.json
+    """
+    import json
+
+    from keras_tracknet.analysis_run import check_free, run_analysis
+    from keras_tracknet.courts import read_court
+    from keras_tracknet.io.tracks import FORMATS
+    from keras_tracknet.sports import find_sport
+
+    from .console import ConsoleReporter
+
+    reporter = ConsoleReporter(quiet=quiet)
+    tracked = source.suffix.lstrip(".") in FORMATS
+    name = source.resolve()
+    stem = name.parent.name if tracked and name.stem == "track" else name.stem
+    folder = output or Path("runs/analyze") / stem
+    if not overwrite:
+        check_free(folder)
+    court = read_court(court_file) if court_file else None
+    track = source
+    if not tracked:
+        track, video = _track_video(source, folder, weights, overwrite, reporter), source
+    summary = run_analysis(
+        track,
+        folder,
+        find_sport(sport),
+        court=court,
+        video=video,
+        clips=clips,
+        reporter=reporter,
+    )
+    if as_json:
+        click.echo(json.dumps(summary))
+        return
+    names = {"rallies": "rally", "hits": "hit", "bounces": "bounce", "landings": "landing"}
+    counts = ", ".join(
+        f"{summary[many]} {one if summary[many] == 1 else many}"
+        for many, one in names.items()
+        if many in summary
+    )
+    click.echo(counts)
+    click.echo(folder.resolve())
+
+
+def _track_video(
+    source: Path, folder: Path, weights: str | None, overwrite: bool, reporter: Reporter
+) -> Path:
+    from keras_tracknet.io.video import probe_video
+
+    from .options import load_tracker
+
+    probe_video(source)  # a source that cannot be read is told at once, before Keras is loaded
+
+    from keras_tracknet.outputs import OutputPaths, predict_video
+
+    paths = OutputPaths.choose(source, folder, ["csv"], overlay=False)
+    if not overwrite:
+        paths.check_free()
+    tracker = load_tracker(reporter, weights=weights, rectifier=None)
+    predict_video(tracker, source, paths, reporter=reporter)
+    return paths.tracks[0]

@@ -1,0 +1,86 @@
+"""`tracknet court`: say where the court is in the picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .options import json_option, overwrite_option, quiet_option
+
+SPORTS = ["badminton", "tennis", "volleyball", "custom"]
+
+
+@click.command()
+@click.argument("video", metavar="VIDEO", type=click.Path(path_type=Path))
+@click.option(
+    "--sport",
+    type=click.Choice(SPORTS),
+    default="badminton",
+    show_default=True,
+    help="Whose court.",
+)
+@click.option(
+    "--points",
+    help="Four points or more, such as 'near_left=212,655 far_left=450,310 ...', or a JSON file"
+    " of them. Without, a page opens in the browser to click them on.",
+)
+@click.option("--at", type=click.FloatRange(min=0), default=0.0, help="Seconds into the video.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="JSON file to write; the drawing goes beside it. [default: runs/court/<video>.json]",
+)
+@overwrite_option
+@json_option
+@quiet_option
+def court(
+    video: Path,
+    sport: str,
+    points: str | None,
+    at: float,
+    output: Path | None,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    r"""Mark the court in VIDEO, for places in metres.
+
+    Writes the calibration as JSON and the court drawn on the picture as PNG, and tells how far the
+    calibration misses the points. Give the JSON to tracknet analyze --court. The camera must not
+    move. For --sport custom a point is named by its place in metres: '0,0=212,655 6.1,0=...'.
+
+    \b
+    tracknet court match.mp4 --sport tennis
+    tracknet court match.mp4 --points 'near_left=212,655 near_right=1070,655
+        far_left=450,310 far_right=830,310'
+    """
+    import json
+
+    from keras_tracknet.court_file import mark_court
+
+    from .console import ConsoleReporter
+
+    reporter = ConsoleReporter(quiet=quiet)
+    path = output or Path("runs/court") / f"{video.resolve().stem}.json"
+    summary = mark_court(
+        video,
+        path,
+        sport,
+        points=points,
+        at=at,
+        overwrite=overwrite,
+        announce=lambda address: click.echo(f"mark the court at {address}", err=True),
+    )
+    for line in summary.pop("doubts"):
+        reporter.warn(line)
+    if as_json:
+        click.echo(json.dumps(summary))
+        return
+    click.echo(
+        f"{summary['marks']} points, missed by {summary['error_rms']:.2f} pixels RMS, at most"
+        f" {summary['error_max']:.2f}"
+    )
+    click.echo(summary["drawing"])
+    click.echo(summary["court"])
