@@ -53,7 +53,7 @@ def analyze(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    r"""Find hits, bounces, landings and rallies in a track, and how fast the ball was.
+    """Find hits, bounces, landings and rallies in a track, and how fast the ball was.
 
     Writes events.csv, rallies.csv, speed.csv and report.html, one page that opens without a
     network. A VIDEO is tracked first, to track.csv in the same folder. Speed is in pixels a second;

@@ -45,7 +45,7 @@ def court(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    r"""Mark the court in VIDEO, for places in metres.
+    """Mark the court in VIDEO, for places in metres.
 
     Writes the calibration as JSON and the court drawn on the picture as PNG, and tells how far the
     calibration misses the points. Give the JSON to tracknet analyze --court. The camera must not

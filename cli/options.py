@@ -139,7 +139,7 @@ def load_tracker(reporter: Reporter, **settings: Any) -> Tracker:
         from keras_tracknet.engines import openvino, openvino_fits
 
         if openvino_fits(settings.get("device", "auto")) and not openvino.is_installed():
-            reporter.note("pip install openvino scipy makes this faster on this machine's CPU.")
+            reporter.note("pip install openvino makes this faster on this machine's CPU.")
     return tracker
 
 

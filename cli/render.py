@@ -68,7 +68,7 @@ def render(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    r"""Render rallies with exact labels and events.
+    """Render rallies with exact labels and events.
 
     Writes for each a video, its labels (Frame,Visibility,X,Y,...) as CSV of the same name, and
     what happens in it as .events.csv: hits, bounces and landings. The same options give the same

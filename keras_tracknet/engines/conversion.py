@@ -22,7 +22,7 @@ FORMATS = {
     "saved-model": ("tensorflow", ("tensorflow",)),
     "tflite": ("tensorflow", ("tensorflow",)),
     "onnx": ("tensorflow", ("tensorflow", "tf2onnx", "onnxruntime")),
-    "openvino": ("openvino", ("openvino", "scipy")),
+    "openvino": ("openvino", ("openvino",)),
 }
 PRECISIONS = ("fp32", "fp16", "int8")
 FAILED = "conversion failed: "
