@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from functools import partial
 from math import nan
 from pathlib import Path
@@ -181,14 +181,54 @@ class Tracker:
         Raises:
             InputError: the video cannot be read.
         """
-        rows: list[TrackRow] = []
         shots: list[int] = []
-        for row in self.stream(source, stopwatch=stopwatch, shots=shots):
-            rows.append(row)
-            if advance is not None:
-                advance(1)
+        rows = self.stream(source, stopwatch=stopwatch, shots=shots)
+        track = _collect(rows, advance)
         info = probe_video(Path(source))
-        return self.repair(Track.from_rows(rows), (info.height, info.width), shots=shots)
+        return self.repair(track, (info.height, info.width), shots=shots)
+
+    def track_frames(
+        self,
+        frames: Sequence[np.ndarray] | np.ndarray,
+        *,
+        fps: float = 30.0,
+        background: np.ndarray | None = None,
+        advance: Callable[..., None] | None = None,
+    ) -> Track:
+        """Track the ball through pictures that are in memory.
+
+        Args:
+            frames: `(frames, height, width, 3)` uint8 RGB, in the order of time.
+            fps: frames a second, for the track's times.
+            background: `(height, width, 3)` uint8 RGB, for a network that sees one; the median
+                of frames from all over when omitted.
+            advance: as for `track`.
+
+        Returns:
+            One row for every frame, pixels of these pictures, gaps filled in where there is a
+            rectifier.
+
+        Raises:
+            InputError: no pictures.
+
+        Example:
+            >>> track = tracker.track_frames(np.stack(pictures))  # doctest: +SKIP
+        """
+        if not len(frames):
+            raise InputError("no frames to track.")
+        size = frames[0].shape[:2]
+        pictures = ((k / fps, size, self.prepare(frame)) for k, frame in enumerate(frames))
+        if not self._needs_background:
+            behind = None
+        elif background is not None:
+            behind = self.prepare(background)
+        else:
+            behind = estimate_background(
+                self.prepare(frames[index]) for index in sample_indices(len(frames))
+            )
+        shots: list[int] = []
+        rows = self._rows(pictures, behind, Stopwatch(), shots, 0)
+        return self.repair(_collect(rows, advance), size, shots=shots)
 
     def stream(
         self,
@@ -209,23 +249,8 @@ class Tracker:
         """
         source, watch = Path(source), stopwatch or Stopwatch()
         background = self._background(source, watch) if self._needs_background else None
-        with ExitStack() as stack:
-            decoded = stack.enter_context(closing(self._resized_frames(source, watch)))
-            answers = stack.enter_context(
-                closing(
-                    read_ahead(
-                        lambda: self._answer_shots(decoded, background, watch, shots, first),
-                        self.network.batch_size * self.spec.heatmaps,
-                    )
-                )
-            )
-            for frame, (moment, size, answer) in enumerate(answers):
-                if frame < first:
-                    continue
-                with watch.stage("decode_heatmaps"):
-                    x, y, confidence = self.locate(answer, size)
-                    status = ABSENT if np.isnan(x) else DETECTED
-                yield TrackRow(frame, x, y, confidence, status, moment)
+        with closing(self._resized_frames(source, watch)) as decoded:
+            yield from self._rows(decoded, background, watch, shots, first)
 
     def repair(self, track: Track, size: tuple[int, int], *, shots: Sequence[int] = ()) -> Track:
         """Fill in a track's gaps, where there is a rectifier; never across a cut.
@@ -264,12 +289,10 @@ class Tracker:
         with watch.stage("decode"), closing(sample_frames(source, BACKGROUND_FRAMES)) as sample:
             return estimate_background(self.prepare(frame.image) for frame in sample)
 
-    def _resized_frames(
-        self, source: Path, watch: Stopwatch
-    ) -> Generator[tuple[float, tuple[int, int], np.ndarray], None, None]:
+    def _resized_frames(self, source: Path, watch: Stopwatch) -> Generator[Picture, None, None]:
         """Yield (time, source size, picture at the model's size), decoded in a thread."""
 
-        def prepare(frames: Iterable[Frame]) -> Iterator[tuple[float, tuple[int, int], Any]]:
+        def prepare(frames: Iterable[Frame]) -> Iterator[Picture]:
             iterator = iter(frames)
             while True:
                 with watch.stage("decode"):
@@ -282,6 +305,28 @@ class Tracker:
         depth = 2 * self.network.batch_size * self.spec.frames
         return read_ahead(lambda: prepare(read_frames(source)), depth)
 
+    def _rows(
+        self,
+        pictures: Iterable[Picture],
+        background: np.ndarray | None,
+        watch: Stopwatch,
+        shots: list[int] | None,
+        first: int,
+    ) -> Generator[TrackRow, None, None]:
+        """Yield the rows of frames from `first` on; the network runs in a thread."""
+        answers = read_ahead(
+            lambda: self._answer_shots(pictures, background, watch, shots, first),
+            self.network.batch_size * self.spec.heatmaps,
+        )
+        with closing(answers):
+            for frame, (moment, size, answer) in enumerate(answers):
+                if frame < first:
+                    continue
+                with watch.stage("decode_heatmaps"):
+                    x, y, confidence = self.locate(answer, size)
+                    status = ABSENT if np.isnan(x) else DETECTED
+                yield TrackRow(frame, x, y, confidence, status, moment)
+
     def _answer_shots(
         self,
         decoded: Iterable[Picture],
@@ -289,7 +334,7 @@ class Tracker:
         watch: Stopwatch,
         shots: list[int] | None,
         first: int,
-    ) -> Iterator[tuple[float, tuple[int, int], np.ndarray]]:
+    ) -> Iterator[Picture]:
         """Yield time, source size and the network's answer for each frame."""
         published = self.sampling == "published"  # which knows of no cuts
         parts = [(0, iter(decoded))] if published else split_shots(decoded, lambda item: item[2])
@@ -378,6 +423,16 @@ class Tracker:
         here = np.array([x, y])
         x, y = unfit_positions(here, size, self.spec.input_size, self.spec.fit).tolist()
         return Detection(x, y, confidence)
+
+
+def _collect(rows: Iterable[TrackRow], advance: Callable[..., None] | None) -> Track:
+    """Return the track of all rows, and tell of each that is known."""
+    known = []
+    for row in rows:
+        known.append(row)
+        if advance is not None:
+            advance(1)
+    return Track.from_rows(known)
 
 
 def _note_frames(

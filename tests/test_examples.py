@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 from helpers_models import build_tiny, randomize_weights
 
@@ -69,6 +70,34 @@ def test_own_model_learns_from_positions(tmp_path):
     told = run_example(tmp_path, "inside_keras", "--frames=32", "--epochs=60")
     share = float(told.partition("right about ")[2].partition("%")[0])
     assert share > 75
+
+
+def test_occlusion_study_finds_fewer_balls_where_they_are_hidden(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.setenv("TRACKNET_CACHE", str(tmp_path / "cache"))
+    data, output = tmp_path / "data", tmp_path / "study"
+    write_rally(RallyConfig(frames=24, size=(144, 256), seed=3), data)
+    study = load("occlusion_study")
+    rows = study["main"](
+        data, [], "multisport-v2", "rendered-v3", None, None, output, ((0.0, 0), (0.4, 4))
+    )
+    assert {row["background"] for row in rows} == {"none", *study["BACKGROUNDS"]}
+    v3 = {row["share"]: row for row in rows if row["background"] == "all"}
+    assert v3[0.4]["f1"] < v3[0.0]["f1"] > 0.8
+    assert v3[0.4]["hidden_recall"] < v3[0.0]["f1"]
+    assert {row["frames"] for row in rows} == {24}
+    assert len((output / "occlusion.csv").read_text().splitlines()) == len(rows) + 1
+    assert (output / "occlusion.svg").stat().st_size > 1000
+
+
+def test_occlusion_study_hides_whole_stretches_of_visible_frames():
+    study = load("occlusion_study")
+    visible = np.arange(100) % 20 != 0
+    hidden = study["choose_hidden"](visible, 0.3, 4, 0)
+    edges = np.flatnonzero(np.diff(np.pad(hidden.astype(int), 1)))
+    assert hidden.sum() == 28  # whole stretches, of 95 visible frames
+    assert set(np.diff(edges)[::2]) == {4}
+    assert not (hidden & ~visible).any()
 
 
 def test_exported_file_runs_without_keras(tmp_path):

@@ -423,3 +423,32 @@ def test_stream_is_raw_and_track_is_repaired(show, repairer):
 def test_without_a_rectifier_nothing_is_repaired():
     track = make_track([1, 0, 1])
     assert make_tracker().repair(track, SIZE) is track
+
+
+# --- frames in memory
+
+
+def test_frames_in_memory_give_the_track_of_a_video_of_them(show):
+    images = [paint((64, 128), (8 + 5 * k, 8 + 3 * k), radius=4) for k in range(13)]
+    show(images, [k / 30 for k in range(13)])
+    told = []
+    tracker = make_tracker()
+    track = tracker.track_frames(np.stack(images), fps=30, advance=told.append)
+    same = tracker.track(SOURCE)
+    np.testing.assert_array_equal(track.positions, same.positions)
+    np.testing.assert_array_equal(track.time, same.time)
+    assert track.visibility.all()
+    assert len(told) == 13
+
+
+def test_frames_in_memory_are_seen_before_the_background_that_is_given():
+    tracker = make_tracker("8-in-8", background="concat")
+    images = np.stack([paint(SIZE, (20, 12))] * 8)
+    assert not tracker.track_frames(images).visibility.any()  # a ball at rest is background
+    found = tracker.track_frames(images, background=paint(SIZE))
+    np.testing.assert_allclose(found.positions, [[20, 12]] * 8, atol=0.5)
+
+
+def test_no_frames_are_an_error():
+    with pytest.raises(InputError, match="no frames"):
+        make_tracker().track_frames([])

@@ -1,0 +1,221 @@
+"""How trackers bear it when the ball is hidden: real clips with something pasted over its path.
+
+    python examples/occlusion_study.py DIR --clips 00004,00047 --v2 badminton-v2 \
+        --v3 badminton-v3 --v3-plain runs/fit/v3-plain -o occlusion
+
+Published comparisons say that V3 beats V2 by much where the ball is often hidden, but that it
+needs frames to estimate the background from. This measures both. In a share of the frames in which
+the ball is labelled visible, in stretches of a given length, a piece of the same picture is pasted
+over it. V2, V3 that was trained without a background, V3 with the background of the first 1, 8 and
+60 frames and of all, without and with rectifier, track the same pictures. Where the hidden ball is
+still counts. Writes the counts as a table (CSV and Markdown) and draws them.
+"""
+
+import argparse
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import keras_tracknet as kt
+from keras_tracknet.data.cache import FrameCache
+from keras_tracknet.data.frames import estimate_background, sample_indices, scale_positions
+from keras_tracknet.io.datasets import find_labelled_clips, pick_clips, read_labels
+from keras_tracknet.metrics import TOLERANCE, Counts, count_outcomes
+from keras_tracknet.presets import find_weights
+from keras_tracknet.tracking import raw_track
+
+CONDITIONS = ((0.0, 0), (0.1, 4), (0.3, 4), (0.3, 12))  # share of visible frames, frames at a time
+BACKGROUNDS = {"1 frame": 1, "8 frames": 8, "60 frames": 60, "all": None}
+PATCH = (36, 20)  # (height, width) of what hides the ball at 288 x 512: about half a player
+COLUMNS = ("tracker", "background", "rectifier", "share", "length")
+SCORES = ("accuracy", "f1", "hidden_recall", "fp1", "fp2", "fn")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A clip at the model's size: frames, labelled positions there, and which frames are hidden."""
+
+    frames: np.ndarray
+    positions: np.ndarray
+    labelled: np.ndarray
+    hidden: np.ndarray
+
+
+def choose_hidden(visible: np.ndarray, share: float, length: int, seed: int) -> np.ndarray:
+    """Choose stretches of visible frames, `length` each and apart, until `share` is reached.
+
+    Returns `(frames,)` bool; fewer than asked for where no more stretches fit.
+    """
+    hidden = np.zeros(len(visible), bool)
+    wanted = round(share * visible.sum())
+    for start in np.random.default_rng(seed).permutation(len(visible)):
+        stretch = slice(start, start + length)
+        around = hidden[max(start - 2, 0) : start + length + 2]
+        fits = hidden.sum() + length <= wanted and visible[stretch].sum() == length
+        if fits and not around.any():
+            hidden[stretch] = True
+    return hidden
+
+
+def hide_ball(frames: np.ndarray, positions: np.ndarray, hidden: np.ndarray, seed: int):
+    """Return frames with an ellipse from elsewhere in the picture over the ball where it is hidden.
+
+    Within a stretch the piece comes from one place and goes with the ball, off its centre.
+    """
+    generator = np.random.default_rng(seed)
+    height, width = frames.shape[1:3]
+    rows, columns = np.mgrid[:height, :width]
+    shown = np.array(frames)
+    for frame in np.flatnonzero(hidden):
+        if frame == 0 or not hidden[frame - 1]:
+            offset = generator.uniform(-0.2, 0.2, 2) * PATCH
+            shift = generator.integers(PATCH[0], (height, width))
+        y, x = positions[frame, ::-1] + offset
+        inside = ((rows - y) / PATCH[0]) ** 2 + ((columns - x) / PATCH[1]) ** 2 <= 0.25
+        elsewhere = np.roll(frames[frame], tuple(shift), axis=(0, 1))
+        shown[frame][inside] = elsewhere[inside]
+    return shown
+
+
+def make_scene(clip, size: tuple[int, int], share: float, length: int) -> Scene:
+    """Read a clip and hide the ball in it."""
+    cached = FrameCache().open(clip.source, size)
+    labels = read_labels(clip, size=cached.source_size).resized(len(cached))
+    positions = scale_positions(labels.positions, cached.source_size, size)
+    hidden = choose_hidden(np.isfinite(positions[:, 0]), share, length, seed=len(cached))
+    frames = hide_ball(cached.frames, positions, hidden, seed=len(cached))
+    return Scene(frames, positions, labels.labelled, hidden)
+
+
+def count_scene(scene: Scene, track: kt.Track) -> tuple[Counts, Counts]:
+    """Count the outcomes of all labelled frames, and of the hidden ones."""
+    return tuple(
+        count_outcomes(scene.positions[which], track.positions[which], TOLERANCE)
+        for which in (scene.labelled, scene.labelled & scene.hidden)
+    )
+
+
+def track_scene(tracker: kt.Tracker, scene: Scene, seen: int | None) -> kt.Track:
+    """Track a scene with the background of its first `seen` frames, or of all."""
+    first = scene.frames[:seen]
+    sample = sample_indices(len(first))
+    return tracker.track_frames(
+        scene.frames, background=estimate_background(first[index] for index in sample)
+    )
+
+
+def study(data: Path, clips: list[str], trackers: dict[str, kt.Tracker], conditions) -> list[dict]:
+    """Return a row for each tracker, background, rectifier and condition."""
+    found = find_labelled_clips(data).clips
+    if clips:
+        found = pick_clips(found, clips)
+    totals: dict[tuple, tuple[Counts, Counts]] = {}
+    for share, length in conditions:
+        for clip in found:
+            size = next(iter(trackers.values())).spec.input_size
+            scene = make_scene(clip, size, share, length)
+            for name, tracker in trackers.items():
+                sees = BACKGROUNDS if tracker.spec.background != "none" else {"none": None}
+                for background, seen in sees.items():
+                    track = track_scene(tracker, scene, seen)
+                    tracks = {"without": raw_track(track)}
+                    if tracker.rectifier is not None:
+                        tracks["with"] = track
+                    for rectifier, each in tracks.items():
+                        key = (name, background, rectifier, share, length)
+                        everywhere, where_hidden = count_scene(scene, each)
+                        before = totals.get(key, (Counts(), Counts()))
+                        totals[key] = before[0] + everywhere, before[1] + where_hidden
+                    print(f"{clip.name}, {share:.0%} x {length}: {name}, background {background}")
+    return [
+        {
+            **dict(zip(COLUMNS, key, strict=True)),
+            "frames": counts.frames,
+            "accuracy": counts.accuracy,
+            "f1": counts.f1,
+            "hidden_recall": hidden.tp / hidden.frames if hidden.frames else np.nan,
+            **{name: getattr(counts, name) for name in ("fp1", "fp2", "fn")},
+        }
+        for key, (counts, hidden) in totals.items()
+    ]
+
+
+def draw_study(rows: list[dict]) -> Figure:
+    """Draw F1, and recall where the ball is hidden, against how much is hidden."""
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    panels = figure.subplots(1, 2)
+    conditions = list(dict.fromkeys((row["share"], row["length"]) for row in rows))
+    lines = list(dict.fromkeys(tuple(row[k] for k in COLUMNS[:3]) for row in rows))
+    titles = {
+        "f1": "F1, all frames",
+        "hidden_recall": "Share of hidden balls found within 4 pixels",
+    }
+    for axes, (score, title) in zip(panels, titles.items(), strict=True):
+        for line in lines:
+            tracker, background, rectifier = line
+            told = [r for r in rows if tuple(r[k] for k in COLUMNS[:3]) == line]
+            label = tracker + (f", background {background}" if background != "none" else "")
+            axes.plot(
+                [conditions.index((r["share"], r["length"])) for r in told],
+                [r[score] for r in told],
+                "o--" if rectifier == "with" else "o-",
+                label=label + (", rectified" if rectifier == "with" else ""),
+            )
+        names = [
+            f"{share:.0%}\n{f'{length} at a time' if length else ''}"
+            for share, length in conditions
+        ]
+        axes.set_xticks(range(len(conditions)), names)
+        axes.set(title=title, xlabel="visible frames in which the ball was hidden")
+        axes.grid(alpha=0.3)
+    panels[1].legend(fontsize=7)
+    return figure
+
+
+def write_tables(rows: list[dict], folder: Path) -> None:
+    """Write `occlusion.csv` and `occlusion.md`."""
+    names = (*COLUMNS, "frames", *SCORES)
+    with (folder / "occlusion.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
+    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    for row in rows:
+        cells = [f"{row[n]:.3f}" if isinstance(row[n], float) else str(row[n]) for n in names]
+        lines.append("| " + " | ".join(cells) + " |")
+    (folder / "occlusion.md").write_text("\n".join(lines) + "\n")
+
+
+def main(
+    data: Path, clips: list[str], v2: str, v3: str, v3_plain: str | None, rectifier: str | None,
+    output: Path, conditions=CONDITIONS,
+) -> list[dict]:  # fmt: skip
+    """Run the study, write and draw it."""
+    names = {"V2": v2, "V3": v3, "V3 trained without": v3_plain}
+    files = {title: find_weights(name) for title, name in names.items() if name is not None}
+    second = find_weights(rectifier).tracker if rectifier else files["V3"].rectifier
+    trackers = {
+        title: kt.Tracker.from_file(found.tracker, rectifier=second if title == "V3" else None)
+        for title, found in files.items()
+    }
+    rows = study(data, clips, trackers, conditions)
+    output.mkdir(parents=True, exist_ok=True)
+    write_tables(rows, output)
+    draw_study(rows).savefig(output / "occlusion.svg")
+    print((output / "occlusion.md").read_text())
+    return rows
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="folder of labelled clips")
+    parser.add_argument("--clips", type=lambda text: text.split(","), default=[], help="names")
+    parser.add_argument("--v2", default="badminton-v2", help="preset, file or run folder")
+    parser.add_argument("--v3", default="badminton-v3", help="preset, file or run folder")
+    parser.add_argument("--v3-plain", help="V3 trained with --background none")
+    parser.add_argument("--rectifier", help="file or run folder; that of the preset when omitted")
+    parser.add_argument("-o", "--output", type=Path, default=Path("occlusion"))
+    main(**vars(parser.parse_args()))
