@@ -191,14 +191,16 @@ def write_tables(rows: list[dict], folder: Path) -> None:
 
 def main(
     data: Path, clips: list[str], v2: str, v3: str, v3_plain: str | None, rectifier: str | None,
-    output: Path, conditions=CONDITIONS,
+    threshold: float | None, output: Path, conditions=CONDITIONS,
 ) -> list[dict]:  # fmt: skip
     """Run the study, write and draw it."""
     names = {"V2": v2, "V3": v3, "V3 trained without": v3_plain}
     files = {title: find_weights(name) for title, name in names.items() if name is not None}
     second = find_weights(rectifier).tracker if rectifier else files["V3"].rectifier
     trackers = {
-        title: kt.Tracker.from_file(found.tracker, rectifier=second if title == "V3" else None)
+        title: kt.Tracker.from_file(
+            found.tracker, rectifier=second if title == "V3" else None, threshold=threshold
+        )
         for title, found in files.items()
     }
     rows = study(data, clips, trackers, conditions)
@@ -217,5 +219,6 @@ if __name__ == "__main__":
     parser.add_argument("--v3", default="badminton-v3", help="preset, file or run folder")
     parser.add_argument("--v3-plain", help="V3 trained with --background none")
     parser.add_argument("--rectifier", help="file or run folder; that of the preset when omitted")
+    parser.add_argument("--threshold", type=float, help="of all; each one's own when omitted")
     parser.add_argument("-o", "--output", type=Path, default=Path("occlusion"))
     main(**vars(parser.parse_args()))

@@ -79,7 +79,7 @@ def test_occlusion_study_finds_fewer_balls_where_they_are_hidden(tmp_path, monke
     write_rally(RallyConfig(frames=24, size=(144, 256), seed=3), data)
     study = load("occlusion_study")
     rows = study["main"](
-        data, [], "multisport-v2", "rendered-v3", None, None, output, ((0.0, 0), (0.4, 4))
+        data, [], "multisport-v2", "rendered-v3", None, None, None, output, ((0.0, 0), (0.4, 4))
     )
     assert {row["background"] for row in rows} == {"none", *study["BACKGROUNDS"]}
     v3 = {row["share"]: row for row in rows if row["background"] == "all"}
