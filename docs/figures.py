@@ -27,7 +27,7 @@ from keras_tracknet.tracking import TOP_SHARE, repair_mask
 
 IMAGES = Path(__file__).parent / "images"
 INK, PALE, BLUE, ORANGE, GREEN = "#333333", "#dddddd", "#0072b2", "#d55e00", "#009e73"
-RALLY = RallyConfig(frames=64, size=(288, 512), seed=3, noise=0.0)
+RALLY = RallyConfig(frames=64, size=(288, 512), seed=10, noise=0.0)
 LOBS = RallyConfig(frames=120, size=(288, 512), seed=38, occlusion=False)
 HOLES = ((12, 3), (24, 9), (70, 2), (95, 1))  # (first frame, length)
 STYLE = {
@@ -139,21 +139,20 @@ def draw_input(pictures: np.ndarray, positions: np.ndarray) -> Figure:
 
 
 def choose_frame(pictures: np.ndarray, positions: np.ndarray, margin: int = 20) -> int:
-    """Return the frame in which the shuttlecock stands out most from what is around it.
+    """Return the frame from which the shuttlecock stands out most for a window.
 
     Around it nothing else may move: beside a player a shuttlecock cannot be made out.
     """
     differences = subtract_background(pictures, estimate_background(pictures)).astype(float)
     height, width = pictures.shape[1:3]
     contrast = np.full(len(pictures), -np.inf)
-    for frame, (x, y) in enumerate(positions[:-8]):
+    for frame, (x, y) in enumerate(positions):
         if margin < x < width - margin and margin < y < height - margin:
             row, column = int(y + 0.5), int(x + 0.5)
-            around = differences[
-                frame, row - margin : row + margin + 1, column - margin : column + margin + 1
-            ]
+            rows = slice(row - margin, row + margin + 1)
+            around = differences[frame, rows, column - margin : column + margin + 1]
             contrast[frame] = differences[frame, row, column] - 10 * around.mean()
-    return int(contrast.argmax())
+    return int(np.lib.stride_tricks.sliding_window_view(contrast, 8).min(axis=1).argmax())
 
 
 def draw_targets(pictures: np.ndarray, positions: np.ndarray) -> Figure:

@@ -256,7 +256,7 @@ def test_prefix_of_a_parallel_module_is_taken_off(tmp_path):
         ({"predictor.bias": np.zeros(5)}, "predictor has shapes .*was expected"),
         ({"predictor.weight": np.zeros(())}, "TrackNetV3 .qaz.*weights of other shapes"),
         ({"down_block_1.conv_1.conv.weight": np.zeros(3)}, "weights of other shapes"),
-        ({"down_block_1.conv_1.conv.weight": np.zeros((0, 9, 3, 3))}, "network has been altered"),
+        ({"down_block_1.conv_1.conv.weight": np.zeros((0, 15, 3, 3))}, "network has been altered"),
     ],
 )
 def test_altered_networks_are_refused(changes, expected, tmp_path):

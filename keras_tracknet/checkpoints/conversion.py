@@ -122,7 +122,7 @@ def convert(path: Path | str, *, family: str = "auto", size: Size | None = None)
         model, spec = chosen.build(state, size)
     except InputError:
         raise
-    except (TypeError, ValueError, ZeroDivisionError) as error:
+    except (IndexError, TypeError, ValueError, ZeroDivisionError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(
             f"{path}: {chosen.title}, but with weights of other shapes ({reason}); the network"
