@@ -26,7 +26,7 @@ FAMILIES = (
     type=click.Choice(["auto", *FAMILIES]),
     default="auto",
     show_default=True,
-    help="Code that the checkpoint is of; auto finds out from what is in it.",
+    help="Code that the checkpoint has to be of; auto takes any that is known.",
 )
 @click.option(
     "--to",
@@ -102,12 +102,12 @@ def _print_report(conversion: Conversion) -> None:
     from keras_tracknet.checkpoints import measure_parity
 
     taken, weighted = conversion.layers
-    unused = conversion.state.unused
+    unused = ", ".join(conversion.state.unused)
     parity = measure_parity(conversion)
     click.echo(f"recognised as: {conversion.family.title}")
     click.echo(f"layers with weights from the checkpoint: {taken} of {weighted}")
     click.echo(f"parameters: {conversion.file.model.count_params():,}")
-    click.echo(f"unused weights: {', '.join(unused) or 'none'}")
+    click.echo(f"unused, as in the original: {unused or 'none'}")
     click.echo(
         "greatest difference to the original: "
         + ("not measured, for that needs PyTorch" if parity is None else f"{parity:.1e}")

@@ -130,6 +130,8 @@ def split(
     write_split(parts, output)
     counts = f"{len(parts.train)} train, {len(parts.validation)} validate, {len(parts.test)} test"
     click.echo(f"{counts} ({', '.join(parts.validation[:8])} validate)", err=True)
+    if parts.train == parts.validation:
+        click.echo("tracknet: warning: only one clip: it validates what learns from it", err=True)
     click.echo(output.resolve())
 
 
@@ -199,7 +201,7 @@ def _print_report(report: DatasetReport) -> None:
         totals = report.totals()
         table.add_section()
         table.add_row(
-            f"{totals['clips']} clips",
+            f"{totals['clips']} clip{'s' * (totals['clips'] != 1)}",
             *_counts(totals["frames"], totals["labelled"], totals["visible"]),
         )
         console.print(table)

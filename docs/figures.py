@@ -27,7 +27,9 @@ from keras_tracknet.tracking import TOP_SHARE, repair_mask
 
 IMAGES = Path(__file__).parent / "images"
 INK, PALE, BLUE, ORANGE, GREEN = "#333333", "#dddddd", "#0072b2", "#d55e00", "#009e73"
-RALLY = RallyConfig(frames=64, size=(288, 512), seed=3, noise=0.0)
+RALLY = RallyConfig(frames=64, size=(288, 512), seed=10, noise=0.0)
+LOBS = RallyConfig(frames=120, size=(288, 512), seed=38, occlusion=False)
+HOLES = ((12, 3), (24, 9), (70, 2), (95, 1))  # (first frame, length)
 STYLE = {
     "font.size": 9,
     "svg.hashsalt": "keras_tracknet",  # the same picture is the same file
@@ -124,8 +126,11 @@ def draw_input(pictures: np.ndarray, positions: np.ndarray) -> Figure:
     for axes, (title, picture) in zip(grid[0], shown, strict=True):
         axes.imshow(picture[cut], interpolation="nearest")
         axes.set_title(title, fontsize=8)
-    for axes, k in zip(grid[1, 1:], places, strict=True):
-        axes.imshow(255 - differences[k], cmap="gray", vmin=0, vmax=255)
+    for above, below, k in zip(grid[0, 1:], grid[1, 1:], places, strict=True):
+        below.imshow(255 - differences[k], cmap="gray", vmin=0, vmax=255)
+        ball = positions[start + k] - (left, top)
+        for axes in (above, below):
+            axes.plot(*ball, "o", mfc="none", mec=ORANGE, ms=11, mew=1)
     grid[1, 0].text(1, 0.5, "difference", ha="right", transform=grid[1, 0].transAxes, fontsize=8)
     for axes in grid.flat:
         axes.set(xticks=[], yticks=[])
@@ -134,14 +139,20 @@ def draw_input(pictures: np.ndarray, positions: np.ndarray) -> Figure:
 
 
 def choose_frame(pictures: np.ndarray, positions: np.ndarray, margin: int = 20) -> int:
-    """Return the frame in which the shuttlecock stands out most from what is behind it."""
-    differences = subtract_background(pictures, estimate_background(pictures))
+    """Return the frame from which the shuttlecock stands out most for a window.
+
+    Around it nothing else may move: beside a player a shuttlecock cannot be made out.
+    """
+    differences = subtract_background(pictures, estimate_background(pictures)).astype(float)
     height, width = pictures.shape[1:3]
-    contrast = np.zeros(len(pictures))
-    for frame, (x, y) in enumerate(positions[:-8]):
+    contrast = np.full(len(pictures), -np.inf)
+    for frame, (x, y) in enumerate(positions):
         if margin < x < width - margin and margin < y < height - margin:
-            contrast[frame] = differences[frame, int(y + 0.5), int(x + 0.5)]
-    return int(contrast.argmax())
+            row, column = int(y + 0.5), int(x + 0.5)
+            rows = slice(row - margin, row + margin + 1)
+            around = differences[frame, rows, column - margin : column + margin + 1]
+            contrast[frame] = differences[frame, row, column] - 10 * around.mean()
+    return int(np.lib.stride_tricks.sliding_window_view(contrast, 8).min(axis=1).argmax())
 
 
 def draw_targets(pictures: np.ndarray, positions: np.ndarray) -> Figure:
@@ -199,10 +210,10 @@ def draw_windows(clip: int = 21, frames: int = 8) -> Figure:
 
 def draw_rectifier() -> Figure:
     """Draw heights over a rally with holes, and which holes the rectifier may fill in."""
-    y = simulate_rally(RallyConfig(frames=120, size=(288, 512), seed=5, occlusion=False)).track.y
-    top = TOP_SHARE * 288
+    y = simulate_rally(LOBS).track.y
+    y, top = y[np.isfinite(y).argmax() :], TOP_SHARE * 288
     visible = np.isfinite(y) & (y > 0)
-    for start, length in ((10, 2), (30, 3), (52, 9), (80, 1)):
+    for start, length in HOLES:
         visible[start : start + length] = False
     filled = repair_mask(visible, y, top=top)
     figure = Figure(figsize=(8, 2.6), layout="constrained")
@@ -213,7 +224,8 @@ def draw_rectifier() -> Figure:
     left = ~visible & ~filled & np.isfinite(y)
     axes.plot(frames[left], y[left], "x", color=INK, ms=4, label="left alone")
     axes.axhline(top, color=PALE, zorder=0)
-    axes.text(len(y) - 1, top - 3, "near the top edge", ha="right", fontsize=7, color=INK)
+    above = np.flatnonzero(~np.isfinite(y)).mean()  # out of the picture, so there is room
+    axes.text(above, top - 3, "near the top edge", ha="center", fontsize=7, color=INK)
     axes.set(xlabel="frame", ylabel="y, pixels", ylim=(288, min(-10.0, np.nanmin(y) - 5)))
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="lower left", ncols=3, frameon=False, fontsize=8)

@@ -16,7 +16,7 @@ import numpy as np
 import keras_tracknet as kt
 from keras_tracknet.data.frames import estimate_background
 from keras_tracknet.io.video import sample_frames
-from keras_tracknet.plots import plot_track
+from keras_tracknet.plots import name_plots, plot_track
 from keras_tracknet.synthetic import RallyConfig, write_rally
 
 
@@ -32,8 +32,9 @@ def main(video: Path | None, weights: str) -> kt.Track:
         print(f"fastest: {speed[frame]:.0f} pixels a second at {track.time[frame]:.2f} s")
     if find_spec("matplotlib"):
         background = estimate_background(frame.image for frame in sample_frames(video, 25))
-        for picture in plot_track(track, background, video.with_suffix(".plots")):
-            print(picture)
+        pictures = name_plots(video.parent, prefix=f"{video.stem}.")
+        plot_track(track, background, pictures)
+        print(*pictures, sep="\n")
     return track
 
 

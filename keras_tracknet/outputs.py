@@ -30,7 +30,7 @@ from keras_tracknet.io.tracks import (
 )
 from keras_tracknet.io.video import VideoInfo, probe_video, sample_frames
 from keras_tracknet.overlay import write_overlay
-from keras_tracknet.plots import check_matplotlib, plot_track
+from keras_tracknet.plots import check_matplotlib, name_plots, plot_track
 from keras_tracknet.reporting import Reporter
 from keras_tracknet.streaming import Stopwatch
 from keras_tracknet.tracking import raw_track
@@ -46,14 +46,14 @@ class OutputPaths:
     Attributes:
         tracks: one file for each format.
         overlay: the video with the track drawn on it, or None.
-        plots: folder of pictures, or None.
+        plots: pictures of the track; empty where none are wanted.
         segments: CSV of the shots, or None.
         summary: JSON with settings, counts and times.
     """
 
     tracks: tuple[Path, ...]
     overlay: Path | None
-    plots: Path | None
+    plots: tuple[Path, ...]
     segments: Path | None
     summary: Path
 
@@ -98,14 +98,14 @@ class OutputPaths:
         return cls(
             tracks=tuple(folder / f"{name}.{kind}" for kind in kinds),
             overlay=folder / f"{prefix}overlay.mp4" if overlay else None,
-            plots=folder / f"{prefix}plots" if plots else None,
+            plots=name_plots(folder, prefix) if plots else (),
             segments=folder / f"{prefix}segments.csv" if segments else None,
             summary=folder / f"{prefix}summary.json",
         )
 
     def check_free(self) -> None:
         """Raise `InputError` where a result is there already."""
-        for path in (*self.tracks, self.overlay, self.plots, self.segments, self.summary):
+        for path in (*self.tracks, self.overlay, *self.plots, self.segments, self.summary):
             if path is not None and path.exists():
                 raise InputError(
                     f"{path}: exists already; use --overwrite or choose another place with -o."
@@ -157,7 +157,7 @@ def predict_video(
     reporter, watch, began = reporter or Reporter(), Stopwatch(), time.perf_counter()
     for path in paths.tracks:
         check_format(path)  # before hours of tracking, not after
-    if paths.plots is not None:
+    if paths.plots:
         check_matplotlib()
     info = probe_video(source)
     rows = _read_rows(paths.growing, schema, reporter) if resume else []
@@ -174,7 +174,7 @@ def predict_video(
                 _write_segments(track, shots, paths.segments)
         if paths.overlay is not None:
             _draw(source, track, paths.overlay, watch, reporter)
-        if paths.plots is not None:
+        if paths.plots:
             with closing(sample_frames(source, PLOT_FRAMES)) as sample:
                 background = estimate_background(frame.image for frame in sample)
             plot_track(track, background, paths.plots, threshold=tracker.threshold)
@@ -273,6 +273,7 @@ def _summarise(
         "height": info.height,
         "fps": str(info.fps),
         "frames": len(rows),
+        "frames_promised": info.frames,
         "shots": len(shots),
         "status": dict(Counter(row.status for row in rows)),
         "weights": str(tracker.network.path),

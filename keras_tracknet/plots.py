@@ -26,23 +26,29 @@ def check_matplotlib() -> None:
         raise InputError("Plots need matplotlib: pip install 'keras_tracknet[plots]'.")
 
 
+def name_plots(folder: Path, prefix: str = "") -> tuple[Path, ...]:
+    """Return where the pictures that `plot_track` draws go in a folder, by `PLOTS`."""
+    return tuple(folder / f"{prefix}{name}.png" for name in PLOTS)
+
+
 def plot_track(
-    track: Track, background: np.ndarray, folder: Path, *, threshold: float | None = None
-) -> list[Path]:
-    """Draw a track as `trajectory.png`, `heat_map.png`, `positions.png` and `confidence.png`.
+    track: Track,
+    background: np.ndarray,
+    paths: Sequence[Path],
+    *,
+    threshold: float | None = None,
+) -> None:
+    """Draw a track: its trajectory, heat map, positions and confidence over time.
 
     Args:
         track: pixels of the source video.
         background: `(height, width, 3)` uint8 RGB, source pixels, such as the median of a few
             of the video's frames.
-        folder: where the pictures go; created.
+        paths: a file for each picture, as `name_plots` gives them; folders are created.
         threshold: drawn into the confidence plot.
 
-    Returns:
-        The files.
-
     Raises:
-        InputError: matplotlib is not installed, or the folder cannot be written.
+        InputError: matplotlib is not installed, or a file cannot be written.
     """
     check_matplotlib()
     figures = (
@@ -51,17 +57,15 @@ def plot_track(
         draw_positions(track, background.shape[:2]),
         draw_confidence(track, threshold),
     )
-    paths = [folder / f"{name}.png" for name in PLOTS]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for figure, path in zip(figures, paths, strict=True):
+    for figure, path in zip(figures, paths, strict=True):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             figure.savefig(path, dpi=110)
-    except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be written ({error.strerror or error}); choose another place"
-            " with -o."
-        ) from error
-    return paths
+        except OSError as error:
+            raise InputError(
+                f"{path}: cannot be written ({error.strerror or error}); choose another place"
+                " with -o."
+            ) from error
 
 
 def draw_trajectory(track: Track, background: np.ndarray) -> Any:

@@ -254,6 +254,9 @@ def test_prefix_of_a_parallel_module_is_taken_off(tmp_path):
         ({"extra.weight": np.zeros(3)}, "1 weights that it does not have .extra.weight."),
         ({"down_block_2.conv_1.bn.bias": None}, "down_block_2.conv_1.bn.bias is missing"),
         ({"predictor.bias": np.zeros(5)}, "predictor has shapes .*was expected"),
+        ({"predictor.weight": np.zeros(())}, "TrackNetV3 .qaz.*weights of other shapes"),
+        ({"down_block_1.conv_1.conv.weight": np.zeros(3)}, "weights of other shapes"),
+        ({"down_block_1.conv_1.conv.weight": np.zeros((0, 15, 3, 3))}, "network has been altered"),
     ],
 )
 def test_altered_networks_are_refused(changes, expected, tmp_path):

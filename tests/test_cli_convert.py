@@ -46,7 +46,7 @@ def test_converted_checkpoint_is_a_model_file(source, tmp_path):
         "recognised as: TrackNetV2 (authors' Keras)",
         "layers with weights from the checkpoint: 35 of 35",
     ]
-    assert lines[3] == "unused weights: none"
+    assert lines[3] == "unused, as in the original: none"
     if has_torch:
         assert float(lines[4].removeprefix("greatest difference to the original: ")) < 1e-4
     assert lines[-1] == str(out.resolve())
@@ -63,7 +63,7 @@ def test_converted_checkpoint_is_a_model_file(source, tmp_path):
         (["{source}", "out.keras", "--size", "32x128"], 1, "right for a width of 64 only"),
         (["{source}", "there.keras"], 1, "exists already; use --overwrite"),
         (["missing.pt", "out.keras"], 1, "no such file"),
-        (["{source}", "out.keras", "--family", "qaz"], 1, "is missing"),
+        (["{source}", "out.keras", "--family", "qaz"], 1, "which is keras-v2, not qaz"),
     ],
 )
 def test_what_cannot_be_converted_is_told_in_a_line(

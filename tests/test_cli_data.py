@@ -129,6 +129,12 @@ def test_split_is_written_for_fit(tmp_path, folder):
     assert "2 train, 2 validate, 0 test" in result.stderr
 
 
+def test_split_of_a_single_clip_warns(tmp_path):
+    write_match(tmp_path / "match1", ["a"])
+    result = call("split", tmp_path)
+    assert (result.exit_code, "warning: only one clip" in result.stderr) == (0, True)
+
+
 def test_split_replaces_nothing_unless_told(tmp_path):
     write_match(tmp_path / "match1", ["a", "b"])
     assert call("split", tmp_path, "--val", "match1/a").exit_code == 0

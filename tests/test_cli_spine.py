@@ -490,6 +490,7 @@ def test_truncated_video_gives_the_rows_of_what_decodes(tmp_path, background):
     assert warning.endswith(f"; {decodable} frames could be decoded.")
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert (summary["frames"], summary["complete"]) == (decodable, True)
+    assert summary["frames_promised"] > decodable
 
 
 INTERRUPTED_FIT = """

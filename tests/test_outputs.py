@@ -18,7 +18,7 @@ from keras_tracknet.io.tracks import COLUMNS, read_track
 from keras_tracknet.io.video import probe_video
 from keras_tracknet.model_file import ModelSpec, save_model
 from keras_tracknet.outputs import OutputPaths, predict_video
-from keras_tracknet.plots import PLOTS
+from keras_tracknet.plots import PLOTS, name_plots
 from keras_tracknet.reporting import Reporter
 from keras_tracknet.streaming import STAGES
 
@@ -214,6 +214,7 @@ def test_summary_says_what_was_done_with_what(tracker, weights, video, tmp_path)
         "height": 36,
         "fps": "25",
         "frames": FRAMES,
+        "frames_promised": FRAMES,
         "status": {"detected": FRAMES},
         "weights": str(weights),
         "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
@@ -264,9 +265,17 @@ def test_plots_go_beside_the_track(tracker, video, tmp_path):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     paths = OutputPaths.choose(video, tmp_path / "a.csv", [], overlay=False, plots=True)
     predict_video(tracker, video, paths)
-    assert {p.name for p in (tmp_path / "a.plots").iterdir()} == {f"{n}.png" for n in PLOTS}
-    with pytest.raises(InputError, match=r"a\.csv: exists already"):
+    assert {p.name for p in tmp_path.glob("a.*.png")} == {f"a.{name}.png" for name in PLOTS}
+    for path in (*paths.tracks, paths.summary):
+        path.unlink()
+    with pytest.raises(InputError, match=rf"a\.{PLOTS[0]}\.png: exists already"):
         paths.check_free()
+
+
+def test_plots_lie_in_the_folder_that_was_asked_for(video, tmp_path):
+    paths = OutputPaths.choose(video, tmp_path / "plots", [], overlay=False, plots=True)
+    assert paths.plots == name_plots(tmp_path / "plots")
+    assert {path.parent for path in paths.plots} == {paths.summary.parent}
 
 
 def test_interruption_keeps_the_track_so_far(tracker, video, tmp_path):

@@ -37,8 +37,9 @@ def labels(axes):
     ids=["whole", "no ball at all", "one frame", "one frame without time"],
 )
 def test_four_pictures_are_written(tmp_path, track):
-    paths = plots.plot_track(track, BACKGROUND, tmp_path / "plots", threshold=0.5)
-    assert [path.name for path in paths] == [f"{name}.png" for name in plots.PLOTS]
+    paths = plots.name_plots(tmp_path / "new", prefix="a.")
+    plots.plot_track(track, BACKGROUND, paths, threshold=0.5)
+    assert [path.name for path in paths] == [f"a.{name}.png" for name in plots.PLOTS]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
 
 
@@ -80,10 +81,10 @@ def test_heat_map_is_hottest_where_the_ball_was_longest():
 def test_missing_matplotlib_is_told_in_a_line(monkeypatch, tmp_path):
     monkeypatch.setattr(plots.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'keras_tracknet\[plots\]'"):
-        plots.plot_track(WHOLE, BACKGROUND, tmp_path)
+        plots.plot_track(WHOLE, BACKGROUND, plots.name_plots(tmp_path))
 
 
 def test_unwritable_folder_is_told_in_a_line(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"cannot be written.*-o"):
-        plots.plot_track(WHOLE, BACKGROUND, tmp_path / "file" / "plots")
+        plots.plot_track(WHOLE, BACKGROUND, plots.name_plots(tmp_path / "file"))

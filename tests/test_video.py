@@ -173,6 +173,19 @@ def test_a_truncated_file_yields_its_frames_then_warns(tmp_path: Path, capfd) ->
     assert capfd.readouterr().err == ""
 
 
+def test_a_header_that_promises_more_frames_is_told(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "edited.mp4", frames=60)
+    data = bytearray(path.read_bytes())
+    shown = data.index(b"elst") + 12  # milliseconds that the edit list shows
+    data[shown : shown + 4] = (1000).to_bytes(4, "big")
+    path.write_bytes(data)
+    frames: list[video.Frame] = []
+    with pytest.warns(UserWarning, match=r"edited\.mp4: \d+ frames .* promises 60; ") as caught:
+        frames.extend(read_frames(path))
+    assert 0 < len(frames) < 60
+    assert f": {len(frames)} frames could be decoded" in str(caught[0].message)
+
+
 def test_garbage_in_the_middle_loses_only_what_it_hits(tmp_path: Path) -> None:
     path = make_video(tmp_path / "hurt.mp4", frames=60, options={"movflags": "+faststart"})
     data = bytearray(path.read_bytes())

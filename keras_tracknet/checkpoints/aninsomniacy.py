@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 
+from keras_tracknet.checkpoints import v1
 from keras_tracknet.checkpoints.family import Family, Size
 from keras_tracknet.checkpoints.state import (
     StateDict,
@@ -13,7 +14,6 @@ from keras_tracknet.checkpoints.state import (
     unet_layers,
 )
 from keras_tracknet.model_file import ModelSpec
-from keras_tracknet.models.v1 import encoder_decoder
 from keras_tracknet.models.v3 import build_v3
 
 STAGES = ("enc1", "enc2", "enc3", "enc4", "dec1", "dec2", "dec3")
@@ -37,20 +37,16 @@ def build_unet(state: StateDict, size: Size | None) -> tuple[keras.Model, ModelS
 
 def build_v1(state: StateDict, size: Size | None) -> tuple[keras.Model, ModelSpec]:
     """Build V1, here without bias and with the normalisation before ReLU."""
-    size = size or (360, 640)
-    first, channels = state.shape("enc1.0.0.weight")[:2]
-    inputs = keras.Input((*size, channels), name="frames")
-    scores = encoder_decoder(
-        inputs,
-        state.shape("dec3.2.0.weight")[0],
-        decoder_filters=round(64 * state.shape("dec1.0.0.weight")[0] / first),
-        width_multiplier=first / 64,
+    stems = [(conv, norm) for _, conv, norm in _blocks("")]
+    return v1.build_v1(
+        state,
+        size or v1.SIZE,
+        [*stems, ("dec3.2.0", "dec3.2.1")],
+        name="tracknet_v1_aninsomniacy",
+        fit="letterbox",
         norm_first=True,
         use_bias=False,
     )
-    model = keras.Model(inputs, scores, name="tracknet_v1_aninsomniacy")
-    fill_blocks(model, state, [*_blocks(""), ("head", "dec3.2.0", "dec3.2.1")])
-    return model, ModelSpec("v1", channels // 3, 1, "none", size, fit="letterbox")
 
 
 def _blocks(prefix: str) -> list[tuple[str, str, str]]:

@@ -87,7 +87,7 @@ def load(path: Path | str, *, family: str = "auto", size: Size | None = None) ->
 
     Args:
         path: a PyTorch checkpoint, or Keras weights in HDF5 or a `.keras` archive.
-        family: one of `FAMILIES`; `auto` finds it out from what is in the file.
+        family: one of `FAMILIES`, to be refused where the file is of another; `auto` for any.
         size: (height, width) of the network's input, pixels; that which the network was
             published for when omitted.
 
@@ -95,7 +95,8 @@ def load(path: Path | str, *, family: str = "auto", size: Size | None = None) ->
         The network with a specification that `Tracker` needs no settings beside.
 
     Raises:
-        InputError: not a checkpoint, or one that is not supported, or damaged.
+        InputError: not a checkpoint, or one that is not supported, damaged, or of another
+            family.
         ValueError: a size that is no multiple of 8.
 
     Example:
@@ -114,8 +115,19 @@ def convert(path: Path | str, *, family: str = "auto", size: Size | None = None)
     if size is not None:
         check_input_size(size)
     state = read_state(path)
-    chosen = recognise(state) if family == "auto" else FAMILIES[family]
-    model, spec = chosen.build(state, size)
+    chosen = recognise(state)
+    if family not in ("auto", chosen.name):
+        raise InputError(f"{path}: {chosen.title}, which is {chosen.name}, not {family}.")
+    try:
+        model, spec = chosen.build(state, size)
+    except InputError:
+        raise
+    except (IndexError, TypeError, ValueError, ZeroDivisionError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(
+            f"{path}: {chosen.title}, but with weights of other shapes ({reason}); the network"
+            " has been altered."
+        ) from error
     strange = [name for name in state.unused if not any(part in name for part in chosen.ignores)]
     if strange:
         raise InputError(

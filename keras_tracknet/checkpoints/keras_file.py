@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +16,17 @@ import keras
 import numpy as np
 from keras import layers
 
+from keras_tracknet.checkpoints import v1
 from keras_tracknet.checkpoints.family import Family, Size
-from keras_tracknet.checkpoints.state import (
-    StateDict,
-    fill_blocks,
-    fill_conv,
-    reorder_frames,
-    unet_layers,
-)
+from keras_tracknet.checkpoints.state import StateDict, fill_blocks, fill_conv, unet_layers
 from keras_tracknet.errors import InputError
 from keras_tracknet.model_file import ModelSpec
 from keras_tracknet.models.blocks import heatmap_head, unet
-from keras_tracknet.models.v1 import encoder_decoder
 
 NORM = {"epsilon": 1e-3, "momentum": 0.99}  # Keras's defaults, which the authors left alone
 SCALE = 255.0  # V1 was fed with bytes as they are
-LAYERS = [layer for layer, _, _ in unet_layers()]
+# (stem of a convolution, of its normalisation); V2's last convolution has none
+STEMS = [(f"keras.conv{number}", f"keras.norm{number}") for number in range(1, 19)]
 
 
 def read_keras_file(path: Path) -> dict[str, np.ndarray]:
@@ -67,23 +61,18 @@ def read_keras_file(path: Path) -> dict[str, np.ndarray]:
 
 def build_v1(state: StateDict, size: Size | None) -> tuple[keras.Model, ModelSpec]:
     """Build V1; its BGR frames of 0 to 255, newest first, become RGB of 0 to 1, oldest first."""
-    first, channels = state.shape("keras.conv1.weight")[:2]
     size, norm = _choose_size(state, size)
-    inputs = keras.Input((*size, channels), name="frames")
-    scores = encoder_decoder(
-        inputs,
-        state.shape("keras.conv18.weight")[0],
-        decoder_filters=round(64 * state.shape("keras.conv11.weight")[0] / first),
-        width_multiplier=first / 64,
+    return v1.build_v1(
+        state,
+        size,
+        STEMS,
+        name="tracknet_v1_original",
+        newest_first_bgr=True,
+        scale=SCALE,
         norm_first=False,
         use_bias=True,
         norm=norm,
     )
-    model = keras.Model(inputs, scores, name="tracknet_v1_original")
-    order = reorder_frames(channels // 3, newest_first=True, bgr=True)
-    blocks = _blocks([*LAYERS, "head"])
-    fill_blocks(model, state, blocks, orders={LAYERS[0]: order}, scales={LAYERS[0]: SCALE})
-    return model, ModelSpec("v1", channels // 3, 1, "none", size)
 
 
 def build_v2(state: StateDict, size: Size | None) -> tuple[keras.Model, ModelSpec]:
@@ -95,7 +84,8 @@ def build_v2(state: StateDict, size: Size | None) -> tuple[keras.Model, ModelSpe
     x = unet(inputs, width_multiplier=first / 64, norm_first=False, use_bias=True, norm=norm)
     outputs = heatmap_head(x, heatmaps, output_bias=0.0)
     model = keras.Model(inputs, outputs, name="tracknet_v2_original")
-    fill_blocks(model, state, _blocks(LAYERS))
+    named = zip(unet_layers(), STEMS[:-1], strict=True)
+    fill_blocks(model, state, [(layer, *stem) for (layer, _, _), stem in named])
     fill_conv(model, "head", state, "keras.conv18")
     return model, ModelSpec("v2", channels // 3, heatmaps, "none", size)
 
@@ -104,7 +94,7 @@ def _choose_size(state: StateDict, size: Size | None) -> tuple[Size, dict[str, A
     """Return the input size, and how the normalisation is to be made."""
     length = state.shape("keras.norm1.weight")[0]
     if length == state.shape("keras.conv1.weight")[0]:
-        default = (360, 640) if "keras.norm18.weight" in state.arrays else (288, 512)
+        default = v1.SIZE if "keras.norm18.weight" in state.arrays else (288, 512)
         return size or default, NORM
     if size is not None and size[1] != length:
         raise InputError(
@@ -112,11 +102,6 @@ def _choose_size(state: StateDict, size: Size | None) -> tuple[Size, dict[str, A
             f" so these weights are right for a width of {length} only, not of {size[1]}."
         )
     return size or (length * 9 // 16, length), {**NORM, "axis": 2}
-
-
-def _blocks(names: Iterable[str]) -> list[tuple[str, str, str]]:
-    numbered = enumerate(names, start=1)
-    return [(layer, f"keras.conv{number}", f"keras.norm{number}") for number, layer in numbered]
 
 
 def _read_hdf5(path: Path) -> list[list[np.ndarray]]:

@@ -103,7 +103,7 @@ def _write_shuttlecock(clips: list[Clip], output: Path, progress: Progress) -> l
             key = f"{re.sub(r'[^0-9]', '', match.name)}_{rally}"
             spans.setdefault(match.parent, {})[key] = clip.evaluated
         elif clip.evaluated:
-            notes.append(f"{clip.name}: which frames count in an evaluation is not kept")
+            notes.append(_note_lost_span(clip))
         progress(clip)
     for folder, keys in spans.items():
         drop = {
@@ -136,11 +136,7 @@ def _write_cvat(clips: list[Clip], output: Path, progress: Progress) -> list[str
         else:
             _link(clip.source, output / f"{clip.name}{clip.source.suffix}")
         progress(clip)
-    return [
-        f"{clip.name}: which frames count in an evaluation is not kept"
-        for clip in clips
-        if clip.evaluated
-    ]
+    return [_note_lost_span(clip) for clip in clips if clip.evaluated]
 
 
 def _write_coco(clips: list[Clip], output: Path, progress: Progress) -> list[str]:
@@ -160,11 +156,11 @@ def _write_coco(clips: list[Clip], output: Path, progress: Progress) -> list[str
     labels = output / "annotations" / "instances.json"
     labels.parent.mkdir(parents=True)
     coco.write(written(), labels)
-    return [
-        f"{clip.name}: which frames count in an evaluation is not kept"
-        for clip in clips
-        if clip.evaluated
-    ]
+    return [_note_lost_span(clip) for clip in clips if clip.evaluated]
+
+
+def _note_lost_span(clip: Clip) -> str:
+    return f"{clip.name}: which frames count in an evaluation is not kept"
 
 
 def _load_track(clip: Clip) -> tuple[Track, tuple[int, int]]:

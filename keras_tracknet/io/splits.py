@@ -16,8 +16,6 @@ from keras_tracknet.io.layouts.clip import Clip
 HELD_OUT = 0.15  # of the clips, for validation
 MOST_HELD_OUT = 0.3  # a match larger than this is not given away whole
 PARTS = ("train", "validation", "test")
-
-
 BY = ("match", "clip")
 
 

@@ -99,7 +99,7 @@ def read_frames(path: Path) -> Generator[Frame, None, None]:
     """Yield the frames of a video one at a time.
 
     A file with a damaged part yields every frame that can be decoded and then warns with
-    their number.
+    their number, as does one whose header promises more.
 
     Args:
         path: a file that FFmpeg can open, or a folder of .jpg, .jpeg or .png images of one
@@ -138,6 +138,12 @@ def read_frames(path: Path) -> Generator[Frame, None, None]:
             warnings.warn(
                 f"{path}: the file is damaged or cut short ({damage[0]});"
                 f" {index + 1} frames could be decoded.",
+                stacklevel=2,
+            )
+        elif stream.frames > index + 1:
+            warnings.warn(
+                f"{path}: {index + 1} frames could be decoded, where the header promises"
+                f" {stream.frames}; the others are missing, or cut out by an edit list.",
                 stacklevel=2,
             )
 

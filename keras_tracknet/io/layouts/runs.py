@@ -5,7 +5,7 @@ from __future__ import annotations
 from keras_tracknet.io.formats.recognise import LABEL_SUFFIXES
 from keras_tracknet.io.layouts.search import Folder, LayoutSearch
 
-RUNS = "image runs"
+RUNS = "image runs (as GridTrackNet)"
 INSIDE = "image folders with their labels inside"
 
 
