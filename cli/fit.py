@@ -90,6 +90,12 @@ from .options import RANGE, SIZE, precision_option, quiet_option, visible_option
 )
 @click.option("--on-ball", default=0.7, show_default=True, help="Share of cut-outs on the ball.")
 @click.option(
+    "--pan",
+    default=0.0,
+    show_default=True,
+    help="Greatest movement of the camera from frame to frame, pixels; not with a background.",
+)
+@click.option(
     "--windows", type=int, help="Windows in an epoch, drawn anew each time. [default: all]"
 )
 @click.option(

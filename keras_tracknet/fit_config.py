@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ class FitConfig:
             V1 has its own.
         mixup: parameter of mixup between windows, 0 for none.
         frame_mixup: parameter of mixup between neighbouring frames, 0 for none.
-        flip, brightness, contrast, compression, crop, zoom, on_ball: see `Augmentation`.
+        flip, brightness, contrast, compression, crop, zoom, on_ball, pan: see `Augmentation`.
         windows: windows in an epoch, drawn anew each time; all when None.
         balance: draw from each dataset, a folder directly below `data`, equally often.
         training: names of clips, folders or globs to train on; all that do not validate when
@@ -98,6 +98,7 @@ class FitConfig:
     crop: tuple[int, int] | None = None
     zoom: tuple[float, float] = (1.0, 1.0)
     on_ball: float = 0.7
+    pan: float = 0.0
     windows: int | None = None
     balance: bool = False
     training: tuple[str, ...] = ()
@@ -139,12 +140,17 @@ class FitConfig:
                 f" Received: version={self.version!r}, heatmaps={self.heatmaps}"
             )
         if self.version == "tsm":
-            foreign = ("crop", "mixup", "frame_mixup", "balance")
+            foreign = ("crop", "pan", "mixup", "frame_mixup", "balance")
             given = [name for name in foreign if getattr(self, name)]
             if given:
                 raise ValueError(f"{given[0]} is not for tsm. Received: {getattr(self, given[0])}")
             if self.backbone == "resnet50" and self.width != 1:
                 raise ValueError(f"width must be 1 for resnet50. Received: width={self.width}")
+        if self.pan and self.version == "v3" and self.background != "none":
+            raise ValueError(
+                "pan is for models without a background."
+                f" Received: pan={self.pan}, background={self.background!r}"
+            )
         check_input_size(self.input_size or (None, None))
         _ = self.augmentation  # raises what is wrong with it
 
@@ -178,7 +184,7 @@ class FitConfig:
     @property
     def augmentation(self) -> Augmentation:
         """How training windows are varied."""
-        names = ("flip", "brightness", "contrast", "compression", "crop", "zoom", "on_ball")
+        names = [field.name for field in fields(Augmentation)]
         return Augmentation(**{name: getattr(self, name) for name in names})
 
 

@@ -8,6 +8,7 @@ from keras_tracknet.data.augment import (
     choose_region,
     mix_batch,
     mix_frames,
+    pan_region,
 )
 from keras_tracknet.data.heatmaps import render_disc
 
@@ -55,6 +56,7 @@ def seeded(seed=0):
         ({"crop": (40, 48)}, (40, 48)),
         ({"zoom": (1.6, 1.6)}, SIZE),
         ({"crop": (32, 48), "zoom": (0.7, 1.5)}, (32, 48)),
+        ({"crop": (40, 48), "pan": 6.0}, (40, 48)),
         # The picture is stretched where the cut-out would be larger than it is.
         ({"crop": (96, 96)}, (96, 96)),
         ({"crop": (40, 48), "zoom": (0.8, 1.4), "flip": 0.5, "brightness": 0.1, "contrast": 0.2},
@@ -233,6 +235,26 @@ def test_window_without_a_ball_is_cut_anywhere():
     assert len(corners) > 5
 
 
+def test_pan_moves_half_of_the_cut_outs_evenly_and_no_faster_than_asked_for():
+    region, moved = Region(100, 100, 40, 48, (40, 48)), []
+    for seed in range(200):
+        regions = pan_region(region, 4, (240, 248), 5.0, seeded(seed))
+        steps = np.diff([(part.left, part.top) for part in regions], axis=0)
+        assert regions[0] == region
+        assert np.abs(steps).max() <= 5
+        assert np.ptp(steps, axis=0).max() <= 1  # rounding to whole pixels
+        moved.append(steps.any())
+    assert 80 < sum(moved) < 120
+
+
+def test_pan_ends_at_the_edge_of_the_picture():
+    corner = Region(200, 0, 40, 48, (40, 48))
+    for seed in range(50):
+        for part in pan_region(corner, 8, (240, 248), 9.0, seeded(seed)):
+            assert 0 <= part.left <= 200
+            assert 0 <= part.top <= 200
+
+
 @pytest.mark.parametrize(("zoom", "side"), [((2.0, 2.0), 12), ((0.5, 0.5), 48), ((1.0, 1.0), 24)])
 def test_zoom_enlarges_what_is_in_the_cut_out(zoom, side):
     region = choose_region(
@@ -259,6 +281,7 @@ def test_region_moves_positions_by_pixel_corners():
         ({"on_ball": -1}, "on_ball must be 0 to 1"),
         ({"zoom": (0.0, 1.0)}, r"zoom must be .* Received: zoom=\(0.0, 1.0\)"),
         ({"zoom": (1.2, 0.8)}, r"zoom must be .* Received: zoom=\(1.2, 0.8\)"),
+        ({"pan": -1}, "pan must be 0 or more. Received: pan=-1"),
         ({"crop": (30, 48)}, r"crop must be in multiples of 8. Received: crop=\(30, 48\)"),
         ({"crop": (0, 48)}, "crop must be in multiples of 8"),
     ],

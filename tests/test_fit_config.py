@@ -46,6 +46,7 @@ def test_classifier_is_described_with_where_it_looks(tmp_path, online):
     ("settings", "message"),
     [
         ({"crop": (64, 64)}, "crop is not for tsm"),
+        ({"pan": 3.0}, "pan is not for tsm"),
         ({"mixup": 0.5}, "mixup is not for tsm"),
         ({"balance": True}, "balance is not for tsm"),
         ({"span": 0}, "span must be above 0"),

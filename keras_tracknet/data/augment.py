@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -31,6 +31,8 @@ class Augmentation:
         zoom: (least, greatest) enlargement of the picture before the cut; below 1 the ball
             gets smaller.
         on_ball: share of cut-outs placed so that they contain the ball of some frame.
+        pan: greatest movement of the camera from one frame to the next, pixels; half of the
+            windows are moved so. For models without a background, which a moving camera has not.
     """
 
     flip: float = 0.0
@@ -40,12 +42,15 @@ class Augmentation:
     crop: tuple[int, int] | None = None
     zoom: tuple[float, float] = (1.0, 1.0)
     on_ball: float = 0.7
+    pan: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("flip", "brightness", "contrast", "compression", "on_ball"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} must be 0 to 1. Received: {name}={value}")
+        if self.pan < 0:
+            raise ValueError(f"pan must be 0 or more. Received: pan={self.pan}")
         if not 0 < self.zoom[0] <= self.zoom[1]:
             raise ValueError(f"zoom must be (least, greatest). Received: zoom={self.zoom}")
         if self.crop is not None and (min(self.crop) < 8 or any(side % 8 for side in self.crop)):
@@ -109,6 +114,30 @@ def choose_region(
     return Region(int(left), int(top), height, width, size)
 
 
+def pan_region(
+    region: Region,
+    frames: int,
+    picture: tuple[int, int],
+    pan: float,
+    rng: np.random.Generator,
+) -> list[Region]:
+    """Move a cut-out evenly over a window, as a panning camera does; half of the time, not at all.
+
+    Args:
+        region: the cut-out of the window's first frame.
+        frames: number of frames.
+        picture: (height, width) in pixels; at its edge the movement ends.
+        pan: greatest movement from frame to frame, across and down, pixels.
+        rng: source of chance.
+    """
+    if not pan or rng.uniform() < 0.5:
+        return [region] * frames
+    room = [picture[1] - region.width, picture[0] - region.height]
+    path = [region.left, region.top] + np.arange(frames)[:, None] * rng.uniform(-pan, pan, 2)
+    corners = np.clip(np.round(path), 0, room).astype(int).tolist()
+    return [replace(region, left=left, top=top) for left, top in corners]
+
+
 def augment_window(
     frames: np.ndarray,
     background: np.ndarray | None,
@@ -116,7 +145,7 @@ def augment_window(
     augmentation: Augmentation,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """Vary a window: cut-out and zoom, mirror image, brightness, contrast, compression.
+    """Vary a window: cut-out, zoom and pan, mirror image, brightness, contrast, compression.
 
     Args:
         frames: `(frames, height, width, 3)` uint8.
@@ -129,11 +158,15 @@ def augment_window(
         Frames, background and positions of the varied window. Positions may lie off the
         picture; what is off it is invisible to the targets.
     """
-    region = choose_region(positions, frames.shape[1:3], augmentation, rng)
-    pictures = [region.cut(frame) for frame in frames]
+    picture = frames.shape[1:3]
+    region = choose_region(positions, picture, augmentation, rng)
+    regions = pan_region(region, len(frames), picture, augmentation.pan, rng)
+    pictures = [part.cut(frame) for part, frame in zip(regions, frames, strict=True)]
     if background is not None:
         pictures.append(region.cut(background))
-    positions = region.move(positions)
+    positions = np.concatenate(
+        [part.move(position[None]) for part, position in zip(regions, positions, strict=True)]
+    )
     if rng.uniform() < augmentation.flip:
         pictures = [picture[:, ::-1] for picture in pictures]
         positions = np.stack([region.size[1] - 1 - positions[:, 0], positions[:, 1]], axis=-1)
