@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,83 +14,130 @@ from keras_tracknet.flights import (
     OUTLIER,
     Flight,
     Stretch,
+    View,
     find_oddness,
     fit_flights,
     fly_states,
 )
-from keras_tracknet.segments import Segment, Segmenter
+from keras_tracknet.meetings import Meeting
+from keras_tracknet.sports import Sport
 
 FREEDOM = 3  # parameters of a velocity: a hit may choose it, after a bounce it is known
+# What this freedom is worth in chi squared (Akaike 1974, which is for few positions).
+WORTH = 2.0 * FREEDOM
 SPREAD = 0.12  # of restitution and grip
 HEIGHT_ERROR = 0.3  # metres, of where a bounce seems to be above the floor
 WINDOW = 0.25  # seconds before and after a bounce that tell it from a hit
 RISING_COST = 10.0  # standard deviations for each m/s that a ball goes up into the floor
 
 
-def judge_bounces(
-    segmenter: Segmenter, pairs: Sequence[tuple[Segment, Segment]], moments: Sequence[float]
-) -> list[bool]:
-    """Say where one flight with a bounce in it explains two flights as well as two do.
+@dataclass(frozen=True)
+class Touch:
+    """Something touches the ball: the moment in seconds, and positions before and after it."""
 
-    As well: what two explain better is no more than their freedom is worth (the criterion of
-    Akaike 1974, which is for few positions). Only what is near counts: spin, which a fit has no
-    number for, bends a flight more the longer it takes.
+    moment: float
+    before: Stretch
+    after: Stretch
 
-    Args:
-        segmenter: has the positions.
-        pairs: flights before and after.
-        moments: seconds, when they meet.
-    """
-    if not segmenter.sport.restitution or not pairs:
-        return [False] * len(pairs)
-    times, positions = segmenter.times, segmenter.positions
-    ends, whole, guesses = [], [], []
-    for (before, after), moment in zip(pairs, moments, strict=True):
-        low, high = np.searchsorted(times, [moment - WINDOW, moment + WINDOW]).tolist()
+    @classmethod
+    def between(cls, whole: Stretch, meeting: Meeting) -> Touch:
+        """The touch between two flights, with the positions that are near.
+
+        What is farther says less: spin, which a fit has no number for, bends a flight more the
+        longer it takes.
+        """
+        before, after, moment = meeting.before, meeting.after, meeting.time
+        low, high = np.searchsorted(whole.times, [moment - WINDOW, moment + WINDOW]).tolist()
         first = min(max(before.first, low), before.last - 1)
         stop = max(min(after.last + 1, high), after.first + 2)
-        for a, b in ((first, before.last + 1), (after.first, stop)):
-            ends.append(Stretch(times[a:b], positions[a:b]))
-        whole.append(Stretch(times[first:stop], positions[first:stop]))
-        for flight, start in ((before.flight, first), (after.flight, after.first)):
-            guesses.append(None if flight is None else flight.trace(times[start])[0])
-    error, view = segmenter.error, segmenter.view
-    flights = fit_flights(ends, error, segmenter.sport, view, guesses=guesses)
-    bounced = fit_bounces(flights[::2], moments, whole, error)
-    apart = np.array([flight.misfit for flight in flights]).reshape(-1, 2).sum(axis=1)
-    return (bounced < apart + 2 * FREEDOM).tolist()
+        return cls(moment, whole.part(first, before.last + 1), whole.part(after.first, stop))
+
+    @property
+    def whole(self) -> Stretch:
+        """The positions before and after as one."""
+        pairs = zip(self.before, self.after, strict=True)
+        return Stretch(*(np.concatenate(pair) for pair in pairs))
 
 
-def fit_bounces(
-    before: Sequence[Flight], moments: Sequence[float], parts: Sequence[Stretch], error: float
-) -> np.ndarray:
-    """Fit flights that bounce once, and return their misfits.
+class Bounces(NamedTuple):
+    """Touches as bounces: how much less they explain than hits, and metres below the camera.
+
+    Both are `(touches,)`. The first is in chi squared; a touch that explains less by more than
+    `WORTH` is a hit.
+    """
+
+    excess: np.ndarray
+    depth: np.ndarray
+
+
+def fit_bounces(touches: Sequence[Touch], error: float, sport: Sport, view: View) -> Bounces:
+    """Explain touches as bounces, and compare that with two flights that are free.
 
     Args:
-        before: the flights before the bounce, to start from.
-        moments: seconds, of the bounces, to start from.
-        parts: positions before and after.
+        touches: to explain.
         error: standard deviation of a position, pixels.
+        sport: says what the floor does to the ball.
+        view: sees it.
     """
-    if not before:
-        return np.zeros(0)
-    sport, view = before[0].sport, before[0].view
-    up = -view.gravity / np.linalg.norm(view.gravity)
-    usual = np.array([sport.restitution, sport.grip])
-    length = max(len(part.times) for part in parts)
-    seconds, weight = np.zeros((2, len(parts), length))
-    positions = np.zeros((len(parts), length, 2))
-    for row, (part, flight) in enumerate(zip(parts, before, strict=True)):
-        count = len(part.times)
-        seconds[row, :count] = part.times - flight.start
-        positions[row, :count] = part.positions
-        weight[row, :count] = 1 / error
+    if not touches:
+        return Bounces(np.zeros(0), np.zeros(0))
+    ends = [end for touch in touches for end in (touch.before, touch.after)]
+    flights = fit_flights(ends, error, sport, view)
+    apart = np.array([flight.misfit for flight in flights]).reshape(-1, 2).sum(axis=1)
+    problem = _Problem(touches, flights[::2], error, sport, view)
+    parameters, misfit = solve_many(problem.miss, problem.start(), outlier=OUTLIER, firm=10)
+    return Bounces(misfit - apart, problem.measure_depth(parameters))
 
-    def miss(which: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+
+class _Problem:
+    """What flights that bounce once miss their positions by.
+
+    The parameters are the state before, see `Flight`, the moment of the bounce in seconds from
+    there, restitution, grip, and the logarithm of the drag after it over the sport's.
+    """
+
+    def __init__(
+        self,
+        touches: Sequence[Touch],
+        flights: Sequence[Flight],
+        error: float,
+        sport: Sport,
+        view: View,
+    ) -> None:
+        self.touches, self.flights, self.sport, self.view = touches, flights, sport, view
+        self.up = -view.gravity / np.linalg.norm(view.gravity)
+        self.usual = np.array([sport.restitution, sport.grip])
+        parts = [touch.whole for touch in touches]
+        length = max(len(part.times) for part in parts)
+        self.seconds, self.weight = np.zeros((2, len(parts), length))
+        self.positions = np.zeros((len(parts), length, 2))
+        for row, part in enumerate(parts):
+            count = len(part.times)
+            self.seconds[row, :count] = part.times - part.times[0]
+            self.positions[row, :count] = part.positions
+            self.weight[row, :count] = 1 / error
+
+    def start(self) -> np.ndarray:
+        """Parameters to begin with: `(touches, 11)`."""
+        return np.array(
+            [
+                [*flight.state, touch.moment - flight.start, *self.usual, 0.0]
+                for touch, flight in zip(self.touches, self.flights, strict=True)
+            ]
+        )
+
+    def measure_depth(self, parameters: np.ndarray) -> np.ndarray:
+        """Metres from the camera down to each bounce: `(touches,)`."""
+        flown = fly_states(parameters[:, None, :7], parameters[:, 7:8], self.sport, self.view)
+        return -flown[:, 0, 0, :3] @ self.up
+
+    def miss(self, which: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+        """Residuals in standard deviations: `(touches, variants, 2 * positions + 10)`."""
         rows, variants = parameters.shape[:2]
+        up, sport, view = self.up, self.sport, self.view
         flat = parameters.reshape(rows * variants, -1)
         state, moment, bounce = flat[:, None, :7], flat[:, 7:8], flat[:, 8:10]
-        clock = np.repeat(seconds[which], variants, axis=0)
+        clock = np.repeat(self.seconds[which], variants, axis=0)
         moment = moment.clip(0.0, clock.max(axis=1, keepdims=True))
         until = np.minimum(clock, moment)
         flown = fly_states(state, np.hstack([until, moment]), sport, view)[:, :, 0]
@@ -98,25 +147,18 @@ def fit_bounces(
         again = np.hstack([flown[:, -1, :3], leaving, flat[:, 10:]])[:, None]
         later = fly_states(again, (clock - moment).clip(0.0), sport, view)[:, :, 0]
         points = np.where((clock < moment)[..., None], flown[:, :-1, :3], later[..., :3])
-        away = view.project(points) - np.repeat(positions[which], variants, axis=0)
-        away *= np.repeat(weight[which], variants, axis=0)[..., None]
-        falling = np.maximum(rise, 0.0) * RISING_COST
+        away = view.project(points) - np.repeat(self.positions[which], variants, axis=0)
+        away *= np.repeat(self.weight[which], variants, axis=0)[..., None]
         above = np.zeros_like(rise)
         if view.height is not None:
             above = (view.height + flown[:, -1, :3] @ up)[:, None] / HEIGHT_ERROR
         odd = np.hstack(
             [
                 find_oddness(state[:, 0], view),
-                (bounce - usual) / SPREAD,
-                falling,
+                (bounce - self.usual) / SPREAD,
+                np.maximum(rise, 0.0) * RISING_COST,
                 above,
                 flat[:, 10:] / DRAG_SPREAD,
             ]
         )
         return np.hstack([away.reshape(len(flat), -1), odd]).reshape(rows, variants, -1)
-
-    start = [
-        np.concatenate([flight.state, [moment - flight.start], usual, [0.0]])
-        for flight, moment in zip(before, moments, strict=True)
-    ]
-    return solve_many(miss, np.array(start), outlier=OUTLIER, firm=10).misfit

@@ -4,41 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 
-from keras_tracknet.bounces import judge_bounces
-from keras_tracknet.flights import Stretch, View, fit_flights
+from keras_tracknet.bounces import WORTH, Touch, fit_bounces
+from keras_tracknet.flights import Stretch, View
 from keras_tracknet.io.events import BOUNCE, HIT, LANDING, Event
 from keras_tracknet.io.tracks import REPAIRED, Track
+from keras_tracknet.meetings import find_meetings
 from keras_tracknet.outliers import find_outliers
 from keras_tracknet.rallies import Rally, group_rallies
 from keras_tracknet.repeats import undo_repeats
 from keras_tracknet.reporting import Reporter
 from keras_tracknet.segments import FLIGHT_PARAMETERS, LONGEST_GAP, Segment, Segmenter
 from keras_tracknet.sports import Sport
+from keras_tracknet.views import find_view
 
 LEAST_ERROR = 1.5 / 720  # of a position, share of the picture's height
-PITCHES = (0.08, 0.13, 0.18, 0.25, 0.35, 0.5)  # radians
-ZOOMS = (1.1, 1.35, 1.6, 2.0, 2.6, 3.4)
-VIEW_ROUNDS = 2  # better flights tell a better view, and the other way round
-TELLING = 8  # positions of a flight that says something about the camera
-WITNESSES = 12  # longest flights that the camera is estimated from
-WITNESSED_PLAYS = 5  # longest stretches without a gap that they are looked for in
-NEAR = 0.05  # of the picture's height: flights that pass each other by more do not meet
-SHORTEST_REST = 0.15  # seconds; a ball that seems to stop for less is at a racket
 UNSEEN_SCORE = 0.5  # of a hit that is known from what comes after it only
-BREAK = 0.4  # seconds without a position in which a ball may be picked up and served
-
-
-class _Meeting(NamedTuple):
-    """Where one segment becomes the next: seconds, `(2,)` pixels, and whether they do meet."""
-
-    time: float
-    place: np.ndarray
-    close: bool
 
 
 @dataclass(frozen=True)
@@ -103,7 +86,7 @@ def find_events(
     views = []
     for shot in split_at(Stretch(moments, positions), cuts):
         plays = split_at(shot, shot.times[1:][np.diff(shot.times) > LONGEST_GAP])
-        camera = view or _find_view(plays, error, size, sport)
+        camera = view or find_view(plays, error, size, sport, step)
         views.append(camera)
         for play in plays:
             segmenter = Segmenter(play.times, play.positions, error, sport, camera)
@@ -120,24 +103,6 @@ def split_at(whole: Stretch, moments: Sequence[float] | np.ndarray) -> list[Stre
     bounds = np.searchsorted(whole.times, moments)
     parts = zip(np.split(whole.times, bounds), np.split(whole.positions, bounds), strict=True)
     return [Stretch(*part) for part in parts]
-
-
-def _find_view(plays: Sequence[Stretch], error: float, size: tuple[int, int], sport: Sport) -> View:
-    """Estimate the camera of a shot, and the flights that tell it, in turns."""
-    plays = sorted(plays, key=lambda play: -len(play.times))[:WITNESSED_PLAYS]
-    view = View.of_broadcast(size, sport)
-    for _ in range(VIEW_ROUNDS):
-        before = view
-        flights = [
-            Stretch(play.times[s.first : s.last + 1], play.positions[s.first : s.last + 1])
-            for play in plays
-            for s in Segmenter(play.times, play.positions, error, sport, before).segment()
-            if s.flight is not None
-        ]
-        view = estimate_view(flights, error, size, sport)
-        if view == before:
-            break
-    return view
 
 
 def estimate_error(times: np.ndarray, positions: np.ndarray, least: float) -> float:
@@ -160,40 +125,6 @@ def estimate_error(times: np.ndarray, positions: np.ndarray, least: float) -> fl
     return max(least, float(1.4826 * np.median(np.abs(rough)) / np.sqrt(20)))
 
 
-def estimate_view(
-    flights: Sequence[Stretch], error: float, size: tuple[int, int], sport: Sport
-) -> View:
-    """Estimate the camera's zoom and pitch: those that the longest flights fit best.
-
-    Args:
-        flights: positions that nothing touched the ball between.
-        error: standard deviation of a position, pixels.
-        size: (height, width) of the video, pixels.
-        sport: gives the drag.
-    """
-    telling = [part for part in flights if len(part.times) > TELLING]
-    parts = sorted(telling, key=lambda part: -len(part.times))[:WITNESSES]
-    zoom, pitch = 1.6, 0.25
-    known: dict[tuple[float, float], float] = {}
-
-    def misfit(zoom: float, pitch: float) -> float:
-        if (zoom, pitch) not in known:
-            view = View.of_broadcast(size, sport, zoom=zoom, pitch=pitch)
-            fitted = fit_flights(parts, error, sport, view)
-            # One flight that was none must not decide.
-            known[zoom, pitch] = sum(
-                min(flight.misfit, 10.0 * len(part.times))
-                for flight, part in zip(fitted, parts, strict=True)
-            )
-        return known[zoom, pitch]
-
-    if parts:
-        for _ in range(2):
-            pitch = min(PITCHES, key=lambda p: misfit(zoom, p))
-            zoom = min(ZOOMS, key=lambda z: misfit(z, pitch))
-    return View.of_broadcast(size, sport, zoom=zoom, pitch=pitch)
-
-
 class _Reader:
     """Reads the events between segments."""
 
@@ -205,21 +136,18 @@ class _Reader:
         step: float,
         height: int,
     ) -> None:
-        self.segmenter, self.segments, self.times = segmenter, segments, times
-        self.step, self.height = step, height
+        self.segmenter, self.segments, self.times, self.step = segmenter, segments, times, step
+        self.meetings = find_meetings(segments, step, height)
 
     def read(self) -> list[Event]:
         """Return the events in the order of time."""
-        pairs = list(pairwise(self._skip_short_rests()))
-        meetings = [self._meet(before, after) for before, after in pairs]
-        scores = self._score(pairs)
-        bounced = self._find_bounces(pairs, meetings)
         events = []
         if self.segments and self.segments[0].flight is not None:
             events.append(self._begin(self.segments[0]))
-        for (before, after), meeting, score, bounce in zip(
-            pairs, meetings, scores, bounced, strict=True
+        for meeting, score, bounce in zip(
+            self.meetings, self._score(), self._find_bounces(), strict=True
         ):
+            before, after = meeting.before, meeting.after
             if before.flight is None and after.flight is None:
                 continue
             if not meeting.close:
@@ -230,16 +158,6 @@ class _Reader:
             events.append(self._event(meeting.time, kind, meeting.place, score))
         return events
 
-    def _skip_short_rests(self) -> list[Segment]:
-        """The segments without rests that are too short for a ball that has come down."""
-        return [
-            segment
-            for k, segment in enumerate(self.segments)
-            if segment.flight is not None
-            or k in (0, len(self.segments) - 1)
-            or segment.end - segment.start > SHORTEST_REST
-        ]
-
     def _begin(self, segment: Segment) -> Event:
         """The hit that a flight without a past must come from."""
         time = max(segment.start - self.step / 2, float(self.times[0]))
@@ -249,20 +167,10 @@ class _Reader:
         frame = int(np.abs(self.times - time).argmin())
         return Event(time, frame, kind, float(place[0]), float(place[1]), score)
 
-    def _meet(self, before: Segment, after: Segment) -> _Meeting:
-        """When two segments are closest to each other."""
-        low, high = before.end - self.step, after.start + self.step
-        moments = np.linspace(low, high, max(round((high - low) / self.step * 16), 2))
-        places = np.stack([before.locate(moments), after.locate(moments)])
-        apart = np.linalg.norm(places[0] - places[1], axis=1)
-        best = int(apart.argmin())
-        gap = after.start - before.end
-        close = gap <= LONGEST_GAP and (gap <= BREAK or apart[best] <= NEAR * self.height)
-        return _Meeting(float(moments[best]), places[:, best].mean(axis=0), close)
-
-    def _score(self, pairs: Sequence[tuple[Segment, Segment]]) -> list[float]:
+    def _score(self) -> list[float]:
         """How much worse the positions are explained without the event, 0 to 1."""
         cost = self.segmenter.cost * FLIGHT_PARAMETERS
+        pairs = [(meeting.before, meeting.after) for meeting in self.meetings]
         wholes = self.segmenter.explain([(a.first, b.last + 1) for a, b in pairs])
         scores = []
         for (before, after), whole in zip(pairs, wholes, strict=True):
@@ -272,17 +180,12 @@ class _Reader:
             scores.append(float(1 - cost / (gain + cost)))
         return scores
 
-    def _find_bounces(
-        self, pairs: Sequence[tuple[Segment, Segment]], meetings: Sequence[_Meeting]
-    ) -> list[bool]:
+    def _find_bounces(self) -> list[bool]:
         """Which of the meetings are bounces."""
-        cases = [
-            k
-            for k, (before, after) in enumerate(pairs)
-            if before.flight is not None and after.flight is not None and meetings[k].close
-        ]
-        judged = judge_bounces(
-            self.segmenter, [pairs[k] for k in cases], [meetings[k].time for k in cases]
-        )
-        found = dict(zip(cases, judged, strict=True))
-        return [found.get(k, False) for k in range(len(pairs))]
+        play, sport = self.segmenter, self.segmenter.sport
+        whole = Stretch(play.times, play.positions)
+        cases = [k for k, m in enumerate(self.meetings) if m.in_flight and sport.restitution]
+        touches = [Touch.between(whole, self.meetings[k]) for k in cases]
+        excess = fit_bounces(touches, play.error, sport, play.view).excess
+        found = dict(zip(cases, (excess < WORTH).tolist(), strict=True))
+        return [found.get(k, False) for k in range(len(self.meetings))]

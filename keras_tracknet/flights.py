@@ -171,12 +171,15 @@ def fly_states(states: np.ndarray, seconds: np.ndarray, sport: Sport, view: View
     return found
 
 
-@dataclass(frozen=True)
-class Stretch:
+class Stretch(NamedTuple):
     """Positions that may be a flight: `(positions,)` seconds and `(positions, 2)` pixels."""
 
     times: np.ndarray
     positions: np.ndarray
+
+    def part(self, first: int, stop: int) -> Stretch:
+        """The positions from one index up to another."""
+        return Stretch(self.times[first:stop], self.positions[first:stop])
 
 
 def fit_flights(

@@ -96,7 +96,27 @@ class Segmenter:
         path = [len(cuts) - 1]
         while path[-1]:
             path.append(came[path[-1]])
-        return self._merge([(cuts[a], cuts[b]) for b, a in pairwise(path)][::-1])
+        stretches = [(cuts[a], cuts[b]) for b, a in pairwise(path)][::-1]
+        return self._merge(self._split(stretches))
+
+    def _split(self, stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Cut where no kink shows: a ball that is hit towards the camera may just go on slower."""
+        done: list[tuple[int, int]] = []
+        while stretches:
+            first, stop = stretches.pop()
+            inner = range(first + LEAST_POSITIONS, stop - LEAST_POSITIONS + 1)
+            whole = self._price(first, stop)
+            if not inner or whole < 2 * FLIGHT_PARAMETERS * self.cost:
+                done.append((first, stop))
+                continue
+            self.explain([pair for cut in inner for pair in ((first, cut), (cut, stop))])
+            prices = [self._price(first, cut) + self._price(cut, stop) for cut in inner]
+            cut = inner[int(np.argmin(prices))]
+            if min(prices) < whole:
+                stretches += [(first, cut), (cut, stop)]
+            else:
+                done.append((first, stop))
+        return done[::-1]
 
     def _merge(self, stretches: list[tuple[int, int]]) -> list[Segment]:
         """Take back the cuts that are not needed when the fit begins from either side of them."""
