@@ -1,29 +1,37 @@
-"""What a TrackNet and a TSM say of the same labelled clip.
+"""What a TrackNet and a TSM say of the same labelled clips.
 
-    python examples/tracknet_vs_tsm.py DIR CLIP --tsm runs/fit/tsm -o contrast.png
+    python examples/tracknet_vs_tsm.py DIR CLIP... --tsm runs/fit/tsm -o contrast.png
 
 A TrackNet answers where the ball is in every frame, a TSM what happens in a window of frames.
-Prints what each is, how wrong, how large and how fast; draws both answers over time.
+Prints what each is, how wrong, how large and how fast, and how many hits are found by the track,
+by the TSM, and by the track where the TSM agrees; draws both answers over time.
 """
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
 import keras
 import numpy as np
 from matplotlib.figure import Figure
+from scipy.signal import find_peaks
 
 import keras_tracknet as kt
 from keras_tracknet.data.cache import FrameCache
-from keras_tracknet.data.clip_classes import NO_CLASS, classify_windows
+from keras_tracknet.data.clip_classes import CLASSES, NO_CLASS, classify_windows
 from keras_tracknet.data.frames import scale_window
 from keras_tracknet.data.windows import sample_segments
 from keras_tracknet.fit_data import load_classified
 from keras_tracknet.io.datasets import find_labelled_clips, pick_clips, read_labels
+from keras_tracknet.io.events import HIT
+from keras_tracknet.model_file import ModelFile
 from keras_tracknet.presets import find_weights
+from keras_tracknet.sports import SPORTS
 
+WITHIN = 4  # frames by which a hit that counts as found may be off
+SURE = 0.5  # probability at which the TSM sees a hit
 STEP = 2  # frames between the windows that the TSM is asked about
 COLOURS = ("#d55e00", "#0072b2", "#bbbbbb", "#f0e442")
 
@@ -43,25 +51,23 @@ def count_gflop(model: keras.Model, size: tuple[int, int]) -> float:
     return 2e-9 * frames * float(sum(steps))
 
 
-def run_tracker(name: str, clip) -> SimpleNamespace:
-    """Track a clip and compare its velocities with the labelled ones."""
-    weights = kt.load_model(find_weights(name).tracker)
-    tracker = kt.Tracker(weights)
+def run_tracker(tracker: kt.Tracker, clip) -> SimpleNamespace:
+    """Track a clip, and compare its velocities with the labelled ones."""
     began = time.perf_counter()
     track = tracker.track(clip.source)
     seconds = time.perf_counter() - began
-    cached = FrameCache().open(clip.source, tracker.spec.input_size)
-    labels = read_labels(clip, size=cached.source_size).resized(len(track))
+    size = FrameCache().open(clip.source, tracker.spec.input_size).source_size
+    labels = read_labels(clip, size=size).resized(len(track))
     wrong = np.diff(track.positions, axis=0) - np.diff(labels.positions, axis=0)
-    error = np.linalg.norm(wrong, axis=1)
+    events = kt.find_events(track, size, SPORTS["badminton"]).events
+    hits = [np.searchsorted(track.time, event.time) for event in events if event.kind == HIT]
     return SimpleNamespace(
-        track=track, labels=labels, file=weights, seconds=seconds, error=np.nanmedian(error)
-    )
+        track=track, labels=labels, seconds=seconds, error=np.linalg.norm(wrong, axis=1), hits=hits
+    )  # fmt: skip
 
 
-def run_tsm(name: str, clip) -> SimpleNamespace:
-    """Classify windows of a clip and compare them with what its labels say."""
-    file = kt.load_model(find_weights(name).tracker)
+def run_tsm(file: ModelFile, clip) -> SimpleNamespace:
+    """Classify windows of a clip, and compare them with what its labels say."""
     frames = load_classified(
         clip, FrameCache().open(clip.source, file.spec.input_size), file.spec.span
     )
@@ -78,11 +84,30 @@ def run_tsm(name: str, clip) -> SimpleNamespace:
     seconds = time.perf_counter() - began
     truth = classify_windows(frames.events, starts, length)
     known = truth != NO_CLASS
-    right = np.mean(said.argmax(axis=1)[known] == truth[known]) if known.any() else np.nan
+    centres = starts + length / 2
+    hit = said[:, :2].sum(axis=1)  # near and far
+    peaks, _ = find_peaks(np.pad(hit, 1), height=SURE, distance=max(1, length // 2 // STEP))
     return SimpleNamespace(
-        file=file, centres=starts + (length - 1) / 2, said=said, events=frames.events,
-        seconds=seconds, accuracy=right,
+        centres=centres, said=said, hit=hit, events=frames.events, seconds=seconds,
+        right=said.argmax(axis=1)[known] == truth[known], hits=centres[peaks - 1],
     )  # fmt: skip
+
+
+def match_hits(truth: Sequence[float], found: Sequence[float]) -> np.ndarray:
+    """Return how many hits are found rightly, found, and real; each serves once."""
+    free, right = list(found), 0
+    for hit in truth:
+        near = min(free, key=lambda other: abs(other - hit), default=np.inf)
+        if abs(near - hit) <= WITHIN:
+            free.remove(near)
+            right += 1
+    return np.array([right, len(found), len(truth)])
+
+
+def describe_hits(counts: np.ndarray) -> str:
+    """Return precision and recall in words."""
+    right, found, real = counts
+    return f"{right / max(found, 1):.0%} right, {right / max(real, 1):.0%} found"
 
 
 def draw_contrast(tracknet: SimpleNamespace, tsm: SimpleNamespace) -> Figure:
@@ -93,7 +118,7 @@ def draw_contrast(tracknet: SimpleNamespace, tsm: SimpleNamespace) -> Figure:
     where.plot(tracknet.track.y, ".", color="#009e73", ms=4, label="tracked")
     where.invert_yaxis()
     where.set(ylabel="y (pixels)", title="TrackNet: where is the ball, in every frame?")
-    what.stackplot(tsm.centres, tsm.said.T, labels=tsm.file.spec.classes, colors=COLOURS)
+    what.stackplot(tsm.centres, tsm.said.T, labels=CLASSES, colors=COLOURS)
     what.set(ylabel="probability", xlabel="frame", ylim=(0, 1))
     what.set_title("TSM: what happens in the window around a frame? (lines: labelled hits)")
     for hit, near in zip(tsm.events.hits, tsm.events.near, strict=True):
@@ -104,38 +129,44 @@ def draw_contrast(tracknet: SimpleNamespace, tsm: SimpleNamespace) -> Figure:
     return figure
 
 
-def main(data: Path, name: str, tracker: str, tsm: str, output: Path) -> dict[str, float]:
-    """Run both, print the comparison, draw the picture."""
-    (clip,) = pick_clips(find_labelled_clips(data).clips, [name])
-    first, second = run_tracker(tracker, clip), run_tsm(tsm, clip)
-    frames = len(first.track)
-    sees = [f"{f.spec.frames} frames of {f.spec.input_size}" for f in (first.file, second.file)]
+def main(data: Path, names: list[str], tracker: str, tsm: str, output: Path) -> dict[str, float]:
+    """Run both, print the comparison, draw the picture of the first clip."""
+    clips = pick_clips(find_labelled_clips(data).clips, names)
+    files = [kt.load_model(find_weights(name).tracker) for name in (tracker, tsm)]
+    tracking = kt.Tracker(files[0])
+    runs = [(run_tracker(tracking, clip), run_tsm(files[1], clip)) for clip in clips]
+    hits = {"track": np.zeros(3, int), "tsm": np.zeros(3, int), "both": np.zeros(3, int)}
+    for first, second in runs:
+        agreed = [h for h in first.hits if np.interp(h, second.centres, second.hit) >= SURE]
+        for name, found in (("track", first.hits), ("tsm", second.hits), ("both", agreed)):
+            hits[name] += match_hits(second.events.hits, found)
+    error = np.nanmedian(np.concatenate([first.error for first, _ in runs]))
+    accuracy = np.concatenate([second.right for _, second in runs]).mean()
+    frames = sum(len(first.track) for first, _ in runs)
+    seconds = np.sum([(first.seconds, second.seconds) for first, second in runs], axis=0)
     rows = [
         ("", "TrackNet", "TSM"),
         ("answers", "position in each frame", "class of each window"),
         ("loss", "cross-entropy by pixel", "cross-entropy by window"),
-        ("sees", *sees),
-        ("median velocity error", f"{first.error:.2f} px/frame", "-"),
-        ("windows classified right", "-", f"{second.accuracy:.0%}"),
-        *[
-            (title, *(text.format(measure(run.file)) for run in (first, second)))
-            for title, text, measure in (
-                ("parameters", "{:,}", lambda file: file.model.count_params()),
-                ("GFLOP a window", "{:.2f}", lambda f: count_gflop(f.model, f.spec.input_size)),
-            )
-        ],
-        ("frames a second", f"{frames / first.seconds:.1f}", f"{frames / second.seconds:.1f}"),
+        ("sees", *(f"{f.spec.frames} frames of {f.spec.input_size}" for f in files)),
+        ("median velocity error", f"{error:.2f} px/frame", "-"),
+        ("windows classified right", "-", f"{accuracy:.0%}"),
+        ("hits", describe_hits(hits["track"]), describe_hits(hits["tsm"])),
+        ("hits that both see", describe_hits(hits["both"]), ""),
+        ("parameters", *(f"{f.model.count_params():,}" for f in files)),
+        ("GFLOP a window", *(f"{count_gflop(f.model, f.spec.input_size):.2f}" for f in files)),
+        ("frames a second", *(f"{frames / total:.1f}" for total in seconds)),
     ]
     for title, *cells in rows:
         print(f"{title:26}" + "".join(f"{cell:28}" for cell in cells))
-    draw_contrast(first, second).savefig(output, dpi=110)
-    return {"velocity_error": float(first.error), "accuracy": float(second.accuracy)}
+    draw_contrast(*runs[0]).savefig(output, dpi=110)
+    return {"velocity_error": float(error), "accuracy": float(accuracy)}
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder of labelled clips")
-    parser.add_argument("name", help="clip in it")
+    parser.add_argument("names", nargs="+", help="clips in it")
     parser.add_argument("--tsm", required=True, help="run folder of tracknet fit --version tsm")
     parser.add_argument("--tracker", default="badminton-v3", help="preset, file or run folder")
     parser.add_argument("-o", "--output", type=Path, default=Path("contrast.png"))

@@ -123,12 +123,22 @@ def test_tracknet_vs_tsm_measures_and_draws(tmp_path, capsys, monkeypatch):
     spec = ModelSpec("tsm", 4, 0, "none", (32, 64), classes=CLASSES, span=0.3)
     save_model(model, spec, tmp_path / "tsm.keras")
     contrast = load("tracknet_vs_tsm")["main"](
-        tmp_path, video.stem, "rendered-v3", str(tmp_path / "tsm.keras"), tmp_path / "contrast.png"
+        tmp_path,
+        [video.stem],
+        "rendered-v3",
+        str(tmp_path / "tsm.keras"),
+        tmp_path / "contrast.png",
     )
     assert contrast["velocity_error"] < 5
     assert 0 <= contrast["accuracy"] <= 1
     assert (tmp_path / "contrast.png").stat().st_size > 10_000
     assert "windows classified right" in capsys.readouterr().out
+
+
+def test_each_hit_is_found_once_and_near():
+    match = load("tracknet_vs_tsm")["match_hits"]
+    assert match([10, 30, 50], [13.0, 14.0, 35.0]).tolist() == [1, 3, 3]
+    assert match([], [5.0]).tolist() == [0, 1, 0]
 
 
 @pytest.mark.parametrize("size", [(8, 8), (None, None)])
