@@ -95,6 +95,30 @@ def test_every_engine_gives_the_same_detections(weights, converted, format):
     np.testing.assert_allclose(found, finder(maps), atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    "format",
+    ["tflite", "onnx", pytest.param("openvino", marks=pytest.mark.openvino)],
+)
+def test_int8_finds_balls_where_they_are(tmp_path, format):
+    weights = save_detector(tmp_path / "w.keras", frames=3)
+    dots = [(10 + 3 * k, 8 + k) for k in range(12)]
+    pictures = np.stack([paint(SIZE, dot) for dot in dots]).reshape(4, 3, *SIZE, 3)
+    np.savez(tmp_path / "c.npz", frames=pictures)
+    target = tmp_path / f"int8{SUFFIXES[format]}"
+    conversion = Conversion(
+        str(weights), str(target), format, "int8", "detections", calibration=str(tmp_path / "c.npz")
+    )
+    try:
+        conversion.check()
+    except InputError as error:
+        pytest.skip(str(error))
+    conversion.run()
+    network = open_network(target, precision="float32", batch_size=1)
+    found = np.concatenate([network.run([window[None]])[0] for window in pictures])
+    np.testing.assert_allclose(found[:, :2] * SIZE[::-1], np.array(dots) + 0.5, atol=0.25)
+    assert found[:, 2].min() > 0.5
+
+
 class Finder:
     """`BallFinder` as one would write it in NumPy."""
 

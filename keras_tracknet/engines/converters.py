@@ -112,16 +112,18 @@ def _write_tflite(
 ) -> None:
     import tensorflow as tf
 
-    settings: dict[str, Any] = {"target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}}
-    if wanted.precision != "fp32":
-        settings["optimizations"] = [tf.lite.Optimize.DEFAULT]
-    if wanted.precision == "fp16":
-        settings["target_spec"]["supported_types"] = [tf.float16]
     if wanted.precision == "int8":
-        names = [tensor.name for tensor in model.inputs]
-        windows = _read_calibration(wanted)
-        settings["representative_dataset"] = lambda: ({n: w[n] for n in names} for w in windows())
-    model.export(str(path), format="litert", verbose=False, **settings)
+        with TemporaryDirectory() as folder:
+            model.export(folder, format="tf_saved_model", verbose=False)
+            path.write_bytes(litert.quantize(folder, _read_calibration(wanted)))
+    else:
+        settings: dict[str, Any] = {
+            "target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
+        }
+        if wanted.precision == "fp16":
+            settings["optimizations"] = [tf.lite.Optimize.DEFAULT]
+            settings["target_spec"]["supported_types"] = [tf.float16]
+        model.export(str(path), format="litert", verbose=False, **settings)
     litert.write_description(path, described)
 
 
@@ -152,7 +154,7 @@ def _write_openvino(
         model.export(str(plain), format="openvino", verbose=False, input_signature=signature)
         network = library.Core().read_model(plain)
         if wanted.precision == "int8":
-            network = openvino.quantize(network, _read_calibration(wanted), keep=DECODING)
+            network = openvino.quantize(network, _read_calibration(wanted))
         openvino.write_network(network, path, described, half=wanted.precision == "fp16")
 
 

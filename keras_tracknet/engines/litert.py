@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,13 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.model_file import hash_file
 
 NAME = "litert"
+# What makes frames of another size fit and heatmaps positions, to a fraction of a pixel out of
+# hundreds, for which int8 is too coarse. The network itself is made of other operations.
+DECODING = (
+    *("ABS", "ADD", "AVERAGE_POOL_2D", "BATCH_MATMUL", "CAST", "DIV", "EQUAL", "FLOOR", "GREATER"),
+    *("GREATER_EQUAL", "LESS_EQUAL", "LOGISTIC", "MAXIMUM", "MINIMUM", "MUL", "PACK", "PAD"),
+    *("REDUCE_MAX", "REDUCE_MIN", "SELECT_V2", "STRIDED_SLICE", "SUB", "SUM", "TRANSPOSE"),
+)
 
 
 def is_installed() -> bool:
@@ -74,6 +81,26 @@ def read_description(path: Path) -> Description:
         if DESCRIPTION not in archive.namelist():
             raise foreign_file(path)
         return Description.from_json(archive.read(DESCRIPTION).decode(), path)
+
+
+def quantize(folder: str, windows: Callable[[], Iterator[dict[str, np.ndarray]]]) -> bytes:
+    """Return a LiteRT file whose network computes in int8, and whose positions in float32.
+
+    Args:
+        folder: a SavedModel.
+        windows: yields what to calibrate on.
+    """
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = windows
+    # The converter itself has no means to leave operations as they are; its debugger does.
+    options = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=list(DECODING))
+    debugger = tf.lite.experimental.QuantizationDebugger(
+        converter=converter, debug_dataset=windows, debug_options=options
+    )
+    return bytes(debugger.get_nondebug_quantized_model())
 
 
 def write_description(path: Path, described: Description) -> None:
