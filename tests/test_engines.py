@@ -117,6 +117,8 @@ def test_int8_finds_balls_where_they_are(tmp_path, format):
     found = np.concatenate([network.run([window[None]])[0] for window in pictures])
     np.testing.assert_allclose(found[:, :2] * SIZE[::-1], np.array(dots) + 0.5, atol=0.25)
     assert found[:, 2].min() > 0.5
+    if format == "openvino":
+        assert 'element_type="i8" shape="' in target.read_text()  # weights, too
 
 
 class Finder:

@@ -144,7 +144,11 @@ def quantize(model: Any, windows: Callable[[], Iterator[dict[str, np.ndarray]]])
         windows: yields what to calibrate on.
     """
     import nncf
+    from openvino.passes import ConstantFolding, Manager
 
+    folding = Manager()  # weights that pass a transposition would stay as they are
+    folding.register_pass(ConstantFolding())
+    folding.run_passes(model)
     nodes = model.get_ordered_ops()
     last = max(k for k, node in enumerate(nodes) if node.get_type_name() == "Convolution")
     names = [node.get_friendly_name() for node in nodes[last + 1 :]]
