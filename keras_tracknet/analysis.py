@@ -19,7 +19,7 @@ from keras_tracknet.outliers import FAR
 from keras_tracknet.rallies import Rally
 from keras_tracknet.reporting import Reporter
 from keras_tracknet.sports import Sport
-from keras_tracknet.velocity import VELOCITY_COLUMNS, Velocity, compute_velocity, find_times
+from keras_tracknet.velocity import VELOCITY_COLUMNS, Velocity, compute_velocity
 
 KMH = 3.6
 SHORTEST_SHOT = 0.1  # seconds; over less, an error of a frame is too much of it
@@ -174,7 +174,7 @@ def drop_strays(track: Track, found: EventList, height: int, *, fps: float | Non
     """
     if not found.segments:
         return track
-    times, away = find_times(track, fps), np.full(len(track), np.inf)
+    times, away = track.seconds(fps), np.full(len(track), np.inf)
     step = float(np.median(np.diff(times)))
     starts = [*(segment.start for segment in found.segments[1:]), np.inf]
     ends = [-np.inf, *(segment.end for segment in found.segments[:-1])]
@@ -194,7 +194,7 @@ def write_tables(analysis: Analysis, folder: Path, *, clips: Sequence[Path] = ()
         InputError: the folder cannot be written.
     """
     write_table(folder / "events.csv", *tabulate_events(analysis))
-    times = find_times(analysis.track)
+    times = analysis.velocity.time
     rows = []
     for rally in analysis.rallies:
         clip = clips[rally.number - 1].name if clips else ""

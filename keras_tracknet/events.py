@@ -72,9 +72,7 @@ def find_events(
         cuts: moments in seconds at which the picture changes to another camera, ascending.
         progress: is told of every few positions that are done how many they are.
     """
-    times = track.time
-    if not np.isfinite(times).all():
-        times = np.arange(len(track)) / (fps or 30.0)
+    times = track.seconds(fps)
     seen = np.flatnonzero(track.visibility & (track.status != REPAIRED))
     seen = seen[~find_outliers(track.positions[seen], size[0])]
     keep, moments = undo_repeats(seen, times[seen], track.positions[seen])

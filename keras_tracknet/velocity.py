@@ -74,7 +74,7 @@ def compute_velocity(
         >>> compute_velocity(track, (720, 1280)).x.round(3).tolist()
         [600.0, 600.0, 600.0, 600.0, 600.0, 600.0, 600.0, 600.0, 600.0]
     """
-    times = find_times(track, fps)
+    times = track.seconds(fps)
     if position_error is None:
         position_error = POSITION_ERROR * size[0]
     found = np.full((3, len(track)), np.nan)
@@ -96,13 +96,6 @@ def compute_velocity(
             slope = _fit_slope(moments[near] - moments[index], positions[near], errors[near])
             found[:, seen[index]] = slope
     return Velocity(times, *found)
-
-
-def find_times(track: Track, fps: float | None = None) -> np.ndarray:
-    """Return the time of each frame in seconds, from its number where the track has none."""
-    if np.isfinite(track.time).all():
-        return track.time
-    return np.arange(len(track)) / (fps or 30.0)
 
 
 def write_velocity(velocity: Velocity, path: Path) -> None:

@@ -80,6 +80,12 @@ def test_frames_stand_in_for_unknown_times():
     np.testing.assert_allclose(compute_velocity(track, SIZE, fps=25.0).x, 250)
 
 
+@pytest.mark.parametrize("time", [np.zeros(20), np.arange(20)[::-1] / 30])
+def test_times_that_do_not_ascend_tell_nothing(time):
+    track = make_track(10.0 * np.arange(20), np.zeros(20), time)
+    np.testing.assert_allclose(compute_velocity(track, SIZE, fps=25.0).x, 250)
+
+
 def test_the_file_has_a_row_a_frame_and_is_empty_where_nothing_is_known(tmp_path):
     time = np.arange(5) / 25
     velocity = compute_velocity(make_track(100 * time, time, time, [1, 1, 1, 0, 0]), SIZE)

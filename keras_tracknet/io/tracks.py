@@ -108,6 +108,18 @@ class Track:
         """`(frames,)` bool: whether somebody, or a model, has looked at the frame."""
         return self.status != UNLABELLED
 
+    def seconds(self, fps: float | None = None) -> np.ndarray:
+        """`(frames,)` float64: when each frame was shown, by its number where `time` does not tell.
+
+        Some files give all their frames one time.
+
+        Args:
+            fps: frames a second, for a track without times; 30 when unknown.
+        """
+        if np.isfinite(self.time).all() and (np.diff(self.time) > 0).all():
+            return self.time
+        return np.arange(len(self)) / (fps or 30.0)
+
     @classmethod
     def from_positions(
         cls,
