@@ -60,7 +60,7 @@ def run_tracker(tracker: kt.Tracker, clip) -> SimpleNamespace:
     labels = read_labels(clip, size=size).resized(len(track))
     wrong = np.diff(track.positions, axis=0) - np.diff(labels.positions, axis=0)
     events = kt.find_events(track, size, SPORTS["badminton"]).events
-    hits = [np.searchsorted(track.time, event.time) for event in events if event.kind == HIT]
+    hits = [np.searchsorted(track.seconds(), event.time) for event in events if event.kind == HIT]
     return SimpleNamespace(
         track=track, labels=labels, seconds=seconds, error=np.linalg.norm(wrong, axis=1), hits=hits
     )  # fmt: skip
@@ -118,7 +118,7 @@ def draw_contrast(tracknet: SimpleNamespace, tsm: SimpleNamespace) -> Figure:
     where.plot(tracknet.track.y, ".", color="#009e73", ms=4, label="tracked")
     where.invert_yaxis()
     where.set(ylabel="y (pixels)", title="TrackNet: where is the ball, in every frame?")
-    what.stackplot(tsm.centres, tsm.said.T, labels=CLASSES, colors=COLOURS)
+    what.stackplot(tsm.centres - 0.5, tsm.said.T, labels=CLASSES, colors=COLOURS)
     what.set(ylabel="probability", xlabel="frame", ylim=(0, 1))
     what.set_title("TSM: what happens in the window around a frame? (lines: labelled hits)")
     for hit, near in zip(tsm.events.hits, tsm.events.near, strict=True):

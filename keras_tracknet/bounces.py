@@ -63,7 +63,7 @@ class Bounces(NamedTuple):
     """Touches as bounces: how much less they explain than hits, and metres below the camera.
 
     Both are `(touches,)`. The first is in chi squared; a touch that explains less by more than
-    `WORTH` is a hit.
+    `WORTH` is a hit, as is every one of a ball that does not bounce.
     """
 
     excess: np.ndarray
@@ -79,8 +79,8 @@ def fit_bounces(touches: Sequence[Touch], error: float, sport: Sport, view: View
         sport: says what the floor does to the ball.
         view: sees it.
     """
-    if not touches:
-        return Bounces(np.zeros(0), np.zeros(0))
+    if not touches or not sport.restitution:
+        return Bounces(np.full(len(touches), np.inf), np.full(len(touches), np.nan))
     ends = [end for touch in touches for end in (touch.before, touch.after)]
     flights = fit_flights(ends, error, sport, view)
     apart = np.array([flight.misfit for flight in flights]).reshape(-1, 2).sum(axis=1)

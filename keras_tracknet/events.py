@@ -180,10 +180,10 @@ class _Reader:
 
     def _find_bounces(self) -> list[bool]:
         """Which of the meetings are bounces."""
-        play, sport = self.segmenter, self.segmenter.sport
+        play = self.segmenter
         whole = Stretch(play.times, play.positions)
-        cases = [k for k, m in enumerate(self.meetings) if m.in_flight and sport.restitution]
+        cases = [k for k, m in enumerate(self.meetings) if m.in_flight]
         touches = [Touch.between(whole, self.meetings[k]) for k in cases]
-        excess = fit_bounces(touches, play.error, sport, play.view).excess
+        excess = fit_bounces(touches, play.error, play.sport, play.view).excess
         found = dict(zip(cases, (excess < WORTH).tolist(), strict=True))
         return [found.get(k, False) for k in range(len(self.meetings))]

@@ -106,7 +106,7 @@ class Segmenter:
             first, stop = stretches.pop()
             inner = range(first + LEAST_POSITIONS, stop - LEAST_POSITIONS + 1)
             whole = self._price(first, stop)
-            if not inner or whole < 2 * FLIGHT_PARAMETERS * self.cost:
+            if not inner or whole < 2 * FLIGHT_PARAMETERS * self.cost:  # what two cost at least
                 done.append((first, stop))
                 continue
             self.explain([pair for cut in inner for pair in ((first, cut), (cut, stop))])

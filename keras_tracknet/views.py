@@ -75,8 +75,6 @@ def estimate_view(
     """
     telling = [part for part in flights if len(part.times) > TELLING]
     parts = sorted(telling, key=lambda part: -len(part.times))[:WITNESSES]
-    if not sport.restitution:
-        touches = ()
     touches = sorted(touches, key=lambda t: -len(t.whole.times))[:WITNESSED_TOUCHES]
     zoom, pitch = 1.6, 0.25
     known: dict[tuple[float, float], float] = {}

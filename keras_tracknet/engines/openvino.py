@@ -152,8 +152,9 @@ def quantize(model: Any, windows: Callable[[], Iterator[dict[str, np.ndarray]]])
     nodes = model.get_ordered_ops()
     last = max(k for k, node in enumerate(nodes) if node.get_type_name() == "Convolution")
     names = [node.get_friendly_name() for node in nodes[last + 1 :]]
+    calibration = list(windows())
     dataset = nncf.Dataset(
-        list(windows()),
+        calibration,
         lambda window: {
             place: window[port.get_node().friendly_name] for place, port in enumerate(model.inputs)
         },
@@ -161,7 +162,7 @@ def quantize(model: Any, windows: Callable[[], Iterator[dict[str, np.ndarray]]])
     return nncf.quantize(
         model,
         dataset,
-        subset_size=len(list(windows())),
+        subset_size=len(calibration),
         ignored_scope=nncf.IgnoredScope(names=names, validate=False),
     )
 
