@@ -130,10 +130,17 @@ from .options import RANGE, SIZE, precision_option, quiet_option, visible_option
 )
 @click.option(
     "--backbone",
-    type=click.Choice(["mobilenet_v2", "resnet50"]),
-    default="mobilenet_v2",
+    type=click.Choice(["resnet10", "mobilenet_v2", "resnet50"]),
+    default="resnet10",
     show_default=True,
     help="TSM's network for pictures.",
+)
+@click.option(
+    "--modality",
+    type=click.Choice(["difference", "rgb"]),
+    default="difference",
+    show_default=True,
+    help="What TSM sees: by how much each frame differs from the one before, or its colours.",
 )
 @click.option("--span", default=0.5, show_default=True, help="Seconds that a window of TSM lasts.")
 @click.option("--online", is_flag=True, help="TSM looks only at the frames before, for streams.")
@@ -157,7 +164,7 @@ def fit(resume: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
     \b
     tracknet fit --version v3 --data DIR
     tracknet fit --version v2 --data DIR --width 0.5 --crop 128x128 --batch-size 8
-    tracknet fit --version tsm --data DIR --learning-rate 0.0003
+    tracknet fit --version tsm --data DIR --input-size 96x160 --batch-size 16
     tracknet fit --init badminton-v3 --data DIR --learning-rate 0.0003 --epochs 5
     tracknet fit --resume -o runs/fit/v3
     """

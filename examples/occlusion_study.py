@@ -27,11 +27,24 @@ from keras_tracknet.metrics import TOLERANCE, Counts, count_outcomes
 from keras_tracknet.presets import find_weights
 from keras_tracknet.tracking import raw_track
 
-CONDITIONS = ((0.0, 0), (0.1, 4), (0.3, 4), (0.3, 12))  # share of visible frames, frames at a time
+# Share of the visible frames in which the ball is hidden, frames at a time, how much of it.
+CONDITIONS = (
+    (0.0, 0, "none"),
+    (0.3, 4, "half"),
+    (0.1, 2, "whole"),
+    (0.1, 4, "whole"),
+    (0.3, 4, "whole"),
+    (0.3, 12, "whole"),
+)
 BACKGROUNDS = {"1 frame": 1, "8 frames": 8, "60 frames": 60, "all": None}
 PATCH = (36, 20)  # (height, width) of what hides the ball at 288 x 512: about half a player
-COLUMNS = ("tracker", "background", "rectifier", "share", "length")
-SCORES = ("accuracy", "f1", "hidden_recall", "fp1", "fp2", "fn")
+COLUMNS = ("tracker", "background", "rectifier", "share", "length", "cover")
+TOLD = {
+    "accuracy": "Accuracy, all frames",
+    "f1": "F1, all frames",
+    "hidden_recall": "Share of hidden balls found within 4 pixels",
+    "fp1": "Balls found more than 4 pixels away (FP1)",
+}
 
 
 @dataclass(frozen=True)
@@ -60,10 +73,13 @@ def choose_hidden(visible: np.ndarray, share: float, length: int, seed: int) -> 
     return hidden
 
 
-def hide_ball(frames: np.ndarray, positions: np.ndarray, hidden: np.ndarray, seed: int):
+def hide_ball(
+    frames: np.ndarray, positions: np.ndarray, hidden: np.ndarray, cover: str, seed: int
+) -> np.ndarray:
     """Return frames with an ellipse from elsewhere in the picture over the ball where it is hidden.
 
-    Within a stretch the piece comes from one place and goes with the ball, off its centre.
+    Within a stretch the piece comes from one place and goes with the ball: off its centre where
+    it covers the whole, with an end of it on the ball's middle where it covers half.
     """
     generator = np.random.default_rng(seed)
     height, width = frames.shape[1:3]
@@ -72,6 +88,8 @@ def hide_ball(frames: np.ndarray, positions: np.ndarray, hidden: np.ndarray, see
     for frame in np.flatnonzero(hidden):
         if frame == 0 or not hidden[frame - 1]:
             offset = generator.uniform(-0.2, 0.2, 2) * PATCH
+            if cover == "half":
+                offset = np.array([np.sign(offset[0]) * PATCH[0] / 2, 0])
             shift = generator.integers(PATCH[0], (height, width))
         y, x = positions[frame, ::-1] + offset
         inside = ((rows - y) / PATCH[0]) ** 2 + ((columns - x) / PATCH[1]) ** 2 <= 0.25
@@ -80,13 +98,13 @@ def hide_ball(frames: np.ndarray, positions: np.ndarray, hidden: np.ndarray, see
     return shown
 
 
-def make_scene(clip, size: tuple[int, int], share: float, length: int) -> Scene:
+def make_scene(clip, size: tuple[int, int], share: float, length: int, cover: str) -> Scene:
     """Read a clip and hide the ball in it."""
     cached = FrameCache().open(clip.source, size)
     labels = read_labels(clip, size=cached.source_size).resized(len(cached))
     positions = scale_positions(labels.positions, cached.source_size, size)
     hidden = choose_hidden(np.isfinite(positions[:, 0]), share, length, seed=len(cached))
-    frames = hide_ball(cached.frames, positions, hidden, seed=len(cached))
+    frames = hide_ball(cached.frames, positions, hidden, cover, seed=len(cached))
     return Scene(frames, positions, labels.labelled, hidden)
 
 
@@ -113,10 +131,10 @@ def study(data: Path, clips: list[str], trackers: dict[str, kt.Tracker], conditi
     if clips:
         found = pick_clips(found, clips)
     totals: dict[tuple, tuple[Counts, Counts]] = {}
-    for share, length in conditions:
+    for share, length, cover in conditions:
         for clip in found:
             size = next(iter(trackers.values())).spec.input_size
-            scene = make_scene(clip, size, share, length)
+            scene = make_scene(clip, size, share, length, cover)
             for name, tracker in trackers.items():
                 sees = BACKGROUNDS if tracker.spec.background != "none" else {"none": None}
                 for background, seen in sees.items():
@@ -125,11 +143,12 @@ def study(data: Path, clips: list[str], trackers: dict[str, kt.Tracker], conditi
                     if tracker.rectifier is not None:
                         tracks["with"] = track
                     for rectifier, each in tracks.items():
-                        key = (name, background, rectifier, share, length)
+                        key = (name, background, rectifier, share, length, cover)
                         everywhere, where_hidden = count_scene(scene, each)
                         before = totals.get(key, (Counts(), Counts()))
                         totals[key] = before[0] + everywhere, before[1] + where_hidden
-                    print(f"{clip.name}, {share:.0%} x {length}: {name}, background {background}")
+                    hides = f"{cover} of the ball in {share:.0%}, {length} at a time"
+                    print(f"{clip.name}, {hides}: {name}, background {background}", flush=True)
     return [
         {
             **dict(zip(COLUMNS, key, strict=True)),
@@ -144,49 +163,56 @@ def study(data: Path, clips: list[str], trackers: dict[str, kt.Tracker], conditi
 
 
 def draw_study(rows: list[dict]) -> Figure:
-    """Draw F1, and recall where the ball is hidden, against how much is hidden."""
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    """Draw F1, and recall where the ball is hidden, for each way to hide it."""
+    figure = Figure(figsize=(11, 5), layout="constrained")
     panels = figure.subplots(1, 2)
-    conditions = list(dict.fromkeys((row["share"], row["length"]) for row in rows))
+    conditions = list(dict.fromkeys(tuple(row[k] for k in COLUMNS[3:]) for row in rows))
     lines = list(dict.fromkeys(tuple(row[k] for k in COLUMNS[:3]) for row in rows))
-    titles = {
-        "f1": "F1, all frames",
-        "hidden_recall": "Share of hidden balls found within 4 pixels",
-    }
-    for axes, (score, title) in zip(panels, titles.items(), strict=True):
-        for line in lines:
-            tracker, background, rectifier = line
-            told = [r for r in rows if tuple(r[k] for k in COLUMNS[:3]) == line]
+    networks = list(dict.fromkeys(line[:2] for line in lines))
+    for axes, score in zip(panels, ("f1", "hidden_recall"), strict=True):
+        for tracker, background, rectifier in lines:
+            told = [r for r in rows if tuple(r.values())[:3] == (tracker, background, rectifier)]
             label = tracker + (f", background {background}" if background != "none" else "")
             axes.plot(
-                [conditions.index((r["share"], r["length"])) for r in told],
+                [conditions.index(tuple(r[k] for k in COLUMNS[3:])) for r in told],
                 [r[score] for r in told],
-                "o--" if rectifier == "with" else "o-",
+                "x:" if rectifier == "with" else "o-",
+                color=f"C{networks.index((tracker, background))}",
                 label=label + (", rectified" if rectifier == "with" else ""),
             )
         names = [
-            f"{share:.0%}\n{f'{length} at a time' if length else ''}"
-            for share, length in conditions
+            f"{share:.0%}\n{cover}\n{length} at a time" if share else "nothing\nhidden"
+            for share, length, cover in conditions
         ]
         axes.set_xticks(range(len(conditions)), names)
-        axes.set(title=title, xlabel="visible frames in which the ball was hidden")
+        axes.set(title=TOLD[score], xlabel="share of visible frames in which the ball was hidden")
         axes.grid(alpha=0.3)
     panels[1].legend(fontsize=7)
     return figure
 
 
 def write_tables(rows: list[dict], folder: Path) -> None:
-    """Write `occlusion.csv` and `occlusion.md`."""
-    names = (*COLUMNS, "frames", *SCORES)
+    """Write every count to `occlusion.csv`, and a table for each score to `occlusion.md`."""
     with (folder / "occlusion.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, names)
+        writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
-    for row in rows:
-        cells = [f"{row[n]:.3f}" if isinstance(row[n], float) else str(row[n]) for n in names]
-        lines.append("| " + " | ".join(cells) + " |")
-    (folder / "occlusion.md").write_text("\n".join(lines) + "\n")
+    conditions = list(dict.fromkeys(tuple(row[k] for k in COLUMNS[3:]) for row in rows))
+    heads = [
+        f"{share:.0%} {cover}, {length}" if share else "0%" for share, length, cover in conditions
+    ]
+    text = ""
+    for score, title in TOLD.items():
+        text += f"**{title}**\n\n| tracker | background | rectifier | {' | '.join(heads)} |\n"
+        text += "|---|---|---|" + "--:|" * len(heads) + "\n"
+        scores: dict[tuple, list[str]] = {}
+        for row in rows:  # those of one tracker come in the order of the conditions
+            value = row[score]
+            told = "-" if np.isnan(value) else f"{value:.3f}" if score != "fp1" else str(value)
+            scores.setdefault(tuple(row[k] for k in COLUMNS[:3]), []).append(told)
+        text += "".join(f"| {' | '.join((*key, *told))} |\n" for key, told in scores.items())
+        text += "\n"
+    (folder / "occlusion.md").write_text(text.rstrip() + "\n")
 
 
 def main(

@@ -14,7 +14,8 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.io.labels import DEFAULT_VISIBLE, VISIBLE
 from keras_tracknet.model_file import VERSIONS, ModelFile, ModelSpec
 from keras_tracknet.models.blocks import check_count, check_input_size
-from keras_tracknet.models.tsm import BACKBONES
+from keras_tracknet.models.resnet10 import BLOCK_FILTERS
+from keras_tracknet.models.tsm import BACKBONES, MODALITIES
 from keras_tracknet.run_folder import read_config
 
 CHOICES = {
@@ -25,6 +26,7 @@ CHOICES = {
     "hidden": HIDDEN_POSITIONS,
     "visible": tuple(VISIBLE),
     "backbone": BACKBONES,
+    "modality": MODALITIES,
 }
 
 # Filters of the deepest convolution at full width.
@@ -67,6 +69,7 @@ class FitConfig:
         tracks: folder with a predicted track for each clip, for the rectifier; its labels
             alone when None.
         backbone: TSM's network for pictures.
+        modality: what TSM sees of a frame, see `build_tsm`.
         span: seconds that a window of TSM lasts.
         online: whether TSM looks only at the frames before, as for a live stream.
         seed: start of every random choice.
@@ -106,7 +109,8 @@ class FitConfig:
     visible: str = DEFAULT_VISIBLE
     hidden: str = "interpolated"
     tracks: str | None = None
-    backbone: str = "mobilenet_v2"
+    backbone: str = "resnet10"
+    modality: str = "difference"
     span: float = 0.5
     online: bool = False
     seed: int = 0
@@ -220,14 +224,22 @@ def describe_network(file: ModelFile) -> dict[str, Any]:
 
 def _describe_tsm(file: ModelFile) -> dict[str, Any]:
     layers = {layer.name: layer for layer in file.model.layers}
-    narrow = layers.get("block_16_project")  # MobileNetV2's last one that the width decides
+    backbone, width = "resnet50", 1.0
+    # The last convolution whose filters are a multiple of the width.
+    for name, stem, filters in (
+        ("mobilenet_v2", "block_16_project", 320),
+        ("resnet10", "block4_2_conv", BLOCK_FILTERS[-1]),
+    ):
+        if stem in layers:
+            backbone, width = name, layers[stem].filters / filters
     return {
         "version": "tsm",
         "frames": file.spec.frames,
         "input_size": file.spec.input_size,
         "span": file.spec.span,
-        "backbone": "mobilenet_v2" if narrow is not None else "resnet50",
-        "width": narrow.filters / 320 if narrow is not None else 1.0,
+        "backbone": backbone,
+        "modality": "difference" if "difference" in layers else "rgb",
+        "width": width,
         "online": not any(getattr(layer, "bidirectional", False) for layer in file.model.layers),
     }
 

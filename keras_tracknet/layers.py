@@ -143,6 +143,77 @@ class CachedShift(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_tracknet")
+class FrameDifference(keras.layers.Layer):
+    """By how much each frame of a clip differs from the one before.
+
+    One of the inputs of Wang et al. 2016 ("RGB difference"). What stands still is 0, as is the
+    first frame.
+
+    Input shape:
+        `(batch, frames, height, width, channels)`.
+
+    Output shape:
+        Same as the input.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Return the differences."""
+        zero = ops.zeros_like(inputs[:, :1])
+        return ops.concatenate([zero, inputs[:, 1:] - inputs[:, :-1]], axis=1)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the input's shape."""
+        return input_shape
+
+
+@keras.saving.register_keras_serializable("keras_tracknet")
+class CachedDifference(keras.layers.Layer):
+    """The `FrameDifference` of a stream that comes one frame a call; `reset` begins another.
+
+    Args:
+        streams: streams that are fed side by side.
+
+    Input shape:
+        `(streams, 1, height, width, channels)`, one frame of each stream.
+
+    Output shape:
+        Same as the input.
+    """
+
+    def __init__(self, streams: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.streams = streams
+
+    def build(self, input_shape: Any) -> None:
+        """Make room for a frame."""
+        shape = (self.streams, *input_shape[1:])
+        fresh = {"initializer": "zeros", "trainable": False}
+        self.cache = self.add_weight(shape=shape, name="cache", **fresh)
+        self.begun = self.add_weight(shape=(), name="begun", **fresh)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the difference to the call before."""
+        difference = ops.cast(self.begun, inputs.dtype) * (
+            inputs - ops.cast(self.cache, inputs.dtype)
+        )
+        self.cache.assign(ops.cast(inputs, self.cache.dtype))
+        self.begun.assign(ops.ones(()))
+        return difference
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the input's shape."""
+        return input_shape
+
+    def reset(self) -> None:
+        """Forget the stream."""
+        self.begun.assign(ops.zeros(()))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of `__init__`."""
+        return {**super().get_config(), "streams": self.streams}
+
+
+@keras.saving.register_keras_serializable("keras_tracknet")
 class Consensus(keras.layers.Layer):
     """The mean of what is said of a clip's frames (Wang et al. 2016, equation 1).
 

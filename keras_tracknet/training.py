@@ -232,6 +232,7 @@ def _build(config: FitConfig) -> keras.Model:
             frames=spec.frames,
             input_size=spec.input_size,
             backbone=config.backbone,
+            modality=config.modality,
             width_multiplier=config.width,
             bidirectional=not config.online,
         )

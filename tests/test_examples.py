@@ -79,8 +79,9 @@ def test_occlusion_study_finds_fewer_balls_where_they_are_hidden(tmp_path, monke
     data, output = tmp_path / "data", tmp_path / "study"
     write_rally(RallyConfig(frames=24, size=(144, 256), seed=3), data)
     study = load("occlusion_study")
+    conditions = ((0.0, 0, "none"), (0.4, 4, "whole"))
     rows = study["main"](
-        data, [], "multisport-v2", "rendered-v3", None, None, None, output, ((0.0, 0), (0.4, 4))
+        data, [], "multisport-v2", "rendered-v3", None, None, None, output, conditions
     )
     assert {row["background"] for row in rows} == {"none", *study["BACKGROUNDS"]}
     v3 = {row["share"]: row for row in rows if row["background"] == "all"}
@@ -99,6 +100,18 @@ def test_occlusion_study_hides_whole_stretches_of_visible_frames():
     assert hidden.sum() == 28  # whole stretches, of 95 visible frames
     assert set(np.diff(edges)[::2]) == {4}
     assert not (hidden & ~visible).any()
+
+
+def test_occlusion_study_leaves_half_of_the_ball():
+    study = load("occlusion_study")
+    frames = np.random.default_rng(0).integers(0, 255, (6, 96, 160, 3), np.uint8)
+    positions = np.full((6, 2), [80.0, 48.0])
+    hidden = np.arange(6) == 2
+    for cover, left in (("whole", 0), ("half", 0.5)):
+        shown = study["hide_ball"](frames, positions, hidden, cover, 0)
+        ball = (shown == frames).all(axis=-1)[2, 46:51, 79:82]
+        assert ball.mean() == pytest.approx(left, abs=0.21)
+        assert (shown[~hidden] == frames[~hidden]).all()
 
 
 def test_exported_file_runs_without_keras(tmp_path):

@@ -37,6 +37,8 @@ def softmax(scores):
         ("mobilenet_v2", 2_257_984, 2_263_108, 10),
         # 4 x 2048 + 4 weights.
         ("resnet50", 23_587_712, 23_595_908, 16),
+        # 4 x 96 + 4 weights.
+        ("resnet10", 266_544, 266_932, 4),
     ],
 )
 def test_shift_adds_no_parameters(backbone, features, parameters, shifts):
@@ -52,13 +54,22 @@ def test_shift_adds_no_parameters(backbone, features, parameters, shifts):
     [
         ("mobilenet_v2", "block_2", "block_2_expand"),
         ("resnet50", "conv3_block2", "conv3_block2_1_conv"),
+        ("resnet10", "block3", "block3_1_conv"),
     ],
 )
 def test_only_the_residual_branch_is_shifted(backbone, block, convolution):
     model = build_full(backbone)
     shift = model.get_layer(f"{convolution}_shift")
     assert model.get_layer(convolution).input is shift.output
-    identity = [tensor for tensor in model.get_layer(f"{block}_add").input if tensor is shift.input]
+    unshifted = [shift.input]  # the identity path, or what a convolution makes of it
+    if backbone == "resnet10":
+        unshifted.append(model.get_layer(f"{block}_0_bn").output)
+        assert model.get_layer(f"{block}_pool").input is shift.input
+    identity = [
+        tensor
+        for tensor in model.get_layer(f"{block}_add").input
+        if any(tensor is other for other in unshifted)
+    ]
     assert len(identity) == 1
 
 
@@ -81,6 +92,19 @@ def test_resnet_sees_blue_first_less_the_mean_of_imagenet():
     np.testing.assert_allclose(seen[0, 0, 0], [-103.939, -116.779, 255 - 123.68], rtol=1e-5)
 
 
+def test_difference_is_what_changes_from_frame_to_frame():
+    model = build_tsm(
+        input_size=SIZE, frames=3, backbone="resnet10", modality="difference", width_multiplier=0.5
+    )
+    clip = np.zeros((1, 3, *SIZE, 3), "float32")
+    clip[..., 1] = 0.25  # stands still
+    clip[0, 1:, 4, 5, 0] = [0.5, 0.75]
+    seen = run(keras.Model(model.input, model.get_layer("scale").output), clip)
+    expected = np.zeros_like(seen)
+    expected[1:, 4, 5, 0] = [8 * 0.5, 8 * 0.25]
+    np.testing.assert_allclose(seen, expected, atol=1e-5)
+
+
 def test_output_is_the_softmax_of_the_mean_score():
     model = build_random()
     clips = draw_inputs(model)
@@ -99,8 +123,12 @@ def test_frames_see_their_neighbours_and_online_only_those_before(bidirectional)
     assert (difference[:2] > 1e-5).all() if bidirectional else (difference[:2] == 0).all()
 
 
-def test_online_network_says_of_each_frame_what_the_whole_clip_does():
-    model = build_random(bidirectional=False)
+ONLINE = [{}, {"backbone": "resnet10", "modality": "difference", "width_multiplier": 0.5}]
+
+
+@pytest.mark.parametrize("settings", ONLINE)
+def test_online_network_says_of_each_frame_what_the_whole_clip_does(settings):
+    model = randomize_weights(build_tsm(3, **TINY | settings, bidirectional=False))
     clips = draw_inputs(model, batch=2)
     expected = softmax(score_frames(model, clips))
     online = build_tsm_online(model, streams=2)
@@ -150,8 +178,10 @@ def test_saved_network_gives_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"backbone": "vgg16"}, "backbone must be one of mobilenet_v2, resnet50"),
+        ({"backbone": "vgg16"}, "backbone must be one of mobilenet_v2, resnet50, resnet10"),
         ({"backbone": "resnet50", "width_multiplier": 0.5}, "width_multiplier is for mobilenet_v2"),
+        ({"backbone": "resnet10", "weights": "imagenet"}, "weights are for mobilenet_v2"),
+        ({"modality": "flow"}, "modality must be one of rgb, difference"),
         ({"num_classes": 0}, "num_classes must be at least 1"),
         ({"frames": 0}, "frames must be at least 1"),
     ],

@@ -7,10 +7,19 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from keras_tracknet.layers import CachedShift, Consensus, TemporalShift
+from keras_tracknet.layers import (
+    CachedDifference,
+    CachedShift,
+    Consensus,
+    FrameDifference,
+    TemporalShift,
+)
 from keras_tracknet.models.blocks import BATCH_NORM, check_count
+from keras_tracknet.models.resnet10 import stack_resnet10
 
-BACKBONES = ("mobilenet_v2", "resnet50")
+BACKBONES = ("mobilenet_v2", "resnet50", "resnet10")
+MODALITIES = ("rgb", "difference")
+DIFFERENCE_GAIN = 8.0  # most of what moves changes a pixel by less than an eighth of full scale
 # Mean of ImageNet's blue, green and red, 0 to 255, that ResNet-50's weights expect to be taken off.
 IMAGENET_MEAN = (103.939, 116.779, 123.68)
 
@@ -21,6 +30,7 @@ def build_tsm(
     frames: int = 8,
     input_size: tuple[int, int] = (224, 224),
     backbone: str = "mobilenet_v2",
+    modality: str = "rgb",
     width_multiplier: float = 1.0,
     bidirectional: bool = True,
     divisor: int = 8,
@@ -30,7 +40,7 @@ def build_tsm(
 ) -> keras.Model:
     """Build a classifier of clips: a network for pictures whose features move in time.
 
-    Each frame passes through a network of `keras.applications`; in every residual branch,
+    Each frame passes through a network for pictures; in every residual branch,
     before its first convolution, a part of the channels comes from the neighbouring frames
     (residual placement, Lin et al. 2019, figure 3b). The frames' class scores are averaged, then
     the softmax is taken. The shift adds no weights: 2,263,108 parameters with the defaults,
@@ -45,14 +55,18 @@ def build_tsm(
         num_classes: classes.
         frames: RGB frames of a clip, oldest first, spread over it.
         input_size: (height, width) in pixels, at least 32 each.
-        backbone: `mobilenet_v2` or `resnet50`.
-        width_multiplier: factor on the number of filters, MobileNetV2 only.
+        backbone: `mobilenet_v2` or `resnet50` of `keras.applications`; or `resnet10`, which
+            learns from scratch on a processor, see `stack_resnet10`.
+        modality: `rgb`, or `difference` for how each frame differs from the one before (Wang et
+            al. 2016): a network without pretrained weights learns from a few clips what moves in
+            them, and not how their courts look.
+        width_multiplier: factor on the number of filters; ResNet-50 takes none.
         bidirectional: `True` looks at the frames before and after (offline), `False` only at
             those before (online), see `build_tsm_online`.
         divisor: one channel in so many moves in each direction.
         dropout: share of the features that are dropped in training.
-        weights: `None` for random ones, `imagenet`, which are downloaded, or a file, as
-            `keras.applications` takes them.
+        weights: `None` for random ones; for networks of `keras.applications` also `imagenet`,
+            which are downloaded, or a file.
         name: name of the model.
 
     Input shape:
@@ -65,36 +79,45 @@ def build_tsm(
         A functional `keras.Model`.
 
     Raises:
-        ValueError: an unknown backbone, a width for ResNet-50, a picture that is too small, or a
-            count below 1.
+        ValueError: an unknown backbone or modality, a width for ResNet-50, weights for ResNet-10,
+            a picture that is too small, or a count below 1.
 
     Example:
         >>> build_tsm(4, input_size=(96, 160)).output_shape
         (None, 4)
     """
-    if backbone not in BACKBONES:
-        raise ValueError(
-            f"backbone must be one of {', '.join(BACKBONES)}. Received: backbone={backbone!r}"
-        )
+    for label, value, known in (
+        ("backbone", backbone, BACKBONES),
+        ("modality", modality, MODALITIES),
+    ):
+        if value not in known:
+            raise ValueError(
+                f"{label} must be one of {', '.join(known)}. Received: {label}={value!r}"
+            )
     if backbone == "resnet50" and width_multiplier != 1:
         raise ValueError(
-            "width_multiplier is for mobilenet_v2."
+            "width_multiplier is for mobilenet_v2 and resnet10."
             f" Received: backbone='resnet50', width_multiplier={width_multiplier}"
+        )
+    if backbone == "resnet10" and weights is not None:
+        raise ValueError(
+            f"weights are for mobilenet_v2 and resnet50. Received: weights={weights!r}"
         )
     for label, count in (("num_classes", num_classes), ("frames", frames)):
         check_count(label, count)
     clip = keras.Input((frames, *input_size, 3), name="clip")
-    x = ops.reshape(clip, (-1, *input_size, 3))  # (batch x frames, height, width, 3)
+    # In full precision: neighbouring frames differ in the last bits of what half of it tells.
+    x = clip if modality == "rgb" else FrameDifference(name="difference", dtype="float32")(clip)
+    x = ops.reshape(x, (-1, *input_size, 3))  # (batch x frames, height, width, 3)
+    x = _scale(x, modality, backbone)
     if backbone == "mobilenet_v2":
-        x = layers.Rescaling(2.0, offset=-1.0, name="scale")(x)
         network = keras.applications.MobileNetV2(
             input_tensor=x, alpha=width_multiplier, include_top=False, weights=weights
         )
-    else:
-        x = ops.flip(x, axis=-1)  # blue first
-        mean = [-level for level in IMAGENET_MEAN]
-        x = layers.Rescaling(255.0, offset=mean, name="scale")(x)
+    elif backbone == "resnet50":
         network = keras.applications.ResNet50(input_tensor=x, include_top=False, weights=weights)
+    else:
+        network = keras.Model(clip, stack_resnet10(x, width_multiplier=width_multiplier))
     network = _shift_branches(network, frames, divisor, bidirectional)
     x = layers.GlobalAveragePooling2D(name="pool")(network.output)  # (batch x frames, features)
     x = layers.Dropout(dropout, name="dropout")(x)
@@ -138,6 +161,8 @@ def build_tsm_online(model: keras.Model, streams: int = 1) -> keras.Model:
         )
 
     def call(layer: Any, x: Any, **settings: Any) -> Any:
+        if isinstance(layer, FrameDifference):
+            return CachedDifference(streams, name=f"{layer.name}_cached", dtype="float32")(x)
         if isinstance(layer, TemporalShift):
             return CachedShift(streams, layer.divisor, name=f"{layer.name}_cached")(x)
         if isinstance(layer, Consensus):
@@ -153,8 +178,18 @@ def build_tsm_online(model: keras.Model, streams: int = 1) -> keras.Model:
 def reset_stream(model: keras.Model) -> None:
     """Empty the caches of a network from `build_tsm_online`."""
     for layer in model.layers:
-        if isinstance(layer, CachedShift):
+        if isinstance(layer, CachedShift | CachedDifference):
             layer.reset()
+
+
+def _scale(x: Any, modality: str, backbone: str) -> Any:
+    """Return pictures, 0 to 1, or their differences, in the range that a backbone takes."""
+    if modality == "difference":
+        return layers.Rescaling(DIFFERENCE_GAIN, name="scale", dtype="float32")(x)
+    if backbone == "resnet50":
+        mean = [-level for level in IMAGENET_MEAN]
+        return layers.Rescaling(255.0, offset=mean, name="scale")(ops.flip(x, axis=-1))  # BGR
+    return layers.Rescaling(2.0, offset=-1.0, name="scale")(x)
 
 
 def _shift_branches(
