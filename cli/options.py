@@ -95,7 +95,8 @@ _TRACKER_OPTIONS = (
     click.option(
         "--threshold",
         type=click.FloatRange(0, 1),
-        help="Probability of a ball, 0 to 1. [default: the weights']",
+        help="Probability of a ball, 0 to 1; two thirds of it where a flight leads there."
+        " [default: the weights']",
     ),
     click.option(
         "--decode",

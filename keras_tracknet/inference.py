@@ -26,6 +26,7 @@ from keras_tracknet.detections import DECODERS, Detection
 from keras_tracknet.engines import KERAS, find_engine, open_network
 from keras_tracknet.engines.network import Network
 from keras_tracknet.errors import InputError
+from keras_tracknet.hysteresis import CONTEXT, FAINT, Sighting, confirm_faint
 from keras_tracknet.io.tracks import ABSENT, DETECTED, Track, TrackRow
 from keras_tracknet.io.video import Frame, probe_video, read_frames, sample_frames
 from keras_tracknet.model_file import ModelFile
@@ -47,7 +48,8 @@ class Tracker:
         rectifier: V3's second network, to fill in hidden stretches; none when omitted.
         mode: `fast` sees each frame once, `balanced` twice, `accurate` as often as a window
             is long, and merges what it saw.
-        threshold: probability that a pixel must exceed; the model file's own when None.
+        threshold: probability that a pixel must exceed; the model file's own when None. Two
+            thirds of it are enough where a flight leads to the place, see `hysteresis`.
         decode: `centroid` of the largest blob, or `published` for the published V3 code's
             bounding-box rule and whole pixels. V1 always looks for a circle.
         sampling: `own`, or `published` for the published V3 code's last windows and repairs, see
@@ -282,6 +284,12 @@ class Tracker:
         return Track.join(parts)
 
     @property
+    def _follows(self) -> bool:
+        """Whether what shows faintly in a heatmap is looked at."""
+        maps = self.network.answers == "heatmaps" and self.spec.version != "v1"
+        return maps and self.decode == "centroid" and self.sampling == "own"
+
+    @property
     def _needs_background(self) -> bool:
         return self.spec.background != "none"
 
@@ -314,18 +322,28 @@ class Tracker:
         first: int,
     ) -> Generator[TrackRow, None, None]:
         """Yield the rows of frames from `first` on; the network runs in a thread."""
+        begin = max(0, first - CONTEXT) if self._follows else first
         answers = read_ahead(
-            lambda: self._answer_shots(pictures, background, watch, shots, first),
+            lambda: self._answer_shots(pictures, background, watch, shots, begin),
             self.network.batch_size * self.spec.heatmaps,
         )
         with closing(answers):
-            for frame, (moment, size, answer) in enumerate(answers):
-                if frame < first:
-                    continue
-                with watch.stage("decode_heatmaps"):
-                    x, y, confidence = self.locate(answer, size)
-                    status = ABSENT if np.isnan(x) else DETECTED
-                yield TrackRow(frame, x, y, confidence, status, moment)
+            for row in confirm_faint(self._look(answers, watch, begin)):
+                if row.frame >= first:
+                    yield row
+
+    def _look(self, answers: Iterable[Picture], watch: Stopwatch, begin: int) -> Iterator[Sighting]:
+        """Yield what the network's answers show, from frame `begin` on."""
+        for frame, (moment, size, answer) in enumerate(answers):
+            if frame < begin:
+                continue
+            with watch.stage("decode_heatmaps"):
+                x, y, confidence = self.locate(answer, size)
+                faint = nan, nan
+                if self._follows and np.isnan(x) and confidence > FAINT * self.threshold:
+                    faint = self.locate(answer, size, FAINT * self.threshold)[:2]
+            status = ABSENT if np.isnan(x) else DETECTED
+            yield Sighting(TrackRow(frame, x, y, confidence, status, moment), *faint, size[0])
 
     def _answer_shots(
         self,
@@ -410,14 +428,17 @@ class Tracker:
         """
         return fit_frame(image, self.network.frame_size, self.spec.fit)
 
-    def locate(self, answer: np.ndarray, size: tuple[int, int]) -> Detection:
+    def locate(
+        self, answer: np.ndarray, size: tuple[int, int], threshold: float | None = None
+    ) -> Detection:
         """Return where the network says the ball is, pixels of the source.
 
         Args:
             answer: what the network says of one frame.
             size: (height, width) of the source, pixels.
+            threshold: the tracker's own when None.
         """
-        x, y, confidence = self._decode(answer, self.threshold)
+        x, y, confidence = self._decode(answer, self.threshold if threshold is None else threshold)
         if self.decode == "published" and self.spec.version != "v1":
             return Detection(*truncate_position(x, y, self.spec.input_size, size), confidence)
         here = np.array([x, y])

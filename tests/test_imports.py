@@ -22,7 +22,7 @@ ORDER = [
     "data.frames", "data.shots", "data.cache", "data.windows", "data.heatmaps", "data.augment",
     "data.trajectories", "data.clip_classes", "data.pipeline", "data.clip_batches",
     "layers", "models", "losses", "metrics",
-    "detections", "tracking",
+    "detections", "hysteresis", "tracking",
     "model_file", "published", "checkpoints", "presets", "serving",
     "reporting", "synthetic", "overlay", "contact_sheet", "plots",
     "outliers", "repeats", "fitting", "flights", "segments", "meetings", "bounces", "views",

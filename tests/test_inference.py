@@ -180,6 +180,38 @@ def test_threshold_is_the_weights_unless_given(show):
         np.testing.assert_allclose(track.confidence, 0.743, atol=0.01)
 
 
+FLIGHT = "ooo--o.ooo---ooooo----------.oo-o-oo-o"  # clear, faint and hidden
+
+
+def paint_flight(line):
+    """A dot that goes two pixels right and one down a frame, at a probability of 1 or of 0.4."""
+    for frame, sign in enumerate(line):
+        image = paint(SIZE)
+        x, y = 2 + 2 * (frame % 29), 2 + frame % 29
+        image[y - 1 : y + 2, x - 1 : x + 2] = {"o": 255, "-": 150, ".": 20}[sign]
+        yield image
+
+
+def test_a_faint_ball_on_a_flight_is_detected(show):
+    show(paint_flight("ooo--o.o---"))
+    track = make_tracker().track(SOURCE)
+    assert track.visibility.tolist() == [sign != "." for sign in "ooo--o.o---"]
+    expected = [(2 + 2 * frame, 2 + frame) for frame in range(11)]
+    np.testing.assert_allclose(track.positions[:6], expected[:6], atol=0.01)
+    assert (track.confidence[track.visibility] > 0.3).all()
+    assert (track.confidence[[3, 4, 8, 9, 10]] < 0.5).all()
+
+
+@pytest.mark.parametrize("first", [1, 8, 13, 24, 33])
+def test_a_stream_that_begins_later_has_the_same_rows(show, first):
+    show(paint_flight(FLIGHT))
+    rows = list(make_tracker().stream(SOURCE))
+    show(paint_flight(FLIGHT))
+    assert 0 < sum(row.visible for row in rows) < len(rows)
+    later = list(make_tracker().stream(SOURCE, first=first))
+    assert str(later) == str(rows[first:])  # NaN included
+
+
 def test_progress_and_time_by_stage_are_reported(show):
     show([paint(SIZE, (9, 9))] * 7)
     done, watch = [], Stopwatch()
