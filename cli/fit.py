@@ -74,6 +74,12 @@ from .options import RANGE, SIZE, precision_option, quiet_option, visible_option
 @click.option("--brightness", default=0.1, show_default=True, help="Greatest change, 0 to 1.")
 @click.option("--contrast", default=0.2, show_default=True, help="Greatest change, 0 to 1.")
 @click.option(
+    "--recolour",
+    default=0.0,
+    show_default=True,
+    help="Share of windows whose red, green and blue change places.",
+)
+@click.option(
     "--compression", default=0.0, show_default=True, help="Share of windows compressed once more."
 )
 @click.option(

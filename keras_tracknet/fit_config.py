@@ -57,7 +57,8 @@ class FitConfig:
             V1 has its own.
         mixup: parameter of mixup between windows, 0 for none.
         frame_mixup: parameter of mixup between neighbouring frames, 0 for none.
-        flip, brightness, contrast, compression, crop, zoom, on_ball, pan: see `Augmentation`.
+        flip, brightness, contrast, recolour, compression, crop, zoom, on_ball, pan: see
+            `Augmentation`.
         windows: windows in an epoch, drawn anew each time; all when None.
         balance: draw from each dataset, a folder directly below `data`, equally often.
         training: names of clips, folders or globs to train on; all that do not validate when
@@ -97,6 +98,7 @@ class FitConfig:
     flip: float = 0.5
     brightness: float = 0.1
     contrast: float = 0.2
+    recolour: float = 0.0
     compression: float = 0.0
     crop: tuple[int, int] | None = None
     zoom: tuple[float, float] = (1.0, 1.0)

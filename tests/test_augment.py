@@ -131,6 +131,26 @@ def test_frames_and_background_are_changed_alike(settings):
         assert behind.shape != background.shape or (behind != background).any()
 
 
+def test_recolouring_moves_channels_and_nothing_else():
+    frames = np.random.default_rng(0).integers(0, 256, (3, 16, 24, 3), np.uint8)
+    background, dots = frames[0], np.full((3, 2), 4.0)
+    orders = set()
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        seen, behind, where = augment_window(
+            frames, background, dots, Augmentation(recolour=1.0), rng
+        )
+        order = [
+            next(k for k in range(3) if (frames[..., k] == seen[..., channel]).all())
+            for channel in range(3)
+        ]
+        assert sorted(order) == [0, 1, 2]
+        assert (background[..., order] == behind).all()
+        assert (where == dots).all()
+        orders.add(tuple(order))
+    assert len(orders) == 6
+
+
 def test_compression_blurs_frames_a_little_and_leaves_the_background():
     dots = positions((20.0, 30.0), (50.0, 10.0))
     frames, background = draw_window(dots), draw_noise(*SIZE, 3)

@@ -23,6 +23,8 @@ class Augmentation:
         brightness: greatest change of brightness, as a share of full scale.
         contrast: greatest relative change of contrast; each colour gets its own besides, of a
             quarter of that.
+        recolour: share of windows whose red, green and blue change places: courts of other
+            colours, while a white shuttlecock stays white.
         compression: share of windows whose frames are compressed once more, as JPEG of a quality
             out of `QUALITY`; the background, a median of many frames, hardly suffers from it.
         crop: (height, width) of a random cut-out to train on instead of the whole picture,
@@ -38,6 +40,7 @@ class Augmentation:
     flip: float = 0.0
     brightness: float = 0.0
     contrast: float = 0.0
+    recolour: float = 0.0
     compression: float = 0.0
     crop: tuple[int, int] | None = None
     zoom: tuple[float, float] = (1.0, 1.0)
@@ -45,7 +48,7 @@ class Augmentation:
     pan: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("flip", "brightness", "contrast", "compression", "on_ball"):
+        for name in ("flip", "brightness", "contrast", "recolour", "compression", "on_ball"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} must be 0 to 1. Received: {name}={value}")
@@ -145,7 +148,7 @@ def augment_window(
     augmentation: Augmentation,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """Vary a window: cut-out, zoom and pan, mirror image, brightness, contrast, compression.
+    """Vary a window: cut-out, zoom and pan, mirror image, colours, compression.
 
     Args:
         frames: `(frames, height, width, 3)` uint8.
@@ -173,6 +176,9 @@ def augment_window(
     if augmentation.brightness or augmentation.contrast:
         table = _brightness_table(augmentation, rng)
         pictures = [cv2.LUT(np.ascontiguousarray(picture), table) for picture in pictures]
+    if augmentation.recolour and rng.uniform() < augmentation.recolour:
+        order = rng.permutation(3)
+        pictures = [np.ascontiguousarray(picture[..., order]) for picture in pictures]
     if rng.uniform() < augmentation.compression:
         quality = int(rng.integers(*QUALITY))
         pictures[: len(frames)] = [_compress(p, quality) for p in pictures[: len(frames)]]
