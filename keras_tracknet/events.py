@@ -21,6 +21,9 @@ from keras_tracknet.sports import Sport
 from keras_tracknet.views import find_view
 
 LEAST_ERROR = 1.5 / 720  # of a position, share of the picture's height
+# Of a hit of a shuttlecock: it has to explain three times what its parameters cost, for what turns
+# over and slows down as that does flies less as computed than a ball.
+LEAST_SCORE = 0.75
 UNSEEN_SCORE = 0.5  # of a hit that is known from what comes after it only
 
 
@@ -139,7 +142,7 @@ class _Reader:
 
     def read(self) -> list[Event]:
         """Return the events in the order of time."""
-        events = []
+        events, play = [], self.segmenter
         if self.segments and self.segments[0].flight is not None:
             events.append(self._begin(self.segments[0]))
         for meeting, score, bounce in zip(
@@ -153,6 +156,8 @@ class _Reader:
                     events.append(self._begin(after))
                 continue
             kind = LANDING if after.flight is None else BOUNCE if bounce else HIT
+            if kind == HIT and not play.sport.restitution and score < LEAST_SCORE:
+                continue
             events.append(self._event(meeting.time, kind, meeting.place, score))
         return events
 
