@@ -117,7 +117,7 @@ _TRACKER_OPTIONS = (
     click.option(
         "--max-gap",
         type=click.IntRange(min=0),
-        help="Longest stretch that the rectifier fills in. [default: 3]",
+        help="Longest stretch that the rectifier fills in. [default: 1]",
     ),
     precision_option,
 )

@@ -38,6 +38,7 @@ CONDITIONS = (
 )
 BACKGROUNDS = {"1 frame": 1, "8 frames": 8, "60 frames": 60, "all": None}
 PATCH = (36, 20)  # (height, width) of what hides the ball at 288 x 512: about half a player
+MAX_GAP = 3  # frames; longer than by default, for balls are hidden here
 COLUMNS = ("tracker", "background", "rectifier", "share", "length", "cover")
 TOLD = {
     "accuracy": "Accuracy, all frames",
@@ -225,7 +226,10 @@ def main(
     second = find_weights(rectifier).tracker if rectifier else files["V3"].rectifier
     trackers = {
         title: kt.Tracker.from_file(
-            found.tracker, rectifier=second if title == "V3" else None, threshold=threshold
+            found.tracker,
+            rectifier=second if title == "V3" else None,
+            threshold=threshold,
+            max_gap=MAX_GAP,
         )
         for title, found in files.items()
     }

@@ -13,7 +13,7 @@ from keras_tracknet.data.windows import triangular_weights
 from keras_tracknet.io.tracks import ABSENT, REPAIRED, Track
 
 TOP_SHARE = 0.05  # of the picture's height: a ball lost above this line has left the picture
-MAX_GAP = 3  # frames; longer ones cost more right frames than they win (see the model card)
+MAX_GAP = 1  # frames; longer ones cost more right frames than they win (see the model card)
 RECTIFIER_WINDOW = 16  # frames
 
 # (coordinates, mask) -> coordinates: (windows, window, 2), (windows, window, 1) in 0..1
