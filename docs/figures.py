@@ -215,7 +215,7 @@ def draw_rectifier() -> Figure:
     visible = np.isfinite(y) & (y > 0)
     for start, length in HOLES:
         visible[start : start + length] = False
-    filled = repair_mask(visible, y, top=top)
+    filled = repair_mask(visible, y, top=top, max_gap=3)
     figure = Figure(figsize=(8, 2.6), layout="constrained")
     axes = figure.subplots()
     frames = np.arange(len(y))
