@@ -96,7 +96,7 @@ def test_gaps_are_not_filled_across_a_cut():
     spec = ModelSpec("rectifier", 8, 0, "none", (0, 0), hidden="interpolated")
     rectifier = randomize_weights(build_tiny("rectifier", window=8))
     file = ModelFile(rectifier, spec, replace(make_detector()).path, "0", {})
-    tracker = Tracker(make_detector(), rectifier=file, precision="float32")
+    tracker = Tracker(make_detector(), rectifier=file, max_gap=2, precision="float32")
     visible = np.ones(20, bool)
     visible[9:11] = False
     track = Track.from_positions(np.full(20, 20.0), np.full(20, 20.0), visible)
