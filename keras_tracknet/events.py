@@ -142,7 +142,7 @@ class _Reader:
 
     def read(self) -> list[Event]:
         """Return the events in the order of time."""
-        events, play = [], self.segmenter
+        events = []
         if self.segments and self.segments[0].flight is not None:
             events.append(self._begin(self.segments[0]))
         for meeting, score, bounce in zip(
@@ -156,7 +156,7 @@ class _Reader:
                     events.append(self._begin(after))
                 continue
             kind = LANDING if after.flight is None else BOUNCE if bounce else HIT
-            if kind == HIT and not play.sport.restitution and score < LEAST_SCORE:
+            if kind == HIT and not self.segmenter.sport.restitution and score < LEAST_SCORE:
                 continue
             events.append(self._event(meeting.time, kind, meeting.place, score))
         return events

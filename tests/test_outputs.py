@@ -42,7 +42,7 @@ def repairer(weights, tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "rectifier.keras"
     spec = ModelSpec("rectifier", 8, 0, "none", (0, 0))
     save_model(randomize_weights(build_tiny("rectifier", window=8)), spec, path)
-    return Tracker.from_file(weights, rectifier=path, precision="float32")
+    return Tracker.from_file(weights, rectifier=path, max_gap=2, precision="float32")
 
 
 @pytest.fixture(scope="module")
@@ -193,11 +193,11 @@ def test_repaired_frames_are_in_the_file(repairer, tmp_path):
 
     (tmp_path / "images").mkdir()
     for frame in range(12):
-        picture = paint(SIZE, *[(10 + 3 * frame, 20)] * (frame not in (5, 8)))
+        picture = paint(SIZE, *[(10 + 3 * frame, 20)] * (frame not in (5, 6)))
         cv2.imwrite(str(tmp_path / "images" / f"{frame:02d}.png"), picture)
     summary = predict_video(repairer, tmp_path / "images", place(tmp_path / "out"))
     rows = [line.split(",") for line in read_lines(tmp_path / "out" / "track.csv")[1:]]
-    assert [row[0] for row in rows if row[5] == "repaired"] == ["5", "8"]
+    assert [row[0] for row in rows if row[5] == "repaired"] == ["5", "6"]
     assert summary["status"] == {"detected": 10, "repaired": 2}
     assert summary["rectifier_sha256"] == repairer.rectifier.sha256
 

@@ -82,9 +82,9 @@ def test_gaps_between_seen_frames_are_repaired(line, expected):
     ],
 )
 def test_ball_lost_near_the_top_has_left_the_picture(before, after, repaired):
-    y = np.array([100, before, np.nan, after, 100])
-    mask = repair_mask(np.isfinite(y), y, top=10)
-    assert mask.tolist() == [False, False, repaired, False, False]
+    y = np.array([100, before, np.nan, np.nan, after, 100])
+    mask = repair_mask(np.isfinite(y), y, top=10, max_gap=2)
+    assert mask.tolist() == [False, False, repaired, repaired, False, False]
 
 
 def test_single_frames_are_filled_by_default():
