@@ -102,6 +102,12 @@ from .options import RANGE, SIZE, precision_option, quiet_option, visible_option
     help="Greatest movement of the camera from frame to frame, pixels; not with a background.",
 )
 @click.option(
+    "--paste",
+    default=0.0,
+    show_default=True,
+    help="Share of windows that a second ball flies through, cut out of another window.",
+)
+@click.option(
     "--windows", type=int, help="Windows in an epoch, drawn anew each time. [default: all]"
 )
 @click.option(

@@ -57,7 +57,7 @@ class FitConfig:
             V1 has its own.
         mixup: parameter of mixup between windows, 0 for none.
         frame_mixup: parameter of mixup between neighbouring frames, 0 for none.
-        flip, brightness, contrast, recolour, compression, crop, zoom, on_ball, pan: see
+        flip, brightness, contrast, recolour, compression, crop, zoom, on_ball, pan, paste: see
             `Augmentation`.
         windows: windows in an epoch, drawn anew each time; all when None.
         balance: draw from each dataset, a folder directly below `data`, equally often.
@@ -104,6 +104,7 @@ class FitConfig:
     zoom: tuple[float, float] = (1.0, 1.0)
     on_ball: float = 0.7
     pan: float = 0.0
+    paste: float = 0.0
     windows: int | None = None
     balance: bool = False
     training: tuple[str, ...] = ()
@@ -146,7 +147,7 @@ class FitConfig:
                 f" Received: version={self.version!r}, heatmaps={self.heatmaps}"
             )
         if self.version == "tsm":
-            foreign = ("crop", "pan", "mixup", "frame_mixup", "balance")
+            foreign = ("crop", "pan", "paste", "mixup", "frame_mixup", "balance")
             given = [name for name in foreign if getattr(self, name)]
             if given:
                 raise ValueError(f"{given[0]} is not for tsm. Received: {getattr(self, given[0])}")

@@ -35,6 +35,8 @@ class Augmentation:
         on_ball: share of cut-outs placed so that they contain the ball of some frame.
         pan: greatest movement of the camera from one frame to the next, pixels; half of the
             windows are moved so. For models without a background, which a moving camera has not.
+        paste: share of windows through which a second ball flies, cut out of another window
+            (see `FlightPaster`); the targets show both.
     """
 
     flip: float = 0.0
@@ -46,9 +48,11 @@ class Augmentation:
     zoom: tuple[float, float] = (1.0, 1.0)
     on_ball: float = 0.7
     pan: float = 0.0
+    paste: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("flip", "brightness", "contrast", "recolour", "compression", "on_ball"):
+        shares = ("flip", "brightness", "contrast", "recolour", "compression", "on_ball", "paste")
+        for name in shares:
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} must be 0 to 1. Received: {name}={value}")
@@ -84,7 +88,7 @@ class Region:
         return cv2.resize(part, (self.size[1], self.size[0]), interpolation=cv2.INTER_LINEAR)
 
     def move(self, positions: np.ndarray) -> np.ndarray:
-        """Return positions `(frames, 2)` (x, y) in pixels of the stretched rectangle."""
+        """Return positions `(..., 2)` (x, y) in pixels of the stretched rectangle."""
         scale = np.array([self.size[1] / self.width, self.size[0] / self.height])
         return (positions - [self.left, self.top] + 0.5) * scale - 0.5
 
@@ -98,7 +102,7 @@ def choose_region(
     """Choose the part of the picture that a window is trained on.
 
     Args:
-        positions: `(frames, 2)`, (x, y) in pixels; NaN where there is no ball.
+        positions: `(..., 2)`, (x, y) in pixels; NaN where there is no ball.
         picture: (height, width) in pixels.
         augmentation: gives size, zoom and the share of cut-outs on the ball.
         rng: source of chance.
@@ -153,7 +157,8 @@ def augment_window(
     Args:
         frames: `(frames, height, width, 3)` uint8.
         background: `(height, width, 3)` uint8 or None; it is changed as the frames are.
-        positions: `(frames, 2)`, (x, y) in pixels; NaN where there is no ball.
+        positions: `(frames, 2)` or, with several balls, `(frames, balls, 2)`, (x, y) in pixels;
+            NaN where there is no ball.
         augmentation: what to vary, and by how much.
         rng: source of chance.
 
@@ -172,7 +177,7 @@ def augment_window(
     )
     if rng.uniform() < augmentation.flip:
         pictures = [picture[:, ::-1] for picture in pictures]
-        positions = np.stack([region.size[1] - 1 - positions[:, 0], positions[:, 1]], axis=-1)
+        positions = [region.size[1] - 1, 0] + positions * [-1, 1]
     if augmentation.brightness or augmentation.contrast:
         table = _brightness_table(augmentation, rng)
         pictures = [cv2.LUT(np.ascontiguousarray(picture), table) for picture in pictures]

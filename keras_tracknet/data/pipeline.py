@@ -16,6 +16,7 @@ import numpy as np
 from keras_tracknet.data.augment import Augmentation, augment_window, mix_batch, mix_frames
 from keras_tracknet.data.frames import aligned_empty, scale_window, stack_window
 from keras_tracknet.data.heatmaps import render_classes, render_disc, render_gaussian
+from keras_tracknet.data.paste import FlightPaster, cut_out_balls
 from keras_tracknet.data.windows import window_frames, window_starts
 
 TARGETS = ("disc", "gaussian", "classes")
@@ -98,8 +99,9 @@ class WindowBatches:
             a small one has its windows drawn several times. All windows alike when omitted.
 
     Raises:
-        ValueError: no window has all its frames labelled, `mixup` is asked for with classes, or
-            `frame_mixup` with another target than one disc a frame.
+        ValueError: no window has all its frames labelled, `mixup` is asked for with classes,
+            `frame_mixup` with another target than one disc a frame or together with `paste`, or
+            `paste` where no clip has a flight to cut out.
     """
 
     def __init__(
@@ -120,6 +122,9 @@ class WindowBatches:
             raise ValueError("mixup needs probabilities as targets. Received: target='classes'")
         if frame_mixup and (config.target != "disc" or config.heatmaps != config.frames):
             raise ValueError("frame_mixup needs one disc for each frame of the window.")
+        self._paste = augmentation.paste if augmentation is not None else 0.0
+        if frame_mixup and self._paste:
+            raise ValueError(f"frame_mixup needs a single ball. Received: paste={self._paste}")
         self.clips, self.config, self.batch_size = clips, config, batch_size
         self.training, self.augmentation, self.seed = training, augmentation, seed
         self.mixup, self.frame_mixup = mixup, frame_mixup
@@ -130,6 +135,10 @@ class WindowBatches:
         ]
         if not self._windows:
             raise ValueError("No window has all its frames labelled. Received: no usable clip")
+        self._paster = None
+        if self._paste:
+            balls = [cut_out_balls(clip.frames, clip.background, clip.positions) for clip in clips]
+            self._paster = FlightPaster(balls, config.frames)
         self._chances = None
         if groups is not None:
             self._chances = even_chances([groups[number] for number, _ in self._windows])
@@ -177,8 +186,11 @@ class WindowBatches:
             frames = clip.frames[start : start + len(indices)]  # a view, not a copy
         else:
             frames = clip.frames[indices]
-        background = None if self.config.background == "none" else clip.background
         positions = clip.positions[indices]
+        if self._paster is not None and rng.uniform() < self._paste:
+            frames, flight = self._paster.paste(frames, clip.background, rng)
+            positions = np.stack([positions, flight], axis=1)  # (frames, balls, 2)
+        background = None if self.config.background == "none" else clip.background
         if self.augmentation is not None:
             frames, background, positions = augment_window(
                 frames, background, positions, self.augmentation, rng
@@ -190,6 +202,9 @@ class WindowBatches:
         return stack_window(frames, background, self.config.background), target
 
     def _target(self, positions: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        if positions.ndim == 3:  # several balls
+            balls = [self._target(ball, size) for ball in positions.swapaxes(0, 1)]
+            return np.maximum.reduce(balls)
         if self.config.target == "classes":
             return render_classes(positions, size)[..., -1]
         render = render_disc if self.config.target == "disc" else render_gaussian
