@@ -11,7 +11,7 @@ import pytest
 from helpers_models import build_tiny, randomize_weights
 
 from keras_tracknet.data.clip_classes import CLASSES
-from keras_tracknet.model_file import ModelSpec, save_model
+from keras_tracknet.model_file import ModelSpec, load_model, save_model
 from keras_tracknet.plots import name_plots
 from keras_tracknet.synthetic import RallyConfig, write_rally
 
@@ -65,6 +65,22 @@ def test_fine_tuning_writes_a_tracker(tmp_path):
     told = run_example(tmp_path, "fine_tune", "--windows=8")
     assert "rendered-v3: accuracy" in told
     assert (tmp_path / "runs/example/fine-tuned/best.keras").is_file()
+
+
+def test_mean_of_weights_counts_a_network_as_often_as_said(tmp_path):
+    spec = ModelSpec("v3", 4, 4, "concat", (32, 64))
+    models = [randomize_weights(build_tiny("v3"), seed) for seed in (1, 2)]
+    files = [tmp_path / "one.keras", tmp_path / "other.keras"]
+    for model, file in zip(models, files, strict=True):
+        save_model(model, spec, file)
+    told = run_example(tmp_path, "average_weights", files[0], f"{files[1]}=3", "-o", "mean.keras")
+    assert "mean of 2 networks" in told
+    mean = load_model(tmp_path / "mean.keras")
+    assert mean.spec == spec
+    for got, one, other in zip(
+        mean.model.get_weights(), *(model.get_weights() for model in models), strict=True
+    ):
+        np.testing.assert_allclose(got, (one + 3 * other) / 4, atol=1e-6)
 
 
 def test_own_model_learns_from_positions(tmp_path):
