@@ -33,7 +33,7 @@ from keras_tracknet.model_file import ModelFile
 from keras_tracknet.presets import DEFAULT, find_weights
 from keras_tracknet.published import check_published, rectify_published, truncate_position
 from keras_tracknet.streaming import Stopwatch, batch_items, read_ahead
-from keras_tracknet.tracking import MAX_GAP, rectify_track
+from keras_tracknet.tracking import MAX_GAP, rectify_track, remove_outliers
 
 SHOT_FRAMES = 240  # frames at a shot's start that its own background is estimated from
 Picture = tuple[float, tuple[int, int], np.ndarray]  # time, size of the source, resized frame
@@ -178,7 +178,7 @@ class Tracker:
             stopwatch: where to add up the time of each stage.
 
         Returns:
-            One row for every decoded frame, gaps filled in where there is a rectifier.
+            One row for every decoded frame, see `repair`.
 
         Raises:
             InputError: the video cannot be read.
@@ -207,8 +207,7 @@ class Tracker:
             advance: as for `track`.
 
         Returns:
-            One row for every frame, pixels of these pictures, gaps filled in where there is a
-            rectifier.
+            One row for every frame, pixels of these pictures, see `repair`.
 
         Raises:
             InputError: no pictures.
@@ -255,33 +254,41 @@ class Tracker:
             yield from self._rows(decoded, background, watch, shots, first)
 
     def repair(self, track: Track, size: tuple[int, int], *, shots: Sequence[int] = ()) -> Track:
-        """Fill in a track's gaps, where there is a rectifier; never across a cut.
+        """Take out jumps of a few frames, and fill in gaps where there is a rectifier.
+
+        Each shot by itself. What is published takes nothing out.
 
         Args:
             track: as detected.
             size: (height, width) of the source, pixels.
             shots: number of each shot's first frame; one shot when empty.
         """
+        if self.sampling == "published":
+            return self._repair_as_published(track, size)
+        bounds = [*(shots or (0,)), len(track)]
+        parts = [track.cut(start, stop) for start, stop in itertools.pairwise(bounds)]
+        if self.decode != "published":
+            parts = [remove_outliers(part, size[0]) for part in parts]
+        if self.rectifier is not None:
+            spec, run = self.rectifier.spec, self._run_rectifier
+            parts = [
+                rectify_track(
+                    part, run, size, window=spec.frames, max_gap=self.max_gap, hidden=spec.hidden
+                )
+                for part in parts
+            ]
+        return Track.join(parts)
+
+    def _repair_as_published(self, track: Track, size: tuple[int, int]) -> Track:
         if self.rectifier is None:
             return track
-        network = self.rectifier
+        window = self.rectifier.spec.frames
+        step = 1 if self.mode == "accurate" else window
+        return rectify_published(track, self._run_rectifier, size, window=window, step=step)
 
-        def rectify(coordinates: np.ndarray, mask: np.ndarray) -> np.ndarray:
-            return network.run([np.asarray(a, np.float32) for a in (coordinates, mask)])
-
-        spec = self.rectifier.spec
-        if self.sampling == "published":
-            step = 1 if self.mode == "accurate" else spec.frames
-            return rectify_published(track, rectify, size, window=spec.frames, step=step)
-        bounds = [*(shots or (0,)), len(track)]
-        parts = [
-            rectify_track(
-                track.cut(start, stop), rectify, size,
-                window=spec.frames, max_gap=self.max_gap, hidden=spec.hidden,
-            )
-            for start, stop in itertools.pairwise(bounds)
-        ]  # fmt: skip
-        return Track.join(parts)
+    def _run_rectifier(self, coordinates: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        assert self.rectifier is not None
+        return self.rectifier.run([np.asarray(a, np.float32) for a in (coordinates, mask)])
 
     @property
     def _follows(self) -> bool:

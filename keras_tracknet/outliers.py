@@ -1,15 +1,16 @@
-"""Outliers: positions that a tracker put somewhere else for a single frame."""
+"""Outliers: positions that a tracker put somewhere else for a few frames."""
 
 from __future__ import annotations
 
 import numpy as np
 
 FAR = 0.05  # of the picture's height; a nearer one does no harm
-SHARP = 4.0  # times the steps around it, that the way there and back is at least
+SHARP = 4.0  # times the steps around them, that the way there and back is at least
+LONGEST = 5  # positions in a row
 
 
 def find_outliers(positions: np.ndarray, height: int) -> np.ndarray:
-    """Find positions far from their neighbours, which are close together themselves.
+    """Find positions far from those before and after, which are close together themselves.
 
     A hit sends the ball back where it came from too, but then it was fast before and after.
 
@@ -21,11 +22,17 @@ def find_outliers(positions: np.ndarray, height: int) -> np.ndarray:
         `(positions,)` bool.
     """
     found = np.zeros(len(positions), bool)
-    if len(positions) < 5:
-        return found
     steps = np.linalg.norm(np.diff(positions, axis=0), axis=1)
-    across = np.linalg.norm(positions[3:-1] - positions[1:-3], axis=1)
-    usual = np.maximum(np.maximum(steps[:-3], steps[3:]), across)
-    away = np.minimum(steps[1:-2], steps[2:-1])
-    found[2:-2] = (away > SHARP * usual) & (away > FAR * height)
+    for run in range(1, min(LONGEST, len(positions) - 4) + 1):
+        before, leave, back, after = (
+            steps[: -run - 2],
+            steps[1 : -run - 1],
+            steps[run + 1 : -1],
+            steps[run + 2 :],
+        )
+        across = np.linalg.norm(positions[run + 2 : -1] - positions[1 : -run - 2], axis=1)
+        usual = np.maximum(np.maximum(before, after), across)
+        away = np.minimum(leave, back)
+        for start in np.flatnonzero((away > SHARP * usual) & (away > FAR * height)) + 2:
+            found[start : start + run] = True
     return found

@@ -168,8 +168,7 @@ def predict_video(
         track = tracker.repair(detected, (info.height, info.width), shots=shots)
         with watch.stage("write"):
             for path in paths.tracks:
-                if path != paths.growing or tracker.rectifier is not None:
-                    write_track(track, path, schema=schema)
+                write_track(track, path, schema=schema)
             if paths.segments is not None:
                 _write_segments(track, shots, paths.segments)
         if paths.overlay is not None:

@@ -1,4 +1,4 @@
-"""Tracks after detection: which gaps to fill in, and the rectifier that fills them in."""
+"""Tracks after detection: outliers taken out, and gaps that the rectifier fills in."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from keras_tracknet.data.trajectories import fill_hidden
 from keras_tracknet.data.windows import triangular_weights
 from keras_tracknet.io.tracks import ABSENT, REPAIRED, Track
+from keras_tracknet.outliers import find_outliers
 
 TOP_SHARE = 0.05  # of the picture's height: a ball lost above this line has left the picture
 MAX_GAP = 1  # frames; longer ones cost more right frames than they win (see the model card)
@@ -103,12 +104,31 @@ def rectify_track(
     return replace(track, x=x, y=y, status=status)
 
 
+def remove_outliers(track: Track, height: int) -> Track:
+    """Return a track without positions that the ball cannot have jumped to and back from.
+
+    Args:
+        track: as detected, pixels of the source video.
+        height: of the source video, pixels.
+
+    Returns:
+        The track with status `absent` there; itself where there are none.
+    """
+    seen = np.flatnonzero(track.visibility)
+    outliers = np.zeros(len(track), bool)
+    outliers[seen] = find_outliers(track.positions[seen], height)
+    return _without(track, outliers) if outliers.any() else track
+
+
 def raw_track(track: Track) -> Track:
     """Return a track as it was before rectification: repaired frames are absent again."""
-    repaired = track.status == REPAIRED
+    return _without(track, track.status == REPAIRED)
+
+
+def _without(track: Track, frames: np.ndarray) -> Track:
     return replace(
         track,
-        x=np.where(repaired, np.nan, track.x),
-        y=np.where(repaired, np.nan, track.y),
-        status=np.where(repaired, ABSENT, track.status),
+        x=np.where(frames, np.nan, track.x),
+        y=np.where(frames, np.nan, track.y),
+        status=np.where(frames, ABSENT, track.status),
     )

@@ -452,9 +452,41 @@ def test_stream_is_raw_and_track_is_repaired(show, repairer):
     assert np.flatnonzero(track.status == REPAIRED).tolist() == [7, 8]
 
 
-def test_without_a_rectifier_nothing_is_repaired():
+def test_without_a_rectifier_no_gap_is_filled_in():
     track = make_track([1, 0, 1])
-    assert make_tracker().repair(track, SIZE) is track
+    repaired = make_tracker().repair(track, SIZE)
+    assert list(repaired.rows())[1].status == ABSENT
+    np.testing.assert_array_equal(repaired.positions, track.positions)
+
+
+def jump(track, frames):
+    x = track.x.copy()
+    x[frames] += 40
+    return replace(track, x=x)
+
+
+@pytest.mark.parametrize("rectified", [True, False])
+def test_a_jump_of_the_track_is_taken_out_before_gaps_are_filled_in(rectified, repairer):
+    tracker = repairer if rectified else make_tracker()
+    track = jump(make_track([1] * 30), slice(12, 15))
+    repaired = tracker.repair(track, SIZE)
+    changed = np.flatnonzero(repaired.status != track.status)
+    assert changed.tolist() == [12, 13, 14]
+    assert set(repaired.status[12:15]) == {REPAIRED if rectified else ABSENT}
+
+
+def test_a_cut_is_no_jump():
+    track = jump(make_track([1] * 30), slice(12, 15))
+    tracker = make_tracker()
+    assert tracker.repair(track, SIZE, shots=[0, 12, 15]).visibility.all()
+
+
+@pytest.mark.parametrize("sampling", ["own", "published"])
+def test_what_is_published_keeps_its_jumps(sampling):
+    track = jump(make_track([1] * 30), slice(12, 15))
+    settings = {"decode": "published", "sampling": sampling}
+    tracker = Tracker(make_detector(), precision="float32", **settings)
+    assert tracker.repair(track, SIZE).visibility.all()
 
 
 # --- frames in memory

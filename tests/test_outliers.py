@@ -1,13 +1,29 @@
 import numpy as np
 import pytest
 
-from keras_tracknet.outliers import find_outliers
+from keras_tracknet.outliers import LONGEST, find_outliers
 
 
-def test_a_position_far_off_is_an_outlier():
-    positions = np.stack([10.0 * np.arange(12), np.full(12, 300.0)], axis=1)
-    positions[6] = 900, 40
-    np.testing.assert_array_equal(np.flatnonzero(find_outliers(positions, 720)), [6])
+@pytest.mark.parametrize("count", range(1, LONGEST + 1))
+def test_positions_far_off_are_outliers(count):
+    positions = np.stack([10.0 * np.arange(15), np.full(15, 300.0)], axis=1)
+    away = np.arange(6, 6 + count)
+    positions[away] = [900, 40] + 2.0 * away[:, None]
+    np.testing.assert_array_equal(np.flatnonzero(find_outliers(positions, 720)), away)
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        slice(6, 7 + LONGEST),  # too many to be sure that they are wrong
+        slice(0, 3),  # nothing before them
+        slice(12, 15),  # nothing after them
+    ],
+)
+def test_what_does_not_come_back_is_kept(away):
+    positions = np.stack([10.0 * np.arange(15), np.full(15, 300.0)], axis=1)
+    positions[away] += [600, 100]
+    assert not find_outliers(positions, 720).any()
 
 
 def test_a_ball_sent_back_is_none():
