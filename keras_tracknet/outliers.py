@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 FAR = 0.05  # of the picture's height; a nearer one does no harm
-SHARP = 4.0  # times the steps around them, that the way there and back is at least
+SHARP = 2.0  # times the steps around them, that the way there and back is at least
 LONGEST = 5  # positions in a row
 
 
@@ -24,12 +24,8 @@ def find_outliers(positions: np.ndarray, height: int) -> np.ndarray:
     found = np.zeros(len(positions), bool)
     steps = np.linalg.norm(np.diff(positions, axis=0), axis=1)
     for run in range(1, min(LONGEST, len(positions) - 4) + 1):
-        before, leave, back, after = (
-            steps[: -run - 2],
-            steps[1 : -run - 1],
-            steps[run + 1 : -1],
-            steps[run + 2 :],
-        )
+        before, leave = steps[: -run - 2], steps[1 : -run - 1]
+        back, after = steps[run + 1 : -1], steps[run + 2 :]
         across = np.linalg.norm(positions[run + 2 : -1] - positions[1 : -run - 2], axis=1)
         usual = np.maximum(np.maximum(before, after), across)
         away = np.minimum(leave, back)
