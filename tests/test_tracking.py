@@ -3,7 +3,7 @@ import pytest
 
 from keras_tracknet.data.windows import triangular_weights
 from keras_tracknet.io.tracks import ABSENT, DETECTED, REPAIRED, Track
-from keras_tracknet.tracking import raw_track, rectify_track, repair_mask
+from keras_tracknet.tracking import raw_track, rectify_track, remove_outliers, repair_mask
 
 SIZE = (200, 400)  # (height, width), pixels of the source video
 
@@ -260,3 +260,18 @@ def test_raw_track_of_an_unrepaired_track_is_the_same():
     raw = raw_track(before)
     np.testing.assert_array_equal(raw.x, before.x)
     assert raw.status.tolist() == [DETECTED if sign == "o" else ABSENT for sign in "..ooo..oo."]
+
+
+def test_a_jump_is_taken_out_across_a_gap():
+    track = make_track("ooooooo.oooooooo..oo")
+    track.x[5:10] += 150
+    cleaned = remove_outliers(track, SIZE[0])
+    gone = np.flatnonzero(cleaned.status != track.status)
+    assert gone.tolist() == [5, 6, 8, 9]
+    assert np.isnan(cleaned.positions[gone]).all()
+    np.testing.assert_array_equal(cleaned.confidence, track.confidence)
+
+
+def test_without_a_jump_a_track_is_itself():
+    track = make_track("..ooo..ooooooooooooooo.")
+    assert remove_outliers(track, SIZE[0]) is track
