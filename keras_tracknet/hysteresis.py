@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -27,13 +28,14 @@ class Sighting(NamedTuple):
     """What one frame shows: its row of the track, and where there is something faint.
 
     `x`, `y` are pixels of the source video, NaN where there is nothing or the row has a position;
-    `height` is that of the source video, pixels.
+    `height` is that of the source video, pixels, `shot` the number of the shot's first frame.
     """
 
     row: TrackRow
     x: float
     y: float
     height: int
+    shot: int = 0
 
     @property
     def place(self) -> np.ndarray:
@@ -44,11 +46,17 @@ class Sighting(NamedTuple):
 def confirm_faint(sightings: Iterable[Sighting]) -> Iterator[TrackRow]:
     """Yield the rows of sightings; faint ones are `detected` where a flight leads to them.
 
-    Where there is nothing faint a row comes at once, else when `CONTEXT` more frames were seen.
+    Where there is nothing faint a row comes at once, else when `CONTEXT` more frames were seen or
+    the shot has ended: no flight leads across a cut.
 
     Args:
         sightings: one a frame, in the order of time.
     """
+    for _, shot in groupby(sightings, key=lambda sighting: sighting.shot):
+        yield from _confirm_in_shot(shot)
+
+
+def _confirm_in_shot(sightings: Iterable[Sighting]) -> Iterator[TrackRow]:
     before: deque[Sighting] = deque(maxlen=CONTEXT)
     ahead: deque[Sighting] = deque()
     for sighting in sightings:
@@ -63,7 +71,7 @@ def confirm_faint(sightings: Iterable[Sighting]) -> Iterator[TrackRow]:
 
 def _decide(before: Iterable[Sighting], ahead: Sequence[Sighting]) -> TrackRow:
     """Return the row of the first sighting ahead."""
-    row, x, y, height = ahead[0]
+    row, x, y, height, _ = ahead[0]
     if np.isnan(x):
         return row
     paths = [*before, ahead[0]], [*reversed(ahead)]

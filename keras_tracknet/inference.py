@@ -37,6 +37,8 @@ from keras_tracknet.tracking import MAX_GAP, rectify_track, remove_outliers
 
 SHOT_FRAMES = 240  # frames at a shot's start that its own background is estimated from
 Picture = tuple[float, tuple[int, int], np.ndarray]  # time, size of the source, resized frame
+# First frame of the shot, time, size of the source, what the network says.
+Answer = tuple[int, float, tuple[int, int], np.ndarray]
 
 
 class Tracker:
@@ -339,9 +341,9 @@ class Tracker:
                 if row.frame >= first:
                     yield row
 
-    def _look(self, answers: Iterable[Picture], watch: Stopwatch, begin: int) -> Iterator[Sighting]:
+    def _look(self, answers: Iterable[Answer], watch: Stopwatch, begin: int) -> Iterator[Sighting]:
         """Yield what the network's answers show, from frame `begin` on."""
-        for frame, (moment, size, answer) in enumerate(answers):
+        for frame, (shot, moment, size, answer) in enumerate(answers):
             if frame < begin:
                 continue
             with watch.stage("decode_heatmaps"):
@@ -350,7 +352,8 @@ class Tracker:
                 if self._follows and np.isnan(x) and confidence > FAINT * self.threshold:
                     faint = self.locate(answer, size, FAINT * self.threshold)[:2]
             status = ABSENT if np.isnan(x) else DETECTED
-            yield Sighting(TrackRow(frame, x, y, confidence, status, moment), *faint, size[0])
+            row = TrackRow(frame, x, y, confidence, status, moment)
+            yield Sighting(row, *faint, size[0], shot)
 
     def _answer_shots(
         self,
@@ -359,8 +362,8 @@ class Tracker:
         watch: Stopwatch,
         shots: list[int] | None,
         first: int,
-    ) -> Iterator[Picture]:
-        """Yield time, source size and the network's answer for each frame."""
+    ) -> Iterator[Answer]:
+        """Yield shot, time, source size and the network's answer for each frame."""
         published = self.sampling == "published"  # which knows of no cuts
         parts = [(0, iter(decoded))] if published else split_shots(decoded, lambda item: item[2])
         for start, shot in parts:
@@ -380,7 +383,7 @@ class Tracker:
             )
             for answer in self._answers(windows, behind, watch, first - start):
                 if waiting:  # a shot shorter than a window has answers to spare
-                    yield (*waiting.popleft(), answer)
+                    yield (start, *waiting.popleft(), answer)
 
     def _choose_background(
         self, shot: Iterator[Picture], background: np.ndarray

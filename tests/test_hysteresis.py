@@ -62,6 +62,15 @@ def test_a_ball_that_turns_is_not_followed_past_the_turn():
     assert show(confirm_faint(sight("oo----", places))) == "oooo.."
 
 
+@pytest.mark.parametrize(
+    ("line", "cut", "expected"),
+    [("oo----", 4, "oooo.."), ("----oo", 2, "..oooo"), ("oo--oo", 3, "oooooo")],
+)
+def test_no_flight_leads_across_a_cut(line, cut, expected):
+    sightings = [s._replace(shot=cut if s.row.frame >= cut else 0) for s in sight(line)]
+    assert show(confirm_faint(sightings)) == expected
+
+
 def test_clear_rows_stay_as_they_are():
     line = "oo--..oo-o"
     given = [sighting.row for sighting in sight(line)]

@@ -183,12 +183,16 @@ def test_threshold_is_the_weights_unless_given(show):
 FLIGHT = "ooo--o.ooo---ooooo----------.oo-o-oo-o"  # clear, faint and hidden
 
 
-def paint_flight(line):
-    """A dot that goes two pixels right and one down a frame, at a probability of 1 or of 0.4."""
+def paint_flight(line, cut=99):
+    """A dot that goes two pixels right and one down a frame, at a probability of 1 or of 0.4.
+
+    From frame `cut` on it is before another background.
+    """
     for frame, sign in enumerate(line):
-        image = paint(SIZE)
+        image = paint(SIZE, shade=20 if frame < cut else 120)
         x, y = 2 + 2 * (frame % 29), 2 + frame % 29
-        image[y - 1 : y + 2, x - 1 : x + 2] = {"o": 255, "-": 150, ".": 20}[sign]
+        if sign != ".":
+            image[y - 1 : y + 2, x - 1 : x + 2] = {"o": 255, "-": 150}[sign]
         yield image
 
 
@@ -200,6 +204,13 @@ def test_a_faint_ball_on_a_flight_is_detected(show):
     np.testing.assert_allclose(track.positions[:6], expected[:6], atol=0.01)
     assert (track.confidence[track.visibility] > 0.3).all()
     assert (track.confidence[[3, 4, 8, 9, 10]] < 0.5).all()
+
+
+@pytest.mark.parametrize(("cut", "expected"), [(99, "ooooooo."), (5, "ooooo...")])
+def test_a_faint_ball_is_not_followed_across_a_cut(show, cut, expected):
+    show(paint_flight("oooo---.", cut))
+    track = make_tracker().track(SOURCE)
+    assert "".join("o" if seen else "." for seen in track.visibility) == expected
 
 
 @pytest.mark.parametrize("first", [1, 8, 13, 24, 33])
