@@ -32,13 +32,12 @@ from keras_tracknet.io.video import Frame, probe_video, read_frames, sample_fram
 from keras_tracknet.model_file import ModelFile
 from keras_tracknet.presets import DEFAULT, find_weights
 from keras_tracknet.published import check_published, rectify_published, truncate_position
+from keras_tracknet.repeats import MOST_SHOWN, Answered, is_repeat, share_answers
 from keras_tracknet.streaming import Stopwatch, batch_items, read_ahead
 from keras_tracknet.tracking import MAX_GAP, rectify_track, remove_outliers
 
 SHOT_FRAMES = 240  # frames at a shot's start that its own background is estimated from
 Picture = tuple[float, tuple[int, int], np.ndarray]  # time, size of the source, resized frame
-# First frame of the shot, time, size of the source, what the network says.
-Answer = tuple[int, float, tuple[int, int], np.ndarray]
 
 
 class Tracker:
@@ -333,7 +332,7 @@ class Tracker:
         """Yield the rows of frames from `first` on; the network runs in a thread."""
         begin = max(0, first - CONTEXT) if self._follows else first
         answers = read_ahead(
-            lambda: self._answer_shots(pictures, background, watch, shots, begin),
+            lambda: self._answer_shots(pictures, background, watch, shots, begin - MOST_SHOWN),
             self.network.batch_size * self.spec.heatmaps,
         )
         with closing(answers):
@@ -341,9 +340,11 @@ class Tracker:
                 if row.frame >= first:
                     yield row
 
-    def _look(self, answers: Iterable[Answer], watch: Stopwatch, begin: int) -> Iterator[Sighting]:
+    def _look(
+        self, answers: Iterable[tuple[int, Answered]], watch: Stopwatch, begin: int
+    ) -> Iterator[Sighting]:
         """Yield what the network's answers show, from frame `begin` on."""
-        for frame, (shot, moment, size, answer) in enumerate(answers):
+        for frame, (shot, (moment, size, _, answer)) in enumerate(answers):
             if frame < begin:
                 continue
             with watch.stage("decode_heatmaps"):
@@ -362,14 +363,14 @@ class Tracker:
         watch: Stopwatch,
         shots: list[int] | None,
         first: int,
-    ) -> Iterator[Answer]:
-        """Yield shot, time, source size and the network's answer for each frame."""
+    ) -> Iterator[tuple[int, Answered]]:
+        """Yield each frame with the network's answer, and the number of its shot's first frame."""
         published = self.sampling == "published"  # which knows of no cuts
         parts = [(0, iter(decoded))] if published else split_shots(decoded, lambda item: item[2])
         for start, shot in parts:
             if shots is not None:
                 shots.append(start)
-            waiting: deque[tuple[float, tuple[int, int]]] = deque()  # frames without an answer
+            waiting: deque[tuple[float, tuple[int, int], bool]] = deque()  # for their answers
             behind = background
             if background is not None and not published:
                 shot, behind = self._choose_background(shot, background)
@@ -381,9 +382,11 @@ class Tracker:
                 self.step,
                 pad=published and self.mode == "fast",
             )
-            for answer in self._answers(windows, behind, watch, first - start):
-                if waiting:  # a shot shorter than a window has answers to spare
-                    yield (start, *waiting.popleft(), answer)
+            answers = self._answers(windows, behind, watch, first - start)
+            # A shot shorter than a window has answers to spare.
+            answered = (Answered(*waiting.popleft(), answer) for answer in answers if waiting)
+            for frame in answered if self.decode == "published" else share_answers(answered):
+                yield start, frame
 
     def _choose_background(
         self, shot: Iterator[Picture], background: np.ndarray
@@ -467,11 +470,13 @@ def _collect(rows: Iterable[TrackRow], advance: Callable[..., None] | None) -> T
 
 
 def _note_frames(
-    shot: Iterable[Picture], waiting: deque[tuple[float, tuple[int, int]]]
+    shot: Iterable[Picture], waiting: deque[tuple[float, tuple[int, int], bool]]
 ) -> Iterator[np.ndarray]:
-    """Yield a shot's pictures, and keep the time and source size of each."""
+    """Yield a shot's pictures, and keep time, source size and whether it is a repeat of each."""
+    before: np.ndarray | None = None
     for moment, size, picture in shot:
-        waiting.append((moment, size))
+        waiting.append((moment, size, before is not None and is_repeat(picture, before)))
+        before = picture
         yield picture
 
 

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from typing import NamedTuple
 
+import cv2
 import numpy as np
 
+COARSE = (72, 128)  # (height, width), pixels: a ball still shows in it
+# Levels that two coarse pictures differ by at most, anywhere, where one repeats the other. In 1,016
+# such frames of broadcast badminton the label has moved by more than 2 pixels of 512x288 in 5, by
+# more than 4 in none; two pictures in succession differ by 30 and more, as a rule.
+SAME = 8.0
+MOST_SHOWN = 3  # frames that may share an answer: 10 frames a second, shown at 30
 STILL = 0.12  # of the steps around it, that a repeated picture's step is at most
 LEAST_STEP = 3.0  # pixels from frame to frame of a ball that clearly moves
 LEAST_REPEATS = 3  # fewer are chance
@@ -47,3 +56,55 @@ def undo_repeats(
             share = (frames[own] - frames[start] - 1) / (shown - 1)
             corrected[own] = times[start] + share * (times[stop] - times[start])
     return keep, corrected
+
+
+class Answered(NamedTuple):
+    """A frame with what the network says of it.
+
+    Attributes:
+        time: seconds.
+        size: (height, width) of the source, pixels.
+        repeated: whether its picture is that of the frame before.
+        answer: a heatmap `(height, width)`, or a detection `(x, y, confidence)`.
+    """
+
+    time: float
+    size: tuple[int, int]
+    repeated: bool
+    answer: np.ndarray
+
+
+def is_repeat(picture: np.ndarray, before: np.ndarray) -> bool:
+    """Return whether a picture shows the same as the one before, but for compression.
+
+    Args:
+        picture, before: `(height, width, 3)` uint8, of one size.
+    """
+    coarse = cv2.resize(cv2.absdiff(picture, before), COARSE[::-1], interpolation=cv2.INTER_AREA)
+    return bool(coarse.max() < SAME)
+
+
+def share_answers(frames: Iterable[Answered]) -> Iterator[Answered]:
+    """Yield frames, those of one picture with one answer: what the network sees in any of them.
+
+    Args:
+        frames: of one shot, in order.
+    """
+    alike: list[Answered] = []
+    for frame in frames:
+        if alike and (not frame.repeated or len(alike) == MOST_SHOWN):
+            yield from _share(alike)
+            alike = []
+        alike.append(frame)
+    yield from _share(alike)
+
+
+def _share(alike: list[Answered]) -> list[Answered]:
+    if len(alike) < 2:
+        return alike
+    answers = [frame.answer for frame in alike]
+    if answers[0].ndim == 1:  # detections
+        answer = max(answers, key=lambda detection: detection[2])
+    else:
+        answer = np.maximum.reduce(answers)
+    return [frame._replace(answer=answer) for frame in alike]
