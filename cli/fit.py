@@ -108,6 +108,12 @@ from .options import RANGE, SIZE, precision_option, quiet_option, visible_option
     help="Share of windows that a second ball flies through, cut out of another window.",
 )
 @click.option(
+    "--decoys",
+    default=0.0,
+    show_default=True,
+    help="Share of windows with spots that look like balls and move with the court alone.",
+)
+@click.option(
     "--windows", type=int, help="Windows in an epoch, drawn anew each time. [default: all]"
 )
 @click.option(

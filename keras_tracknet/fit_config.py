@@ -57,8 +57,8 @@ class FitConfig:
             V1 has its own.
         mixup: parameter of mixup between windows, 0 for none.
         frame_mixup: parameter of mixup between neighbouring frames, 0 for none.
-        flip, brightness, contrast, recolour, compression, crop, zoom, on_ball, pan, paste: see
-            `Augmentation`.
+        flip, brightness, contrast, recolour, compression, crop, zoom, on_ball, pan, paste, decoys:
+            see `Augmentation`.
         windows: windows in an epoch, drawn anew each time; all when None.
         balance: draw from each dataset, a folder directly below `data`, equally often.
         training: names of clips, folders or globs to train on; all that do not validate when
@@ -105,6 +105,7 @@ class FitConfig:
     on_ball: float = 0.7
     pan: float = 0.0
     paste: float = 0.0
+    decoys: float = 0.0
     windows: int | None = None
     balance: bool = False
     training: tuple[str, ...] = ()
@@ -147,7 +148,7 @@ class FitConfig:
                 f" Received: version={self.version!r}, heatmaps={self.heatmaps}"
             )
         if self.version == "tsm":
-            foreign = ("crop", "pan", "paste", "mixup", "frame_mixup", "balance")
+            foreign = ("crop", "pan", "paste", "decoys", "mixup", "frame_mixup", "balance")
             given = [name for name in foreign if getattr(self, name)]
             if given:
                 raise ValueError(f"{given[0]} is not for tsm. Received: {getattr(self, given[0])}")

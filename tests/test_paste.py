@@ -1,8 +1,9 @@
+import cv2
 import numpy as np
 import pytest
 
 from keras_tracknet.data.augment import Augmentation, augment_window
-from keras_tracknet.data.paste import FlightPaster, cut_out_balls
+from keras_tracknet.data.paste import FASTEST, CutOuts, FlightPaster, cut_out_balls, follow_camera
 from keras_tracknet.data.pipeline import LabelledFrames, WindowBatches, WindowConfig
 
 SIZE = (64, 96)  # (height, width)
@@ -162,3 +163,76 @@ def test_frame_mixup_has_no_place_for_a_second_ball():
             frame_mixup=0.5,
             augmentation=Augmentation(paste=0.5),
         )
+
+
+def pan_texture(step, frames=3, size=(96, 160)):
+    """Return frames of a court with something to see on it, moved by `step` (x, y) a frame."""
+    rng = np.random.default_rng(1)
+    court = cv2.resize(rng.uniform(0, 120, (30, 50, 3)).astype(np.uint8), (300, 180))
+    moves = [np.array([[1, 0, i * step[0] - 60], [0, 1, i * step[1] - 40]]) for i in range(frames)]
+    return np.stack([cv2.warpAffine(court, move, size[::-1]) for move in moves])
+
+
+@pytest.mark.parametrize("step", [(0.0, 0.0), (2.0, 0.0), (-1.5, 0.5), (6.0, -3.0)])
+def test_the_camera_is_followed(step):
+    expected = np.arange(3)[:, None] * np.array(step)
+    np.testing.assert_allclose(follow_camera(pan_texture(step)), expected, atol=0.5)
+
+
+def test_a_camera_that_cuts_is_not_followed_across_the_cut():
+    frames = np.concatenate([pan_texture((2.0, 0.0), 2), pan_texture((0.0, 0.0), 1)[:, ::-1]])
+    path = follow_camera(frames)
+    assert (np.abs(np.diff(path, axis=0)) <= FASTEST).all()
+
+
+def test_decoys_move_with_the_court_and_stand_in_the_background_too():
+    flight = fly()
+    balls = cut_out_balls(*film(flight), flight)
+    paster = FlightPaster([balls], 3)
+    frames = pan_texture((3.0, 1.0))
+    pasted, behind = paster.paste_decoys(frames, frames[0], np.random.default_rng(0))
+    assert (frames == pan_texture((3.0, 1.0))).all()  # copies were drawn on
+    np.testing.assert_array_equal(behind, pasted[0])
+    shown = np.abs(pasted.astype(int) - frames).max(axis=-1) > 20
+    assert shown[0].any()
+    middle = np.s_[10:-10, 10:-10]
+    for number in (1, 2):  # where they were, they are, 3 pixels to the right and 1 down
+        back = np.roll(shown[number], (-number, -3 * number), axis=(0, 1))
+        assert (back ^ shown[0])[middle].sum() < 0.3 * shown[0][middle].sum()
+
+
+def test_decoys_are_no_targets():
+    flight = fly(12, step=(3.0, 1.0))
+    frames, background = film(flight)
+    clip = LabelledFrames(frames, background, flight, np.ones(12, bool))
+
+    def batch(decoys):
+        batches = WindowBatches(
+            [clip],
+            WindowConfig(3, 3, "concat"),
+            batch_size=8,
+            augmentation=Augmentation(decoys=decoys),
+            seed=5,
+        )
+        return batches.batch(0, 0)
+
+    (plain, without), (spotted, targets) = batch(0.0), batch(1.0)
+    np.testing.assert_array_equal(targets, without)
+    changed = (np.abs(spotted - plain) > 0.1).reshape(8, *SIZE, 4, 3).any(axis=(1, 2, 4))
+    assert changed.all()  # in the background and in every frame
+
+
+@pytest.mark.parametrize(("groups", "least", "most"), [(None, 0, 20), (["a", "b"], 35, 65)])
+def test_flights_of_a_small_group_are_pasted_as_often(groups, least, most):
+    colours = [WHITE, np.array([250, 60, 60])]
+    balls = []
+    for colour, count in zip(colours, (40, 4), strict=True):
+        opacity = np.zeros((count, 25, 25), np.float32)
+        opacity[:, 11:14, 11:14] = 1
+        balls.append(CutOuts(opacity, np.full((count, 2), 30.0), colour.astype(np.float32)))
+    paster = FlightPaster(balls, 3, groups)
+    red = 0
+    for seed in range(100):
+        pasted, _ = paste_once(paster, (0, 0, 0), seed)
+        red += (pasted == colours[1]).all(axis=-1).any()
+    assert least <= red <= most

@@ -37,6 +37,8 @@ class Augmentation:
             windows are moved so. For models without a background, which a moving camera has not.
         paste: share of windows through which a second ball flies, cut out of another window
             (see `FlightPaster`); the targets show both.
+        decoys: share of windows with spots that look like balls and move as the court does; the
+            targets do not show them.
     """
 
     flip: float = 0.0
@@ -49,10 +51,11 @@ class Augmentation:
     on_ball: float = 0.7
     pan: float = 0.0
     paste: float = 0.0
+    decoys: float = 0.0
 
     def __post_init__(self) -> None:
-        shares = ("flip", "brightness", "contrast", "recolour", "compression", "on_ball", "paste")
-        for name in shares:
+        colours = ("brightness", "contrast", "recolour", "compression")
+        for name in ("flip", *colours, "on_ball", "paste", "decoys"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} must be 0 to 1. Received: {name}={value}")

@@ -1,16 +1,21 @@
 """Pasted flights: real shuttlecocks, cut out of one rally and let fly through another.
 
 Copy-paste augmentation (Ghiasi et al. 2021) for windows: what is cut out keeps its own blur and
-its own flight, and gets a place, a court and players that it was never filmed with.
+its own flight, and gets a place, a court and players that it was never filmed with. Decoys have
+the shape of a ball and stand where they are: lamps and faces, of which there are few where
+labelled footage is short.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
+
+from keras_tracknet.data.windows import even_chances
 
 REACH = 12  # pixels at the model's size from a cut-out's centre to its edge
 RING = 10  # pixels from its centre beyond which nothing may move: no player is taken along
@@ -21,6 +26,9 @@ CONTRAST = 40.0  # levels between ball and background below which opacity cannot
 MOVING = 40  # levels between a frame and its background that only something moving makes
 CLEAN = 0.75  # share of a window's frames that a flight must be cut out of
 ON_MOVEMENT = 0.5  # share of flights that pass over something moving
+MOST_DECOYS = 24  # in a whole picture; a cut-out to train on shows one or two
+DARKEST = 60.0  # least level of a decoy's red, green and blue
+FASTEST = 16.0  # pixels that a camera pans from one frame to the next, at most
 MIDDLE = np.s_[:, REACH - 2 : REACH + 3, REACH - 2 : REACH + 3]  # the ball itself, of each cut-out
 
 
@@ -98,12 +106,16 @@ class FlightPaster:
     Args:
         cut_outs: the balls of each clip.
         length: frames in a window.
+        groups: the group of each clip; flights of every group are then pasted equally often.
+            All flights alike when omitted.
 
     Raises:
         ValueError: no clip has a flight that can be cut out.
     """
 
-    def __init__(self, cut_outs: Sequence[CutOuts], length: int) -> None:
+    def __init__(
+        self, cut_outs: Sequence[CutOuts], length: int, groups: Sequence[str] | None = None
+    ) -> None:
         self.cut_outs, self.length = cut_outs, length
         self._flights = [
             (number, start)
@@ -112,9 +124,12 @@ class FlightPaster:
         ]
         if not self._flights:
             raise ValueError(
-                "paste needs balls that fly before a still background, as a fixed camera has it."
-                f" Received: {len(cut_outs)} clips without any"
+                "paste and decoys need balls that fly before a still background, as a fixed"
+                f" camera has it. Received: {len(cut_outs)} clips without any"
             )
+        self._chances = None
+        if groups is not None:
+            self._chances = even_chances([groups[number] for number, _ in self._flights])
 
     def paste(
         self, frames: np.ndarray, background: np.ndarray, rng: np.random.Generator
@@ -130,11 +145,9 @@ class FlightPaster:
             A copy of the frames with the flight in it, and its positions `(length, 2)`, (x, y)
             in pixels; NaN where the pasted ball is not seen.
         """
-        number, start = self._flights[rng.integers(len(self._flights))]
-        balls = self.cut_outs[number]
-        flight = slice(start, start + self.length)
+        balls, flight = self._draw_flight(rng)
         positions = balls.positions[flight]
-        frame = int(rng.choice(np.flatnonzero(np.isfinite(positions[:, 0]))))
+        frame = _draw_seen(positions, rng)
         target = _choose_target(frames[frame], background, rng)
         height, width = background.shape[:2]
         moved = positions + np.round(target - positions[frame])
@@ -145,12 +158,74 @@ class FlightPaster:
         moved[off] = np.nan
         return pasted, moved
 
+    def paste_decoys(
+        self, frames: np.ndarray, background: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Put spots into a window that look like balls, of any colour, and move with the court.
+
+        Args:
+            frames: `(length, height, width, 3)` uint8.
+            background: `(height, width, 3)` uint8.
+            rng: source of chance.
+
+        Returns:
+            Copies of frames and background with the decoys in them.
+        """
+        height, width = background.shape[:2]
+        camera = follow_camera(frames)
+        pasted, behind = frames.copy(), background.copy()
+        for _ in range(rng.integers(1, MOST_DECOYS + 1)):
+            balls, flight = self._draw_flight(rng)
+            opacity = balls.opacity[flight][_draw_seen(balls.positions[flight], rng)]
+            colour = rng.uniform(DARKEST, 255, 3).astype(np.float32)
+            path = rng.uniform(0, 1, 2) * [width, height] + camera
+            _draw_ball(behind, _shift(opacity, path[0]), colour, path[0])
+            for picture, place in zip(pasted, path, strict=True):
+                _draw_ball(picture, _shift(opacity, place), colour, place)
+        return pasted, behind
+
+    def _draw_flight(self, rng: np.random.Generator) -> tuple[CutOuts, slice]:
+        if self._chances is None:
+            index = int(rng.integers(len(self._flights)))
+        else:
+            index = int(rng.choice(len(self._flights), p=self._chances))
+        number, start = self._flights[index]
+        return self.cut_outs[number], slice(start, start + self.length)
+
+
+def follow_camera(frames: np.ndarray) -> np.ndarray:
+    """Return how far the court has moved across the picture since the first frame.
+
+    By phase correlation of the upper half: score boards, which stand still, are below.
+
+    Args:
+        frames: `(length, height, width, 3)` uint8.
+
+    Returns:
+        `(length, 2)`, (x, y) in pixels; at most `FASTEST` from one frame to the next, 0 where
+        it would be more, as at a cut.
+    """
+    upper = [
+        cv2.cvtColor(frame[: max(1, len(frame) // 2)], cv2.COLOR_RGB2GRAY).astype(np.float32)
+        for frame in frames
+    ]
+    window = cv2.createHanningWindow(upper[0].shape[::-1], cv2.CV_32F)
+    steps = np.zeros((len(frames), 2))
+    for number, (before, after) in enumerate(pairwise(upper), start=1):
+        step, _ = cv2.phaseCorrelate(before, after, window)
+        steps[number] = step if np.abs(step).max() <= FASTEST else 0
+    return np.cumsum(steps, axis=0)
+
 
 def _keep_middle(opacity: np.ndarray) -> np.ndarray:
     """Return an opacity map without what does not hang together with its middle."""
     _, parts = cv2.connectedComponents((opacity > 0).astype(np.uint8), connectivity=8)
     ball = np.unique(parts[REACH - 1 : REACH + 2, REACH - 1 : REACH + 2])
     return np.where(np.isin(parts, ball[ball > 0]), opacity, np.float32(0))
+
+
+def _draw_seen(positions: np.ndarray, rng: np.random.Generator) -> int:
+    return int(rng.choice(np.flatnonzero(np.isfinite(positions[:, 0]))))
 
 
 def _nearest_pixels(positions: np.ndarray) -> np.ndarray:
@@ -176,6 +251,12 @@ def _clean_starts(positions: np.ndarray, length: int) -> list[int]:
     clean = np.isfinite(positions[:, 0])
     counts = np.convolve(clean, np.ones(length, int), "valid")
     return np.flatnonzero(counts >= CLEAN * length).tolist()
+
+
+def _shift(opacity: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Return a cut-out moved by what `place` has beyond whole pixels."""
+    x, y = place - _nearest_pixels(place)
+    return cv2.warpAffine(opacity, np.array([[1, 0, x], [0, 1, y]]), opacity.shape)
 
 
 def _draw_ball(

@@ -17,7 +17,7 @@ from keras_tracknet.data.augment import Augmentation, augment_window, mix_batch,
 from keras_tracknet.data.frames import aligned_empty, scale_window, stack_window
 from keras_tracknet.data.heatmaps import render_classes, render_disc, render_gaussian
 from keras_tracknet.data.paste import FlightPaster, cut_out_balls
-from keras_tracknet.data.windows import window_frames, window_starts
+from keras_tracknet.data.windows import even_chances, window_frames, window_starts
 
 TARGETS = ("disc", "gaussian", "classes")
 AHEAD = 4  # batches of a PyDataset that are made before they are asked for
@@ -101,7 +101,7 @@ class WindowBatches:
     Raises:
         ValueError: no window has all its frames labelled, `mixup` is asked for with classes,
             `frame_mixup` with another target than one disc a frame or together with `paste`, or
-            `paste` where no clip has a flight to cut out.
+            `paste` or `decoys` where no clip has a flight to cut out.
     """
 
     def __init__(
@@ -122,11 +122,13 @@ class WindowBatches:
             raise ValueError("mixup needs probabilities as targets. Received: target='classes'")
         if frame_mixup and (config.target != "disc" or config.heatmaps != config.frames):
             raise ValueError("frame_mixup needs one disc for each frame of the window.")
-        self._paste = augmentation.paste if augmentation is not None else 0.0
-        if frame_mixup and self._paste:
-            raise ValueError(f"frame_mixup needs a single ball. Received: paste={self._paste}")
+        self.augmentation = augmentation if augmentation is not None else Augmentation()
+        if frame_mixup and self.augmentation.paste:
+            raise ValueError(
+                f"frame_mixup needs a single ball. Received: paste={self.augmentation.paste}"
+            )
         self.clips, self.config, self.batch_size = clips, config, batch_size
-        self.training, self.augmentation, self.seed = training, augmentation, seed
+        self.training, self.seed = training, seed
         self.mixup, self.frame_mixup = mixup, frame_mixup
         self._windows = [
             (number, start)
@@ -136,9 +138,9 @@ class WindowBatches:
         if not self._windows:
             raise ValueError("No window has all its frames labelled. Received: no usable clip")
         self._paster = None
-        if self._paste:
+        if self.augmentation.paste or self.augmentation.decoys:
             balls = [cut_out_balls(clip.frames, clip.background, clip.positions) for clip in clips]
-            self._paster = FlightPaster(balls, config.frames)
+            self._paster = FlightPaster(balls, config.frames, groups)
         self._chances = None
         if groups is not None:
             self._chances = even_chances([groups[number] for number, _ in self._windows])
@@ -187,14 +189,18 @@ class WindowBatches:
         else:
             frames = clip.frames[indices]
         positions = clip.positions[indices]
-        if self._paster is not None and rng.uniform() < self._paste:
-            frames, flight = self._paster.paste(frames, clip.background, rng)
-            positions = np.stack([positions, flight], axis=1)  # (frames, balls, 2)
-        background = None if self.config.background == "none" else clip.background
-        if self.augmentation is not None:
-            frames, background, positions = augment_window(
-                frames, background, positions, self.augmentation, rng
-            )
+        behind = clip.background
+        if self._paster is not None:
+            decoys, paste = self.augmentation.decoys, self.augmentation.paste
+            if decoys and rng.uniform() < decoys:
+                frames, behind = self._paster.paste_decoys(frames, behind, rng)
+            if paste and rng.uniform() < paste:
+                frames, flight = self._paster.paste(frames, behind, rng)
+                positions = np.stack([positions, flight], axis=1)  # (frames, balls, 2)
+        background = None if self.config.background == "none" else behind
+        frames, background, positions = augment_window(
+            frames, background, positions, self.augmentation, rng
+        )
         if self.frame_mixup:
             frames, target = mix_frames(frames, positions, self.frame_mixup, rng)
         else:
@@ -222,12 +228,6 @@ class WindowBatches:
                 drawn = rng.choice(len(self._windows), self.windows, p=self._chances)
             order = self._order = (epoch, drawn)
         return order[1]
-
-
-def even_chances(groups: Sequence[Any]) -> np.ndarray:
-    """Return a chance for each item, such that every group has the same in all."""
-    _, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    return 1 / (len(counts) * counts[group])
 
 
 def _starts(clip: LabelledFrames, config: WindowConfig, training: bool) -> list[int]:
