@@ -27,6 +27,7 @@ MOVING = 40  # levels between a frame and its background that only something mov
 CLEAN = 0.75  # share of a window's frames that a flight must be cut out of
 ON_MOVEMENT = 0.5  # share of flights that pass over something moving
 MOST_DECOYS = 24  # in a whole picture; a cut-out to train on shows one or two
+OTHER_COLOUR = 0.5  # share of decoys that are not of a ball's own colour
 DARKEST = 60.0  # least level of a decoy's red, green and blue
 FASTEST = 16.0  # pixels that a camera pans from one frame to the next, at most
 MIDDLE = np.s_[:, REACH - 2 : REACH + 3, REACH - 2 : REACH + 3]  # the ball itself, of each cut-out
@@ -161,7 +162,7 @@ class FlightPaster:
     def paste_decoys(
         self, frames: np.ndarray, background: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Put spots into a window that look like balls, of any colour, and move with the court.
+        """Put balls into a window that only move with the court, half of them of any colour.
 
         Args:
             frames: `(length, height, width, 3)` uint8.
@@ -177,7 +178,9 @@ class FlightPaster:
         for _ in range(rng.integers(1, MOST_DECOYS + 1)):
             balls, flight = self._draw_flight(rng)
             opacity = balls.opacity[flight][_draw_seen(balls.positions[flight], rng)]
-            colour = rng.uniform(DARKEST, 255, 3).astype(np.float32)
+            colour = balls.colour
+            if rng.uniform() < OTHER_COLOUR:
+                colour = rng.uniform(DARKEST, 255, 3).astype(np.float32)
             path = rng.uniform(0, 1, 2) * [width, height] + camera
             _draw_ball(behind, _shift(opacity, path[0]), colour, path[0])
             for picture, place in zip(pasted, path, strict=True):
