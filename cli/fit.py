@@ -114,6 +114,11 @@ from .options import RANGE, SIZE, precision_option, quiet_option, visible_option
     help="Share of windows with spots that look like balls and move with the court alone.",
 )
 @click.option(
+    "--stabilize",
+    is_flag=True,
+    help="Move the frames of a window so that the court stands still: for cameras that pan.",
+)
+@click.option(
     "--windows", type=int, help="Windows in an epoch, drawn anew each time. [default: all]"
 )
 @click.option(

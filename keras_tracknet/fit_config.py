@@ -59,6 +59,8 @@ class FitConfig:
         frame_mixup: parameter of mixup between neighbouring frames, 0 for none.
         flip, brightness, contrast, recolour, compression, crop, zoom, on_ball, pan, paste, decoys:
             see `Augmentation`.
+        stabilize: move the frames of a window so that the court stands still in them; the weights
+            say so, and `Tracker` does the same. For models without a background.
         windows: windows in an epoch, drawn anew each time; all when None.
         balance: draw from each dataset, a folder directly below `data`, equally often.
         training: names of clips, folders or globs to train on; all that do not validate when
@@ -106,6 +108,7 @@ class FitConfig:
     pan: float = 0.0
     paste: float = 0.0
     decoys: float = 0.0
+    stabilize: bool = False
     windows: int | None = None
     balance: bool = False
     training: tuple[str, ...] = ()
@@ -148,17 +151,27 @@ class FitConfig:
                 f" Received: version={self.version!r}, heatmaps={self.heatmaps}"
             )
         if self.version == "tsm":
-            foreign = ("crop", "pan", "paste", "decoys", "mixup", "frame_mixup", "balance")
+            foreign = (
+                "crop",
+                "pan",
+                "paste",
+                "decoys",
+                "stabilize",
+                "mixup",
+                "frame_mixup",
+                "balance",
+            )
             given = [name for name in foreign if getattr(self, name)]
             if given:
                 raise ValueError(f"{given[0]} is not for tsm. Received: {getattr(self, given[0])}")
             if self.backbone == "resnet50" and self.width != 1:
                 raise ValueError(f"width must be 1 for resnet50. Received: width={self.width}")
-        if self.pan and self.version == "v3" and self.background != "none":
-            raise ValueError(
-                "pan is for models without a background."
-                f" Received: pan={self.pan}, background={self.background!r}"
-            )
+        for name in ("pan", "stabilize"):
+            if getattr(self, name) and self.version == "v3" and self.background != "none":
+                raise ValueError(
+                    f"{name} is for models without a background."
+                    f" Received: {name}={getattr(self, name)}, background={self.background!r}"
+                )
         check_input_size(self.input_size or (None, None))
         _ = self.augmentation  # raises what is wrong with it
 
@@ -186,6 +199,7 @@ class FitConfig:
             heatmaps=1 if self.version == "v1" else heatmaps,
             background=self.background if self.version == "v3" else "none",
             input_size=size,
+            stabilized=self.stabilize,
             trained_on=source,
         )
 

@@ -160,7 +160,9 @@ def _window_batches(
         for clip, frames in zip(clips, cached, strict=True)
     }
     target = "classes" if config.version == "v1" else config.target
-    window = WindowConfig(spec.frames, spec.heatmaps, spec.background, target)
+    window = WindowConfig(
+        spec.frames, spec.heatmaps, spec.background, target, stabilized=spec.stabilized
+    )
     try:
         return (
             WindowBatches(

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_tracknet.data.camera import stack_frames, unshift_answers
 from keras_tracknet.data.frames import (
     BACKGROUND_FRAMES,
     estimate_background,
@@ -425,12 +426,15 @@ class Tracker:
             yield from merger.add(window.start, blank)
         for batch in batch_items(windows, size):  # one batch size means one compiled network
             with watch.stage("prepare"):
-                for window, out in zip(batch, frames, strict=False):
-                    np.stack(window.frames, out=out)
+                shifts = [
+                    stack_frames(window.frames, stabilized=self.spec.stabilized, out=out)
+                    for window, out in zip(batch, frames, strict=False)
+                ]
             with watch.stage("network"):
                 answers = self.network.run(inputs)
-            for window, of_window in zip(batch, answers, strict=False):
-                yield from merger.add(window.start, of_window)
+            for window, of_window, shift in zip(batch, answers, shifts, strict=False):
+                seen = unshift_answers(of_window, shift, self.network.frame_size)
+                yield from merger.add(window.start, seen)
         yield from merger.finish()
 
     def prepare(self, image: np.ndarray) -> np.ndarray:

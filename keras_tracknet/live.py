@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from keras_tracknet import __version__
+from keras_tracknet.data.camera import stack_frames, unshift_answers
 from keras_tracknet.data.frames import estimate_background
 from keras_tracknet.data.shots import show_one_view
 from keras_tracknet.errors import InputError
@@ -194,10 +195,13 @@ def _answer(
     if not new:
         return
     size = tracker.network.batch_size
-    inputs = [np.stack([np.stack(list(recent))] * size)]
+    frames = np.zeros((size, len(recent), *recent[0].shape), np.uint8)
+    shifts = stack_frames(recent, stabilized=tracker.spec.stabilized, out=frames[0])
+    inputs = [frames]
     if background.picture is not None:
         inputs.append(np.stack([background.picture] * size))
     answers = tracker.network.run(inputs)[0][-len(new) :]
+    answers = unshift_answers(answers, shifts, tracker.network.frame_size)
     for frame, answer in zip(new, answers, strict=True):
         x, y, confidence = tracker.locate(answer, frame.image.shape[:2])
         status = ABSENT if np.isnan(x) else DETECTED

@@ -45,6 +45,8 @@ class ModelSpec:
         fit: how frames are made to fit the input, see `keras_tracknet.data.frames.picture_box`.
         differences: how those to the background are kept in eight bits, see
             `keras_tracknet.data.frames.subtract_background`.
+        stabilized: whether the frames of a window are moved so that the court stands still in them,
+            see `keras_tracknet.data.camera`.
         classes: what TSM tells apart.
         span: seconds that a window of TSM lasts.
         trained_on: the footage in a few words, for people.
@@ -60,6 +62,7 @@ class ModelSpec:
     hidden: str = "zero"
     fit: str = "stretch"
     differences: str = "saturated"
+    stabilized: bool = False
     classes: tuple[str, ...] = ()
     span: float = 0.0
     trained_on: str = ""

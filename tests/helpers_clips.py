@@ -22,6 +22,16 @@ def draw_frames(count: int = 6, *, shade: int = 40) -> list[np.ndarray]:
     return frames
 
 
+def pan_court(
+    step: tuple[float, float], frames: int = 3, size: tuple[int, int] = (96, 160)
+) -> np.ndarray:
+    """Frames of a dim court with something to see on it, moved by `step` (x, y) pixels a frame."""
+    rng = np.random.default_rng(1)
+    court = cv2.resize(rng.uniform(0, 70, (30, 50, 3)).astype(np.uint8), (300, 180))
+    moves = [np.array([[1, 0, i * step[0] - 60], [0, 1, i * step[1] - 40]]) for i in range(frames)]
+    return np.stack([cv2.warpAffine(court, move, size[::-1]) for move in moves])
+
+
 def write_video(path: Path, count: int = 6, *, shade: int = 40) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:

@@ -55,6 +55,8 @@ def test_classifier_is_described_with_where_it_looks(tmp_path, network):
         ({"crop": (64, 64)}, "crop is not for tsm"),
         ({"pan": 3.0}, "pan is not for tsm"),
         ({"mixup": 0.5}, "mixup is not for tsm"),
+        ({"decoys": 0.5}, "decoys is not for tsm"),
+        ({"stabilize": True}, "stabilize is not for tsm"),
         ({"balance": True}, "balance is not for tsm"),
         ({"span": 0}, "span must be above 0"),
         ({"backbone": "resnet50", "width": 0.5}, "width must be 1 for resnet50"),

@@ -1,9 +1,9 @@
-import cv2
 import numpy as np
 import pytest
+from helpers_clips import pan_court
 
 from keras_tracknet.data.augment import Augmentation, augment_window
-from keras_tracknet.data.paste import FASTEST, CutOuts, FlightPaster, cut_out_balls, follow_camera
+from keras_tracknet.data.paste import CutOuts, FlightPaster, cut_out_balls
 from keras_tracknet.data.pipeline import LabelledFrames, WindowBatches, WindowConfig
 
 SIZE = (64, 96)  # (height, width)
@@ -165,33 +165,13 @@ def test_frame_mixup_has_no_place_for_a_second_ball():
         )
 
 
-def pan_texture(step, frames=3, size=(96, 160)):
-    """Return frames of a court with something to see on it, moved by `step` (x, y) a frame."""
-    rng = np.random.default_rng(1)
-    court = cv2.resize(rng.uniform(0, 120, (30, 50, 3)).astype(np.uint8), (300, 180))
-    moves = [np.array([[1, 0, i * step[0] - 60], [0, 1, i * step[1] - 40]]) for i in range(frames)]
-    return np.stack([cv2.warpAffine(court, move, size[::-1]) for move in moves])
-
-
-@pytest.mark.parametrize("step", [(0.0, 0.0), (2.0, 0.0), (-1.5, 0.5), (6.0, -3.0)])
-def test_the_camera_is_followed(step):
-    expected = np.arange(3)[:, None] * np.array(step)
-    np.testing.assert_allclose(follow_camera(pan_texture(step)), expected, atol=0.5)
-
-
-def test_a_camera_that_cuts_is_not_followed_across_the_cut():
-    frames = np.concatenate([pan_texture((2.0, 0.0), 2), pan_texture((0.0, 0.0), 1)[:, ::-1]])
-    path = follow_camera(frames)
-    assert (np.abs(np.diff(path, axis=0)) <= FASTEST).all()
-
-
 def test_decoys_move_with_the_court_and_stand_in_the_background_too():
     flight = fly()
     balls = cut_out_balls(*film(flight), flight)
     paster = FlightPaster([balls], 3)
-    frames = pan_texture((3.0, 1.0))
+    frames = pan_court((3.0, 1.0))
     pasted, behind = paster.paste_decoys(frames, frames[0], np.random.default_rng(0))
-    assert (frames == pan_texture((3.0, 1.0))).all()  # copies were drawn on
+    assert (frames == pan_court((3.0, 1.0))).all()  # copies were drawn on
     np.testing.assert_array_equal(behind, pasted[0])
     shown = np.abs(pasted.astype(int) - frames).max(axis=-1) > 20
     assert shown[0].any()

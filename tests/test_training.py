@@ -576,6 +576,7 @@ def test_run_takes_the_balls_that_count_as_visible(tmp_path, visible, count):
         # Only V2 has a choice.
         ({"version": "v3", "heatmaps": 1}, "heatmaps is for v2"),
         ({"version": "v3", "pan": 3.0}, "pan is for models without a background"),
+        ({"version": "v3", "stabilize": True}, "stabilize is for models without a background"),
         ({"version": "v2", "heatmaps": 4}, "heatmaps is for v2, and at most frames"),
     ],
 )

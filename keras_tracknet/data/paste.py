@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import cv2
 import numpy as np
 
+from keras_tracknet.data.camera import follow_camera
 from keras_tracknet.data.windows import even_chances
 
 REACH = 12  # pixels at the model's size from a cut-out's centre to its edge
@@ -29,7 +29,6 @@ ON_MOVEMENT = 0.5  # share of flights that pass over something moving
 MOST_DECOYS = 24  # in a whole picture; a cut-out to train on shows one or two
 OTHER_COLOUR = 0.5  # share of decoys that are not of a ball's own colour
 DARKEST = 60.0  # least level of a decoy's red, green and blue
-FASTEST = 16.0  # pixels that a camera pans from one frame to the next, at most
 MIDDLE = np.s_[:, REACH - 2 : REACH + 3, REACH - 2 : REACH + 3]  # the ball itself, of each cut-out
 
 
@@ -162,7 +161,9 @@ class FlightPaster:
     def paste_decoys(
         self, frames: np.ndarray, background: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Put balls into a window that only move with the court, half of them of any colour.
+        """Put balls into a window that hover over the court, half of them of any colour.
+
+        They look as balls do that fly, from frame to frame, but only move with the camera.
 
         Args:
             frames: `(length, height, width, 3)` uint8.
@@ -177,13 +178,14 @@ class FlightPaster:
         pasted, behind = frames.copy(), background.copy()
         for _ in range(rng.integers(1, MOST_DECOYS + 1)):
             balls, flight = self._draw_flight(rng)
-            opacity = balls.opacity[flight][_draw_seen(balls.positions[flight], rng)]
+            opacities = balls.opacity[flight]
             colour = balls.colour
             if rng.uniform() < OTHER_COLOUR:
                 colour = rng.uniform(DARKEST, 255, 3).astype(np.float32)
             path = rng.uniform(0, 1, 2) * [width, height] + camera
-            _draw_ball(behind, _shift(opacity, path[0]), colour, path[0])
-            for picture, place in zip(pasted, path, strict=True):
+            seen = opacities[_draw_seen(balls.positions[flight], rng)]
+            _draw_ball(behind, _shift(seen, path[0]), colour, path[0])
+            for picture, opacity, place in zip(pasted, opacities, path, strict=True):
                 _draw_ball(picture, _shift(opacity, place), colour, place)
         return pasted, behind
 
@@ -194,30 +196,6 @@ class FlightPaster:
             index = int(rng.choice(len(self._flights), p=self._chances))
         number, start = self._flights[index]
         return self.cut_outs[number], slice(start, start + self.length)
-
-
-def follow_camera(frames: np.ndarray) -> np.ndarray:
-    """Return how far the court has moved across the picture since the first frame.
-
-    By phase correlation of the upper half: score boards, which stand still, are below.
-
-    Args:
-        frames: `(length, height, width, 3)` uint8.
-
-    Returns:
-        `(length, 2)`, (x, y) in pixels; at most `FASTEST` from one frame to the next, 0 where
-        it would be more, as at a cut.
-    """
-    upper = [
-        cv2.cvtColor(frame[: max(1, len(frame) // 2)], cv2.COLOR_RGB2GRAY).astype(np.float32)
-        for frame in frames
-    ]
-    window = cv2.createHanningWindow(upper[0].shape[::-1], cv2.CV_32F)
-    steps = np.zeros((len(frames), 2))
-    for number, (before, after) in enumerate(pairwise(upper), start=1):
-        step, _ = cv2.phaseCorrelate(before, after, window)
-        steps[number] = step if np.abs(step).max() <= FASTEST else 0
-    return np.cumsum(steps, axis=0)
 
 
 def _keep_middle(opacity: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from keras_tracknet.data.augment import Augmentation, augment_window, mix_batch, mix_frames
+from keras_tracknet.data.camera import stack_frames
 from keras_tracknet.data.frames import aligned_empty, scale_window, stack_window
 from keras_tracknet.data.heatmaps import render_classes, render_disc, render_gaussian
 from keras_tracknet.data.paste import FlightPaster, cut_out_balls
@@ -49,12 +50,14 @@ class WindowConfig:
         heatmaps: targets, for the last frames of the window.
         background: background mode, as for `build_v3`.
         target: `disc`, `gaussian`, or `classes` (V1).
+        stabilized: whether frames are moved so that the court stands still in a window.
     """
 
     frames: int
     heatmaps: int
     background: str = "none"
     target: str = "disc"
+    stabilized: bool = False
 
     def __post_init__(self) -> None:
         if self.target not in TARGETS:
@@ -189,6 +192,10 @@ class WindowBatches:
         else:
             frames = clip.frames[indices]
         positions = clip.positions[indices]
+        if self.config.stabilized:
+            still = np.empty_like(frames)
+            positions = positions + stack_frames(frames, stabilized=True, out=still)
+            frames = still
         behind = clip.background
         if self._paster is not None:
             decoys, paste = self.augmentation.decoys, self.augmentation.paste
