@@ -3,7 +3,7 @@ import pytest
 from helpers_clips import pan_court
 
 from keras_tracknet.data.augment import Augmentation, augment_window
-from keras_tracknet.data.paste import CutOuts, FlightPaster, cut_out_balls
+from keras_tracknet.data.paste import FlightPaster, cut_out_balls
 from keras_tracknet.data.pipeline import LabelledFrames, WindowBatches, WindowConfig
 
 SIZE = (64, 96)  # (height, width)
@@ -22,11 +22,11 @@ def blur_ball(position, size=SIZE):
     return 0.9 * np.exp(-squares / (2 * 1.5**2))
 
 
-def film(positions, court=COURT, size=SIZE):
-    """Return frames of a white ball before a court of one colour, and the empty court."""
+def film(positions, court=COURT, size=SIZE, ball=WHITE):
+    """Return frames of a ball before a court of one colour, and the empty court."""
     background = np.full((*size, 3), court, np.uint8)
     opacity = np.stack([blur_ball(position, size) for position in positions])[..., None]
-    frames = np.where(np.isfinite(opacity), background + opacity * (WHITE - background), background)
+    frames = np.where(np.isfinite(opacity), background + opacity * (ball - background), background)
     return frames.round().astype(np.uint8), background
 
 
@@ -202,17 +202,21 @@ def test_decoys_are_no_targets():
     assert changed.all()  # in the background and in every frame
 
 
-@pytest.mark.parametrize(("groups", "least", "most"), [(None, 0, 20), (["a", "b"], 35, 65)])
-def test_flights_of_a_small_group_are_pasted_as_often(groups, least, most):
-    colours = [WHITE, np.array([250, 60, 60])]
-    balls = []
-    for colour, count in zip(colours, (40, 4), strict=True):
-        opacity = np.zeros((count, 25, 25), np.float32)
-        opacity[:, 11:14, 11:14] = 1
-        balls.append(CutOuts(opacity, np.full((count, 2), 30.0), colour.astype(np.float32)))
-    paster = FlightPaster(balls, 3, groups)
-    red = 0
-    for seed in range(100):
-        pasted, _ = paste_once(paster, (0, 0, 0), seed)
-        red += (pasted == colours[1]).all(axis=-1).any()
-    assert least <= red <= most
+def test_what_is_pasted_is_of_the_same_group():
+    flight = fly(12, step=(3.0, 1.0))
+    shots = [film(flight, ball=np.array(ball)) for ball in ([240, 250, 245], [250, 20, 20])]
+    clips = [LabelledFrames(*shot, flight, np.ones(12, bool)) for shot in shots]
+    batches = WindowBatches(
+        clips,
+        WindowConfig(3, 3),
+        batch_size=16,
+        augmentation=Augmentation(paste=1.0),
+        groups=["white", "red"],
+    )
+    windows, targets = batches.batch(0, 0)
+    green = windows.reshape(16, *SIZE, 3, 3)[..., 1].transpose(0, 3, 1, 2).reshape(16, -1)
+    white = (green > 0.7).any(axis=1)
+    red = (green < 0.4).any(axis=1)  # darker than the court, which has 0.47
+    assert (targets.sum(axis=(1, 2, 3)) > 0).all()
+    assert white.any()
+    np.testing.assert_array_equal(white, ~red)

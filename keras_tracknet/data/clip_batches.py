@@ -10,7 +10,8 @@ import numpy as np
 from keras_tracknet.data.augment import Augmentation, augment_window
 from keras_tracknet.data.clip_classes import CLASSES, NO_CLASS, Events, classify_windows
 from keras_tracknet.data.frames import aligned_empty, scale_window
-from keras_tracknet.data.windows import even_chances, sample_segments, window_starts
+from keras_tracknet.data.pipeline import even_chances
+from keras_tracknet.data.windows import sample_segments, window_starts
 
 
 @dataclass(frozen=True)

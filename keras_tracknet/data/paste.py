@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 
 from keras_tracknet.data.camera import follow_camera
-from keras_tracknet.data.windows import even_chances
 
 REACH = 12  # pixels at the model's size from a cut-out's centre to its edge
 RING = 10  # pixels from its centre beyond which nothing may move: no player is taken along
@@ -106,16 +105,12 @@ class FlightPaster:
     Args:
         cut_outs: the balls of each clip.
         length: frames in a window.
-        groups: the group of each clip; flights of every group are then pasted equally often.
-            All flights alike when omitted.
 
     Raises:
         ValueError: no clip has a flight that can be cut out.
     """
 
-    def __init__(
-        self, cut_outs: Sequence[CutOuts], length: int, groups: Sequence[str] | None = None
-    ) -> None:
+    def __init__(self, cut_outs: Sequence[CutOuts], length: int) -> None:
         self.cut_outs, self.length = cut_outs, length
         self._flights = [
             (number, start)
@@ -127,9 +122,6 @@ class FlightPaster:
                 "paste and decoys need balls that fly before a still background, as a fixed"
                 f" camera has it. Received: {len(cut_outs)} clips without any"
             )
-        self._chances = None
-        if groups is not None:
-            self._chances = even_chances([groups[number] for number, _ in self._flights])
 
     def paste(
         self, frames: np.ndarray, background: np.ndarray, rng: np.random.Generator
@@ -190,11 +182,7 @@ class FlightPaster:
         return pasted, behind
 
     def _draw_flight(self, rng: np.random.Generator) -> tuple[CutOuts, slice]:
-        if self._chances is None:
-            index = int(rng.integers(len(self._flights)))
-        else:
-            index = int(rng.choice(len(self._flights), p=self._chances))
-        number, start = self._flights[index]
+        number, start = self._flights[rng.integers(len(self._flights))]
         return self.cut_outs[number], slice(start, start + self.length)
 
 

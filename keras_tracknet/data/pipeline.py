@@ -17,8 +17,8 @@ from keras_tracknet.data.augment import Augmentation, augment_window, mix_batch,
 from keras_tracknet.data.camera import stack_frames
 from keras_tracknet.data.frames import aligned_empty, scale_window, stack_window
 from keras_tracknet.data.heatmaps import render_classes, render_disc, render_gaussian
-from keras_tracknet.data.paste import FlightPaster, cut_out_balls
-from keras_tracknet.data.windows import even_chances, window_frames, window_starts
+from keras_tracknet.data.paste import CutOuts, FlightPaster, cut_out_balls
+from keras_tracknet.data.windows import window_frames, window_starts
 
 TARGETS = ("disc", "gaussian", "classes")
 AHEAD = 4  # batches of a PyDataset that are made before they are asked for
@@ -99,12 +99,13 @@ class WindowBatches:
         seed: start of every random choice.
         windows: windows in an epoch, drawn anew each time; all of them when omitted.
         groups: the group of each clip; every group is then drawn from equally often, so that
-            a small one has its windows drawn several times. All windows alike when omitted.
+            a small one has its windows drawn several times, and what is pasted is of the same
+            group. All windows alike when omitted.
 
     Raises:
         ValueError: no window has all its frames labelled, `mixup` is asked for with classes,
             `frame_mixup` with another target than one disc a frame or together with `paste`, or
-            `paste` or `decoys` where no clip has a flight to cut out.
+            `paste` or `decoys` where no clip of a group has a flight to cut out.
     """
 
     def __init__(
@@ -140,10 +141,10 @@ class WindowBatches:
         ]
         if not self._windows:
             raise ValueError("No window has all its frames labelled. Received: no usable clip")
-        self._paster = None
+        self._groups = groups if groups is not None else [""] * len(clips)
+        self._pasters: dict[str, FlightPaster] = {}
         if self.augmentation.paste or self.augmentation.decoys:
-            balls = [cut_out_balls(clip.frames, clip.background, clip.positions) for clip in clips]
-            self._paster = FlightPaster(balls, config.frames, groups)
+            self._pasters = self._make_pasters()
         self._chances = None
         if groups is not None:
             self._chances = even_chances([groups[number] for number, _ in self._windows])
@@ -197,12 +198,13 @@ class WindowBatches:
             positions = positions + stack_frames(frames, stabilized=True, out=still)
             frames = still
         behind = clip.background
-        if self._paster is not None:
+        paster = self._pasters.get(self._groups[clip_number])
+        if paster is not None:
             decoys, paste = self.augmentation.decoys, self.augmentation.paste
             if decoys and rng.uniform() < decoys:
-                frames, behind = self._paster.paste_decoys(frames, behind, rng)
+                frames, behind = paster.paste_decoys(frames, behind, rng)
             if paste and rng.uniform() < paste:
-                frames, flight = self._paster.paste(frames, behind, rng)
+                frames, flight = paster.paste(frames, behind, rng)
                 positions = np.stack([positions, flight], axis=1)  # (frames, balls, 2)
         background = None if self.config.background == "none" else behind
         frames, background, positions = augment_window(
@@ -213,6 +215,14 @@ class WindowBatches:
         else:
             target = self._target(positions[-self.config.heatmaps :], frames.shape[1:3])
         return stack_window(frames, background, self.config.background), target
+
+    def _make_pasters(self) -> dict[str, FlightPaster]:
+        """Return what pastes into windows of each group: balls of its own."""
+        balls: dict[str, list[CutOuts]] = {}
+        for group, clip in zip(self._groups, self.clips, strict=True):
+            cut_outs = cut_out_balls(clip.frames, clip.background, clip.positions)
+            balls.setdefault(group, []).append(cut_outs)
+        return {group: FlightPaster(of_it, self.config.frames) for group, of_it in balls.items()}
 
     def _target(self, positions: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         if positions.ndim == 3:  # several balls
@@ -235,6 +245,12 @@ class WindowBatches:
                 drawn = rng.choice(len(self._windows), self.windows, p=self._chances)
             order = self._order = (epoch, drawn)
         return order[1]
+
+
+def even_chances(groups: Sequence[Any]) -> np.ndarray:
+    """Return a chance for each item, such that every group has the same in all."""
+    _, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    return 1 / (len(counts) * counts[group])
 
 
 def _starts(clip: LabelledFrames, config: WindowConfig, training: bool) -> list[int]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -98,12 +98,6 @@ def triangular_weights(frames: int) -> np.ndarray:
     place = np.arange(frames)
     weights = np.minimum(place + 1, frames - place).astype(np.float64)
     return weights / weights.sum()
-
-
-def even_chances(groups: Sequence[Any]) -> np.ndarray:
-    """Return a chance for each item, such that every group has the same in all."""
-    _, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    return 1 / (len(counts) * counts[group])
 
 
 class Window(NamedTuple):
