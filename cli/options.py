@@ -115,6 +115,12 @@ _TRACKER_OPTIONS = (
         " needs --decode published.",
     ),
     click.option(
+        "--stabilize/--no-stabilize",
+        default=None,
+        help="Move the frames of a window so that the court stands still: for cameras that pan, and"
+        " weights that see no background. [default: as the weights say]",
+    ),
+    click.option(
         "--max-gap",
         type=click.IntRange(min=0),
         help="Longest stretch that the rectifier fills in. [default: 1]",

@@ -56,6 +56,9 @@ class Tracker:
             bounding-box rule and whole pixels. V1 always looks for a circle.
         sampling: `own`, or `published` for the published V3 code's last windows and repairs, see
             `keras_tracknet.published`; its mode `nonoverlap` is `fast`, `weight` is `accurate`.
+        stabilize: whether to move the frames of a window so that the court stands still in them,
+            for cameras that pan, see `keras_tracknet.data.camera`; as the model file says when
+            None.
         precision: `auto`, or a Keras dtype policy.
         batch_size: windows that the network sees at once.
         max_gap: longest stretch that the rectifier fills in, frames.
@@ -80,6 +83,7 @@ class Tracker:
         threshold: float | None = None,
         decode: str = "centroid",
         sampling: str = "own",
+        stabilize: bool | None = None,
         precision: str = "auto",
         batch_size: int = 2,
         max_gap: int = MAX_GAP,
@@ -102,6 +106,12 @@ class Tracker:
         self.spec, self.mode, self.max_gap = self.network.spec, mode, max_gap
         self.decode, self.sampling = decode, sampling
         check_published(self.spec, self.network.path, mode, decode, sampling)
+        self.stabilize = self.spec.stabilized if stabilize is None else stabilize
+        if self.stabilize and (self._needs_background or sampling == "published"):
+            raise InputError(
+                f"{self.network.path}: --stabilize is for weights that see no background, such as"
+                " badminton-v2 or multisport-v2, and not for --sampling published."
+            )
         self.step = window_step(mode, self.spec.heatmaps)
         self.threshold = self.spec.threshold if threshold is None else threshold
         if self.network.answers == "detections":
@@ -427,7 +437,7 @@ class Tracker:
         for batch in batch_items(windows, size):  # one batch size means one compiled network
             with watch.stage("prepare"):
                 shifts = [
-                    stack_frames(window.frames, stabilized=self.spec.stabilized, out=out)
+                    stack_frames(window.frames, stabilized=self.stabilize, out=out)
                     for window, out in zip(batch, frames, strict=False)
                 ]
             with watch.stage("network"):

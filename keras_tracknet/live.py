@@ -196,7 +196,7 @@ def _answer(
         return
     size = tracker.network.batch_size
     frames = np.zeros((size, len(recent), *recent[0].shape), np.uint8)
-    shifts = stack_frames(recent, stabilized=tracker.spec.stabilized, out=frames[0])
+    shifts = stack_frames(recent, stabilized=tracker.stabilize, out=frames[0])
     inputs = [frames]
     if background.picture is not None:
         inputs.append(np.stack([background.picture] * size))

@@ -284,6 +284,7 @@ def _summarise(
         "mode": tracker.mode,
         "decode": tracker.decode,
         "sampling": tracker.sampling,
+        "stabilized": tracker.stabilize,
         "threshold": tracker.threshold,
         "engine": tracker.network.engine,
         "backend": backend_in_use(),

@@ -6,6 +6,7 @@ from helpers_trackers import SIZE, make_detector
 from keras_tracknet.data.camera import FASTEST, follow_camera, stack_frames, unshift_answers
 from keras_tracknet.data.pipeline import LabelledFrames, WindowBatches, WindowConfig
 from keras_tracknet.data.shots import show_one_view
+from keras_tracknet.errors import InputError
 from keras_tracknet.inference import Tracker
 from keras_tracknet.io.capture import CapturedFrame
 from keras_tracknet.live import track_live
@@ -128,3 +129,24 @@ def test_training_windows_stand_still_and_their_targets_with_them():
         for number in range(3):
             middle = np.argwhere(window[..., number]).mean(axis=0)
             np.testing.assert_allclose(np.argwhere(target[..., number]).mean(axis=0), middle)
+
+
+@pytest.mark.parametrize(
+    ("weights", "asked", "expected"),
+    [(False, None, False), (True, None, True), (False, True, True), (True, False, False)],
+)
+def test_what_is_asked_for_goes_before_what_the_weights_say(weights, asked, expected):
+    tracker = Tracker(make_detector(stabilized=weights), stabilize=asked)
+    assert tracker.stabilize == expected
+
+
+@pytest.mark.parametrize(
+    ("detector", "settings"),
+    [
+        ({"version": "v3", "background": "concat"}, {}),
+        ({}, {"decode": "published", "sampling": "published"}),
+    ],
+)
+def test_what_cannot_be_stabilized_is_told(detector, settings):
+    with pytest.raises(InputError, match=r"^v[23]\.keras: --stabilize is for weights that see no"):
+        Tracker(make_detector(**detector), stabilize=True, **settings)

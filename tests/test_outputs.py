@@ -222,6 +222,7 @@ def test_summary_says_what_was_done_with_what(tracker, weights, video, tmp_path)
         "rectifier": None,
         "network": "v2",
         "mode": "fast",
+        "stabilized": False,
         "threshold": 0.5,
         "backend": keras.backend.backend(),
         "engine": "keras",
