@@ -111,7 +111,7 @@ from .options import RANGE, SIZE, precision_option, quiet_option, visible_option
     "--decoys",
     default=0.0,
     show_default=True,
-    help="Share of windows with spots that look like balls and move with the court alone.",
+    help="Share of windows with balls pasted into them that hover over the court and are none.",
 )
 @click.option(
     "--stabilize",

@@ -220,3 +220,21 @@ def test_what_is_pasted_is_of_the_same_group():
     assert (targets.sum(axis=(1, 2, 3)) > 0).all()
     assert white.any()
     np.testing.assert_array_equal(white, ~red)
+
+
+def test_a_group_without_flights_gets_those_of_others():
+    flight = fly(12, step=(3.0, 1.0))
+    frames, background = film(flight)
+    flown = LabelledFrames(frames, background, flight, np.ones(12, bool))
+    empty = LabelledFrames(
+        np.stack([background] * 12), background, np.full((12, 2), np.nan), np.ones(12, bool)
+    )
+    batches = WindowBatches(
+        [flown, empty],
+        WindowConfig(3, 3),
+        batch_size=16,
+        augmentation=Augmentation(paste=1.0),
+        groups=["a", "b"],
+    )
+    shown = batches.batch(0, 0)[1].sum(axis=(1, 2, 3)) > 0  # not where it flies off the picture
+    assert shown.sum() >= 14

@@ -37,8 +37,8 @@ class Augmentation:
             windows are moved so. For models without a background, which a moving camera has not.
         paste: share of windows through which a second ball flies, cut out of another window
             (see `FlightPaster`); the targets show both.
-        decoys: share of windows with spots that look like balls and move as the court does; the
-            targets do not show them.
+        decoys: share of windows with balls in them that hover over the court, such as lamps in
+            the audience seem to be; the targets do not show them.
     """
 
     flip: float = 0.0

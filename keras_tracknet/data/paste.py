@@ -99,6 +99,15 @@ def _solve_opacity(seen: np.ndarray, behind: np.ndarray, colour: np.ndarray) -> 
     return np.stack([_keep_middle(opacity) for opacity in share])
 
 
+def find_flights(balls: CutOuts, length: int) -> list[int]:
+    """Return the first frames of stretches of `length` frames that can be cut out, nearly all."""
+    if len(balls.positions) < length:
+        return []
+    clean = np.isfinite(balls.positions[:, 0])
+    counts = np.convolve(clean, np.ones(length, int), "valid")
+    return np.flatnonzero(counts >= CLEAN * length).tolist()
+
+
 class FlightPaster:
     """Pastes flights of some clips into windows of any.
 
@@ -115,7 +124,7 @@ class FlightPaster:
         self._flights = [
             (number, start)
             for number, balls in enumerate(cut_outs)
-            for start in _clean_starts(balls.positions, length)
+            for start in find_flights(balls, length)
         ]
         if not self._flights:
             raise ValueError(
@@ -212,14 +221,6 @@ def _choose_target(
             return moving[rng.integers(len(moving)), ::-1].astype(np.float64)
     height, width = background.shape[:2]
     return rng.uniform(0, 1, 2) * [width, height]
-
-
-def _clean_starts(positions: np.ndarray, length: int) -> list[int]:
-    if len(positions) < length:
-        return []
-    clean = np.isfinite(positions[:, 0])
-    counts = np.convolve(clean, np.ones(length, int), "valid")
-    return np.flatnonzero(counts >= CLEAN * length).tolist()
 
 
 def _shift(opacity: np.ndarray, place: np.ndarray) -> np.ndarray:

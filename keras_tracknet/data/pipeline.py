@@ -17,7 +17,7 @@ from keras_tracknet.data.augment import Augmentation, augment_window, mix_batch,
 from keras_tracknet.data.camera import stack_frames
 from keras_tracknet.data.frames import aligned_empty, scale_window, stack_window
 from keras_tracknet.data.heatmaps import render_classes, render_disc, render_gaussian
-from keras_tracknet.data.paste import CutOuts, FlightPaster, cut_out_balls
+from keras_tracknet.data.paste import FlightPaster, cut_out_balls, find_flights
 from keras_tracknet.data.windows import window_frames, window_starts
 
 TARGETS = ("disc", "gaussian", "classes")
@@ -100,12 +100,12 @@ class WindowBatches:
         windows: windows in an epoch, drawn anew each time; all of them when omitted.
         groups: the group of each clip; every group is then drawn from equally often, so that
             a small one has its windows drawn several times, and what is pasted is of the same
-            group. All windows alike when omitted.
+            group where that has any flight to cut out. All windows alike when omitted.
 
     Raises:
         ValueError: no window has all its frames labelled, `mixup` is asked for with classes,
             `frame_mixup` with another target than one disc a frame or together with `paste`, or
-            `paste` or `decoys` where no clip of a group has a flight to cut out.
+            `paste` or `decoys` where no clip has a flight to cut out.
     """
 
     def __init__(
@@ -198,8 +198,8 @@ class WindowBatches:
             positions = positions + stack_frames(frames, stabilized=True, out=still)
             frames = still
         behind = clip.background
-        paster = self._pasters.get(self._groups[clip_number])
-        if paster is not None:
+        if self._pasters:
+            paster = self._pasters[self._groups[clip_number]]
             decoys, paste = self.augmentation.decoys, self.augmentation.paste
             if decoys and rng.uniform() < decoys:
                 frames, behind = paster.paste_decoys(frames, behind, rng)
@@ -217,12 +217,15 @@ class WindowBatches:
         return stack_window(frames, background, self.config.background), target
 
     def _make_pasters(self) -> dict[str, FlightPaster]:
-        """Return what pastes into windows of each group: balls of its own."""
-        balls: dict[str, list[CutOuts]] = {}
-        for group, clip in zip(self._groups, self.clips, strict=True):
-            cut_outs = cut_out_balls(clip.frames, clip.background, clip.positions)
-            balls.setdefault(group, []).append(cut_outs)
-        return {group: FlightPaster(of_it, self.config.frames) for group, of_it in balls.items()}
+        """Return what pastes into windows of each group: balls of its own, or of all."""
+        length = self.config.frames
+        balls = [cut_out_balls(clip.frames, clip.background, clip.positions) for clip in self.clips]
+        pasters = dict.fromkeys(self._groups, FlightPaster(balls, length))
+        for group in pasters:
+            own = [b for b, of_group in zip(balls, self._groups, strict=True) if of_group == group]
+            if any(find_flights(cut_outs, length) for cut_outs in own):
+                pasters[group] = FlightPaster(own, length)
+        return pasters
 
     def _target(self, positions: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         if positions.ndim == 3:  # several balls
