@@ -116,7 +116,8 @@ from .options import RANGE, SIZE, precision_option, quiet_option, visible_option
 @click.option(
     "--stabilize",
     is_flag=True,
-    help="Move the frames of a window so that the court stands still: for cameras that pan.",
+    help="Move the frames of a window so that the court stands still: for cameras that pan, and not"
+    " with a background.",
 )
 @click.option(
     "--windows", type=int, help="Windows in an epoch, drawn anew each time. [default: all]"

@@ -151,8 +151,8 @@ class FitConfig:
                 f" Received: version={self.version!r}, heatmaps={self.heatmaps}"
             )
         if self.version == "tsm":
-            ours = "crop pan paste decoys stabilize mixup frame_mixup balance"  # TrackNet's alone
-            given = [name for name in ours.split() if getattr(self, name)]
+            foreign = ("crop", "pan", "paste", "decoys", "stabilize", "mixup", "frame_mixup")
+            given = [name for name in (*foreign, "balance") if getattr(self, name)]
             if given:
                 raise ValueError(f"{given[0]} is not for tsm. Received: {getattr(self, given[0])}")
             if self.backbone == "resnet50" and self.width != 1:

@@ -59,7 +59,7 @@ def stack_frames(
         path = follow_camera(frames)
         shifts = np.round(path[len(path) // 2] - path).astype(int)
     for frame, shift, place in zip(frames, shifts, out, strict=True):
-        place[:] = _shift(frame, shift, cv2.BORDER_REPLICATE)
+        place[:] = shift_picture(frame, shift, cv2.BORDER_REPLICATE)
     return shifts
 
 
@@ -79,13 +79,20 @@ def unshift_answers(answers: np.ndarray, shifts: np.ndarray, size: tuple[int, in
         return answers - np.pad(shifts / size[::-1], ((0, 0), (0, 1))).astype(np.float32)
     scale = np.array(answers.shape[:0:-1]) / size[::-1]
     moved = zip(answers, np.round(-shifts * scale), strict=True)
-    return np.stack([_shift(answer, shift, cv2.BORDER_CONSTANT) for answer, shift in moved])
+    return np.stack([shift_picture(answer, shift) for answer, shift in moved])
 
 
-def _shift(picture: np.ndarray, shift: np.ndarray, border: int) -> np.ndarray:
-    """Return `(height, width, ...)` moved by (x, y) whole pixels."""
+def shift_picture(
+    picture: np.ndarray, shift: np.ndarray, border: int = cv2.BORDER_CONSTANT
+) -> np.ndarray:
+    """Return a picture moved by (x, y) pixels; by whole ones it stays as sharp as it was.
+
+    Args:
+        picture: `(height, width)` or `(height, width, 3)`.
+        shift: to the right and down.
+        border: what comes in at the edges, in OpenCV's words: 0 when omitted.
+    """
     if not shift.any():
         return picture
     move = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float64)
-    size = picture.shape[1::-1]
-    return cv2.warpAffine(picture, move, size, flags=cv2.INTER_NEAREST, borderMode=border)
+    return cv2.warpAffine(picture, move, picture.shape[1::-1], borderMode=border)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from keras_tracknet.data.camera import follow_camera
+from keras_tracknet.data.camera import follow_camera, shift_picture
 
 REACH = 12  # pixels at the model's size from a cut-out's centre to its edge
 RING = 10  # pixels from its centre beyond which nothing may move: no player is taken along
@@ -185,9 +185,11 @@ class FlightPaster:
                 colour = rng.uniform(DARKEST, 255, 3).astype(np.float32)
             path = rng.uniform(0, 1, 2) * [width, height] + camera
             seen = opacities[_draw_seen(balls.positions[flight], rng)]
-            _draw_ball(behind, _shift(seen, path[0]), colour, path[0])
-            for picture, opacity, place in zip(pasted, opacities, path, strict=True):
-                _draw_ball(picture, _shift(opacity, place), colour, place)
+            beyond = path - _nearest_pixels(path)  # whole pixels, at which a ball is drawn
+            _draw_ball(behind, shift_picture(seen, beyond[0]), colour, path[0])
+            shifted = [shift_picture(*pair) for pair in zip(opacities, beyond, strict=True)]
+            for picture, opacity, place in zip(pasted, shifted, path, strict=True):
+                _draw_ball(picture, opacity, colour, place)
         return pasted, behind
 
     def _draw_flight(self, rng: np.random.Generator) -> tuple[CutOuts, slice]:
@@ -221,12 +223,6 @@ def _choose_target(
             return moving[rng.integers(len(moving)), ::-1].astype(np.float64)
     height, width = background.shape[:2]
     return rng.uniform(0, 1, 2) * [width, height]
-
-
-def _shift(opacity: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Return a cut-out moved by what `place` has beyond whole pixels."""
-    x, y = place - _nearest_pixels(place)
-    return cv2.warpAffine(opacity, np.array([[1, 0, x], [0, 1, y]]), opacity.shape)
 
 
 def _draw_ball(

@@ -126,13 +126,12 @@ class WindowBatches:
             raise ValueError("mixup needs probabilities as targets. Received: target='classes'")
         if frame_mixup and (config.target != "disc" or config.heatmaps != config.frames):
             raise ValueError("frame_mixup needs one disc for each frame of the window.")
-        self.augmentation = augmentation if augmentation is not None else Augmentation()
-        if frame_mixup and self.augmentation.paste:
-            raise ValueError(
-                f"frame_mixup needs a single ball. Received: paste={self.augmentation.paste}"
-            )
+        self._paste = augmentation.paste if augmentation is not None else 0.0
+        self._decoys = augmentation.decoys if augmentation is not None else 0.0
+        if frame_mixup and self._paste:
+            raise ValueError(f"frame_mixup needs a single ball. Received: paste={self._paste}")
         self.clips, self.config, self.batch_size = clips, config, batch_size
-        self.training, self.seed = training, seed
+        self.training, self.augmentation, self.seed = training, augmentation, seed
         self.mixup, self.frame_mixup = mixup, frame_mixup
         self._windows = [
             (number, start)
@@ -143,7 +142,7 @@ class WindowBatches:
             raise ValueError("No window has all its frames labelled. Received: no usable clip")
         self._groups = groups if groups is not None else [""] * len(clips)
         self._pasters: dict[str, FlightPaster] = {}
-        if self.augmentation.paste or self.augmentation.decoys:
+        if self._paste or self._decoys:
             self._pasters = self._make_pasters()
         self._chances = None
         if groups is not None:
@@ -200,16 +199,16 @@ class WindowBatches:
         behind = clip.background
         if self._pasters:
             paster = self._pasters[self._groups[clip_number]]
-            decoys, paste = self.augmentation.decoys, self.augmentation.paste
-            if decoys and rng.uniform() < decoys:
+            if self._decoys and rng.uniform() < self._decoys:
                 frames, behind = paster.paste_decoys(frames, behind, rng)
-            if paste and rng.uniform() < paste:
+            if self._paste and rng.uniform() < self._paste:
                 frames, flight = paster.paste(frames, behind, rng)
                 positions = np.stack([positions, flight], axis=1)  # (frames, balls, 2)
         background = None if self.config.background == "none" else behind
-        frames, background, positions = augment_window(
-            frames, background, positions, self.augmentation, rng
-        )
+        if self.augmentation is not None:
+            frames, background, positions = augment_window(
+                frames, background, positions, self.augmentation, rng
+            )
         if self.frame_mixup:
             frames, target = mix_frames(frames, positions, self.frame_mixup, rng)
         else:
