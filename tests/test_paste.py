@@ -3,7 +3,7 @@ import pytest
 from helpers_clips import pan_court
 
 from keras_tracknet.data.augment import Augmentation, augment_window
-from keras_tracknet.data.paste import FlightPaster, cut_out_balls
+from keras_tracknet.data.paste import SPEEDS, FlightPaster, cut_out_balls
 from keras_tracknet.data.pipeline import LabelledFrames, WindowBatches, WindowConfig
 
 SIZE = (64, 96)  # (height, width)
@@ -46,11 +46,26 @@ def test_a_pasted_flight_looks_as_if_it_had_been_filmed_there():
         pasted, positions = paste_once(paster, court, seed)
         seen = np.isfinite(positions[:, 0])
         moved = positions[seen] - flight[seen]
-        np.testing.assert_allclose(moved, np.broadcast_to(moved[0].round(), moved.shape))
-        filmed, _ = film(moved[0] + flight, court)
-        difference = np.abs(pasted[seen].astype(int) - filmed[seen])
+        np.testing.assert_allclose(moved, moved.round(), atol=1e-9)  # by whole pixels
+        filmed, _ = film(positions[seen], court)
+        difference = np.abs(pasted[seen].astype(int) - filmed)
         assert difference.max() < 0.15 * 255  # the faint edge counts as noise
         assert difference.mean() < 0.5
+
+
+def test_a_pasted_flight_goes_straight_on_slower_or_faster():
+    flight = fly(3, (46.25, 30.0), (3.0, 1.5))
+    frames, background = film(flight)
+    paster = FlightPaster([cut_out_balls(frames, background, flight)], 3)
+    speeds = []
+    for seed in range(200):
+        _, positions = paste_once(paster, COURT, seed)
+        if np.isfinite(positions).all():
+            first, second, third = positions
+            np.testing.assert_allclose((first + third) / 2, second, atol=1)
+            speeds.append(np.hypot(*(third - first)) / np.hypot(*(flight[2] - flight[0])))
+    np.testing.assert_allclose([min(speeds), max(speeds)], SPEEDS, rtol=0.2)
+    assert np.mean(np.array(speeds) < 1) == pytest.approx(0.5, abs=0.1)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +150,7 @@ def test_several_balls_are_moved_as_each_alone():
 
 @pytest.mark.parametrize("target", ["disc", "gaussian", "classes"])
 def test_targets_show_the_balls_of_both(target):
-    flight = fly(12, step=(3.0, 1.0))
+    flight = fly(12, step=(0.5, 0.25))
     frames, background = film(flight)
     clip = LabelledFrames(frames, background, flight, np.ones(12, bool))
     config = WindowConfig(3, 1 if target == "classes" else 3, target=target)

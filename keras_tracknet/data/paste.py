@@ -26,6 +26,7 @@ MOVING = 40  # levels between a frame and its background that only something mov
 CLEAN = 0.75  # share of a window's frames that a flight must be cut out of
 ON_MOVEMENT = 0.5  # share of flights that pass over something moving
 MOST_DECOYS = 24  # in a whole picture; a cut-out to train on shows one or two
+SPEEDS = (0.4, 2.5)  # times its own speed that a flight is pasted with
 OTHER_COLOUR = 0.5  # share of decoys that are not of a ball's own colour
 DARKEST = 60.0  # least level of a decoy's red, green and blue
 MIDDLE = np.s_[:, REACH - 2 : REACH + 3, REACH - 2 : REACH + 3]  # the ball itself, of each cut-out
@@ -137,6 +138,8 @@ class FlightPaster:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Let a flight of another place, or of another clip, pass through a window.
 
+        It goes slower or faster than it was filmed, with the blur that it was filmed with.
+
         Args:
             frames: `(length, height, width, 3)` uint8.
             background: `(height, width, 3)` uint8, to know what moves.
@@ -151,7 +154,9 @@ class FlightPaster:
         frame = _draw_seen(positions, rng)
         target = _choose_target(frames[frame], background, rng)
         height, width = background.shape[:2]
-        moved = positions + np.round(target - positions[frame])
+        speed = np.exp(rng.uniform(*np.log(SPEEDS)))
+        path = target + speed * (positions - positions[frame])
+        moved = positions + np.round(path - positions)  # by whole pixels, as balls are drawn
         pasted = frames.copy()
         for picture, opacity, ball in zip(pasted, balls.opacity[flight], moved, strict=True):
             _draw_ball(picture, opacity, balls.colour, ball)
