@@ -114,10 +114,10 @@ from .options import RANGE, SIZE, precision_option, quiet_option, visible_option
     help="Share of windows with balls pasted into them that hover over the court and are none.",
 )
 @click.option(
-    "--stabilize",
-    is_flag=True,
+    "--stabilize/--no-stabilize",
+    default=False,
     help="Move the frames of a window so that the court stands still: for cameras that pan, and not"
-    " with a background.",
+    " with a background. [default: as --init]",
 )
 @click.option(
     "--windows", type=int, help="Windows in an epoch, drawn anew each time. [default: all]"

@@ -221,7 +221,7 @@ def describe_network(file: ModelFile) -> dict[str, Any]:
         "width": max(filters) / MOST_FILTERS[spec.version],
     }
     if spec.version != "rectifier":
-        network["input_size"] = spec.input_size
+        network |= {"input_size": spec.input_size, "stabilize": spec.stabilized}
     if spec.version == "v2":
         network["heatmaps"] = spec.heatmaps
     if spec.version == "rectifier":

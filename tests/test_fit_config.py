@@ -12,12 +12,22 @@ from keras_tracknet.training import _build
         {"version": "v1", "width": 0.25, "input_size": (72, 128)},
         {"version": "v2", "width": 0.5},
         {"version": "v2", "width": 0.1, "frames": 5, "heatmaps": 1},
+        {"version": "v2", "width": 0.1, "stabilize": True},
         {"version": "v3", "width": 0.125, "frames": 4, "background": "subtract"},
         {"version": "v3", "width": 0.125, "crop": (32, 32)},
         {"version": "rectifier", "width": 2.0, "frames": 24},
         {"version": "tsm", "width": 0.5, "frames": 4, "input_size": (64, 96), "span": 0.8},
     ],
-    ids=["v1", "v2", "v2 5-in-1", "v3 subtract", "v3 cut-outs", "rectifier", "tsm"],
+    ids=[
+        "v1",
+        "v2",
+        "v2 5-in-1",
+        "v2 stabilized",
+        "v3 subtract",
+        "v3 cut-outs",
+        "rectifier",
+        "tsm",
+    ],
 )
 def test_network_is_described_so_that_it_can_be_built_anew(tmp_path, settings):
     config = FitConfig(**settings)
