@@ -66,8 +66,9 @@ class FitPlan:
         train, validation = self.data.clips
         spec = self.config.spec
         shape = "x".join(map(str, spec.input_size)) if any(spec.input_size) else "positions"
+        frames = f"{spec.frames} {'stabilized ' if spec.stabilized else ''}frames"
         return [
-            f"network: {spec.version}, {spec.frames} frames of {shape},"
+            f"network: {spec.version}, {frames} of {shape},"
             f" {self.model.count_params():,} parameters, {self.precision} on"
             f" {keras.backend.backend()}{self.devices.describe()}",
             f"training: {len(train)} clips, {self.data.training.windows:,} windows an epoch in"
