@@ -110,7 +110,8 @@ class Tracker:
         if self.stabilize and (self._needs_background or sampling == "published"):
             raise InputError(
                 f"{self.network.path}: --stabilize is for weights that see no background, such as"
-                " badminton-v2 or multisport-v2, and not for --sampling published."
+                " badminton-v2 or multisport-v2, and not for --sampling published;"
+                " use --no-stabilize."
             )
         self.step = window_step(mode, self.spec.heatmaps)
         self.threshold = self.spec.threshold if threshold is None else threshold
