@@ -148,5 +148,8 @@ def test_what_is_asked_for_goes_before_what_the_weights_say(weights, asked, expe
     ],
 )
 def test_what_cannot_be_stabilized_is_told(detector, settings):
-    with pytest.raises(InputError, match=r"^v[23]\.keras: --stabilize is for weights that see no"):
+    with pytest.raises(
+        InputError,
+        match=r"^v[23]\.keras: --stabilize is for weights that see no .*; use --no-stabilize",
+    ):
         Tracker(make_detector(**detector), stabilize=True, **settings)
