@@ -109,6 +109,7 @@ def test_occlusion_study_finds_fewer_balls_where_they_are_hidden(tmp_path, monke
 
 
 def test_occlusion_study_hides_whole_stretches_of_visible_frames():
+    pytest.importorskip("matplotlib")
     study = load("occlusion_study")
     visible = np.arange(100) % 20 != 0
     hidden = study["choose_hidden"](visible, 0.3, 4, 0)
@@ -119,6 +120,7 @@ def test_occlusion_study_hides_whole_stretches_of_visible_frames():
 
 
 def test_occlusion_study_leaves_half_of_the_ball():
+    pytest.importorskip("matplotlib")
     study = load("occlusion_study")
     frames = np.random.default_rng(0).integers(0, 255, (6, 96, 160, 3), np.uint8)
     positions = np.full((6, 2), [80.0, 48.0])
@@ -165,6 +167,7 @@ def test_tracknet_vs_tsm_measures_and_draws(tmp_path, capsys, monkeypatch):
 
 
 def test_each_hit_is_found_once_and_near():
+    pytest.importorskip("matplotlib")
     match = load("tracknet_vs_tsm")["match_hits"]
     assert match([10, 30, 50], [13.0, 14.0, 35.0]).tolist() == [1, 3, 3]
     assert match([], [5.0]).tolist() == [0, 1, 0]
@@ -172,6 +175,7 @@ def test_each_hit_is_found_once_and_near():
 
 @pytest.mark.parametrize("size", [(8, 8), (None, None)])
 def test_gflop_are_those_done_by_hand(size):
+    pytest.importorskip("matplotlib")
     count = load("tracknet_vs_tsm")["count_gflop"]
     inputs = keras.Input((*size, 3))
     x = keras.layers.Conv2D(5, 3, padding="same")(inputs)  # 64 places x 3 x 3 x 3 x 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -119,7 +120,9 @@ def _make_interpreter(path: Path) -> Any:
         raise hint_missing(NAME, "ai-edge-litert", "litert")
     import tensorflow as tf
 
-    return tf.lite.Interpreter(str(path), num_threads=threads)
+    with warnings.catch_warnings():  # that LiteRT's own is to be preferred, as it is above
+        warnings.filterwarnings("ignore", r"\s*Warning: tf.lite.Interpreter is deprecated")
+        return tf.lite.Interpreter(str(path), num_threads=threads)
 
 
 def _first_line(error: Exception) -> str:
