@@ -20,7 +20,7 @@ from matplotlib.patches import Rectangle
 import keras_tracknet as kt
 from keras_tracknet.data.frames import estimate_background, subtract_background
 from keras_tracknet.data.heatmaps import render_classes, render_disc, render_gaussian
-from keras_tracknet.data.windows import triangular_weights, window_starts, window_step
+from keras_tracknet.data.windows import window_starts, window_step
 from keras_tracknet.layers import temporal_shift
 from keras_tracknet.synthetic import RallyConfig, simulate_rally
 from keras_tracknet.tracking import TOP_SHARE, repair_mask
@@ -185,17 +185,14 @@ def draw_windows(clip: int = 21, frames: int = 8) -> Figure:
     figure = Figure(figsize=(8, 5))
     modes = ("fast", "balanced", "accurate")
     counts = [len(window_starts(clip, frames, window_step(mode, frames))) for mode in modes]
-    weights = triangular_weights(frames)
     rows = figure.subplots(3, 1, sharex=True, height_ratios=[count + 2 for count in counts])
     for axes, mode in zip(rows, modes, strict=True):
         starts = window_starts(clip, frames, window_step(mode, frames))
         seen = np.zeros(clip, int)
         for row, start in enumerate(starts):
             seen[start : start + frames] += 1
-            for place, weight in enumerate(weights):
-                share = 0.9 if mode == "fast" else 0.25 + 3 * weight
-                box = Rectangle((start + place - 0.45, -row - 0.4), 0.9, 0.8, color=BLUE, lw=0)
-                box.set_alpha(min(1.0, share))
+            for frame in range(start, start + frames):
+                box = Rectangle((frame - 0.45, -row - 0.4), 0.9, 0.8, color=BLUE, lw=0)
                 axes.add_patch(box)
         for frame, times in enumerate(seen):
             axes.text(frame, 1, f"{times}x", ha="center", va="center", fontsize=7)

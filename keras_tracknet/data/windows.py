@@ -9,14 +9,15 @@ from typing import NamedTuple
 import numpy as np
 
 MODES = ("fast", "balanced", "accurate")
+GREATEST_SHARE = 0.4  # of what a frame's greatest map has above their mean, see the cards
 
 
 def window_step(mode: str, frames: int) -> int:
     """Return how many frames lie between the starts of neighbouring windows.
 
     Args:
-        mode: `fast` predicts each frame once, `balanced` twice (windows half-overlap),
-            `accurate` as often as a window is long.
+        mode: `fast` predicts each frame once, `balanced` twice (windows half-overlap;
+            the middle of an odd one once), `accurate` as often as a window is long.
         frames: frames in a window.
 
     Raises:
@@ -24,7 +25,7 @@ def window_step(mode: str, frames: int) -> int:
     """
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}. Received: mode={mode!r}")
-    return {"fast": frames, "balanced": max(1, frames // 2), "accurate": 1}[mode]
+    return {"fast": frames, "balanced": (frames + 1) // 2, "accurate": 1}[mode]
 
 
 def window_starts(clip_frames: int, frames: int, step: int) -> list[int]:
@@ -152,25 +153,23 @@ def stream_windows(
 class WindowMerger:
     """Merges the heatmaps of overlapping windows as they come, one map a frame.
 
-    A frame inside the clip gets the mean of its windows' maps under triangular weights; a
-    frame near the clip's edges, which fewer windows cover, their plain mean (Chen and Wang
-    2023, section 3.3, as in the published code). Holds the maps of the
-    windows that overlap, and no others.
+    A frame gets its windows' mean, and two fifths of what the greatest of them has above that: a
+    ball that one window sees well and another hardly would be lost in the mean. Published is the
+    mean alone, under triangular weights inside the clip and plain near its edges, which fewer
+    windows cover (Chen and Wang 2023, section 3.3, as in their code). Holds the maps of the windows
+    that overlap, and no others.
 
     Args:
         frames: maps in a window.
         step: frames between the starts of neighbouring windows.
-        published: whether the last frames of a clip of less than two windows are divided by
-            the number of windows that a long clip would have there, as the published V3 code
-            does, which dims them.
+        published: whether to merge as the published V3 code does, for `step` 1. The last frames
+            of a clip of less than two windows are divided by the number of windows that a long
+            clip would have there, which dims them.
     """
 
     def __init__(self, frames: int, step: int, *, published: bool = False) -> None:
         self._frames, self._step = frames, step
-        self._published = published and step == 1
-        self._weights = triangular_weights(frames)
-        # How many windows cover the frames at each offset from a window's start.
-        self._cover = np.array([len(range(k % step, frames, step)) for k in range(frames)])
+        self._merge = self._merge_as_published if published and step == 1 else _merge
         self._next = 0  # the first frame not yet handed out
         self._pending: dict[int, list[tuple[int, np.ndarray]]] = {}
 
@@ -200,19 +199,20 @@ class WindowMerger:
             yield self._merge(self._pending.pop(self._next))
             self._next += 1
 
-    def _merge(self, votes: list[tuple[int, np.ndarray]]) -> np.ndarray:
+    def _merge_as_published(self, votes: list[tuple[int, np.ndarray]]) -> np.ndarray:
         places = [place for place, _ in votes]
-        maps = [heatmap for _, heatmap in votes]
-        if len(maps) == 1 and not self._published:
-            return maps[0]
-        weights = self._weights[places]
-        if len(maps) < self._cover[places[0]]:
-            weights = np.ones(len(maps))
-        total = weights.sum()
-        if self._published and min(places) > 0:
-            total = self._frames - min(places)
-        weights = (weights / total).astype(np.float32)
-        merged = weights[0] * maps[0]
-        for weight, heatmap in zip(weights[1:], maps[1:], strict=True):
-            merged += weight * heatmap
-        return merged
+        weights = np.ones(len(votes))
+        if len(votes) == self._frames:
+            weights = triangular_weights(self._frames)[places]
+        total = self._frames - min(places) if min(places) > 0 else weights.sum()
+        shares = (weights / total).astype(np.float32)
+        maps = [share * heatmap for share, (_, heatmap) in zip(shares, votes, strict=True)]
+        return np.sum(maps, axis=0)
+
+
+def _merge(votes: list[tuple[int, np.ndarray]]) -> np.ndarray:
+    maps = [heatmap for _, heatmap in votes]
+    if len(maps) == 1:
+        return maps[0]
+    mean = np.mean(maps, axis=0)
+    return mean + np.float32(GREATEST_SHARE) * (np.maximum.reduce(maps) - mean)
