@@ -128,7 +128,15 @@ def export(
                 f"F1 {verification.f1_before:.3f} before, {verification.f1_after:.3f} after"
             )
             if verification.f1_cost > F1_COST:
-                reporter.warn(f"{precision} costs {100 * verification.f1_cost:.1f} points of F1.")
+                reason = (
+                    ", partly because nothing faint is followed in positions; compare --heatmaps"
+                    if end_to_end
+                    else ""
+                )
+                reporter.warn(
+                    f"the file has {100 * verification.f1_cost:.1f} points of F1 less than the"
+                    f" weights{reason}."
+                )
     if as_json:
         result = asdict(verification) if verification is not None else {}
         click.echo(json.dumps({"file": str(target.resolve()), **result}))

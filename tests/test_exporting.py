@@ -2,8 +2,10 @@ import json
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from helpers_models import build_tiny, randomize_weights
 from helpers_trackers import detector_spec, make_detector, save_detector
+from keras_tracknet_cli.export import export as export_command
 
 from keras_tracknet import exporting
 from keras_tracknet.engines.conversion import Conversion
@@ -175,3 +177,16 @@ def test_network_of_another_size_and_larger_frames(tmp_path):
     x, y, _ = network.run([frames])[0, 0]
     assert (x * 144 - 0.5, y * 80 - 0.5) == pytest.approx((103.5, 23.5), abs=0.1)
     assert network.spec.threshold == detector_spec().threshold
+
+
+@pytest.mark.parametrize(("flags", "positions"), [([], True), (["--heatmaps"], False)])
+def test_a_file_that_is_worse_than_its_weights_says_so(tmp_path, monkeypatch, flags, positions):
+    scores = {"f1_before": 0.93, "f1_after": 0.915}
+    found = Verification(1, None, None, 0.1, 0.2, 0, 8, **scores)
+    monkeypatch.setattr(exporting, "export", lambda *_args, **_more: found)
+    arguments = ["--format", "tflite", "--verify", "-o", str(tmp_path / "a.tflite")]
+    result = CliRunner().invoke(export_command, [*arguments, *flags])
+    assert result.exit_code == 0, result.output
+    assert "F1 0.930 before, 0.915 after" in result.output
+    assert "the file has 1.5 points of F1 less than the weights" in result.output
+    assert ("nothing faint is followed" in result.output) == positions
