@@ -20,7 +20,7 @@ from matplotlib.patches import Rectangle
 import keras_tracknet as kt
 from keras_tracknet.data.frames import estimate_background, subtract_background
 from keras_tracknet.data.heatmaps import render_classes, render_disc, render_gaussian
-from keras_tracknet.data.windows import window_starts, window_step
+from keras_tracknet.data.windows import MODES, window_starts, window_step
 from keras_tracknet.layers import temporal_shift
 from keras_tracknet.synthetic import RallyConfig, simulate_rally
 from keras_tracknet.tracking import TOP_SHARE, repair_mask
@@ -183,10 +183,9 @@ def draw_targets(pictures: np.ndarray, positions: np.ndarray) -> Figure:
 def draw_windows(clip: int = 21, frames: int = 8) -> Figure:
     """Draw which windows each mode lays over a clip, and how often each frame is seen."""
     figure = Figure(figsize=(8, 5))
-    modes = ("fast", "balanced", "accurate")
-    counts = [len(window_starts(clip, frames, window_step(mode, frames))) for mode in modes]
+    counts = [len(window_starts(clip, frames, window_step(mode, frames))) for mode in MODES]
     rows = figure.subplots(3, 1, sharex=True, height_ratios=[count + 2 for count in counts])
-    for axes, mode in zip(rows, modes, strict=True):
+    for axes, mode in zip(rows, MODES, strict=True):
         starts = window_starts(clip, frames, window_step(mode, frames))
         seen = np.zeros(clip, int)
         for row, start in enumerate(starts):

@@ -23,9 +23,9 @@ def clip_lengths(window):
 CASES = [(window, clip) for window in LENGTHS for clip in clip_lengths(window)]
 
 
-def merge(predictions, starts, window, step):
+def merge(predictions, starts, window, step, *, published=False):
     """Merge `(height, width)` maps, predictions[start] being a window's, as a clip is."""
-    merger, merged = WindowMerger(window, step), []
+    merger, merged = WindowMerger(window, step, published=published), []
     for start in starts:
         merged.extend(merger.add(start, predictions[start]))
     return [*merged, *merger.finish()]
@@ -153,13 +153,46 @@ def test_a_frame_gets_the_mean_and_a_share_of_what_the_greatest_map_has_above_it
         np.testing.assert_allclose(heatmap, expected, atol=1e-6)
 
 
+def merge_by_the_published_rule(predictions, window, clip):
+    """Merge windows that start at every frame.
+
+    Inside, each map counts by its place in its window; in the first and last window - 1
+    frames, which fewer windows cover, the maps count alike.
+    """
+    weights = triangular_weights(window)
+    merged = []
+    for frame in range(clip):
+        votes = [
+            (frame - s, p[frame - s]) for s, p in predictions.items() if 0 <= frame - s < len(p)
+        ]
+        if window - 1 <= frame <= clip - window:
+            merged.append(sum(weights[place] * heatmap for place, heatmap in votes))
+        else:
+            merged.append(sum(heatmap for _, heatmap in votes) / len(votes))
+    return merged
+
+
+@pytest.mark.parametrize(
+    ("window", "clip"), [(window, clip) for window, clip in CASES if clip >= 2 * window - 1]
+)
+def test_merging_as_published_is_the_published_rule(window, clip):
+    starts = window_starts(clip, window, 1)
+    predictions = draw_predictions(starts, window, clip)
+    merged = merge(predictions, starts, window, 1, published=True)
+    expected = merge_by_the_published_rule(predictions, window, clip)
+    np.testing.assert_allclose(merged, expected, atol=1e-6)
+
+
 def test_half_overlapping_windows_share_a_frame():
     starts = window_starts(12, 8, 4)
-    predictions = {s: np.full((8, 1, 1), 0.2 + 0.6 * (s == 4), "f4") for s in starts}
+    predictions = draw_predictions(starts, 8, 12)
     merged = merge(predictions, starts, 8, 4)
-    # Frames 0 to 3 and 8 to 11 are in one window each, those between in both.
-    expected = [0.2] * 4 + [0.5 + 0.4 * 0.3] * 4 + [0.8] * 4
-    np.testing.assert_allclose(np.ravel(merged), expected, atol=1e-6)
+    # Frame 5 is in place 5 of the first window and place 1 of the second.
+    low, high = np.sort([predictions[0][5], predictions[4][1]], axis=0)
+    np.testing.assert_allclose(merged[5], 0.3 * low + 0.7 * high, atol=1e-6)
+    # Frames 0 to 3 and 8 to 11 are in one window each.
+    np.testing.assert_array_equal(merged[2], predictions[0][2])
+    np.testing.assert_array_equal(merged[9], predictions[4][5])
 
 
 @pytest.mark.parametrize("mode", MODES)

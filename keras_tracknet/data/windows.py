@@ -211,8 +211,8 @@ class WindowMerger:
 
 
 def _merge(votes: list[tuple[int, np.ndarray]]) -> np.ndarray:
-    maps = [heatmap for _, heatmap in votes]
-    if len(maps) == 1:
-        return maps[0]
-    mean = np.mean(maps, axis=0)
-    return mean + np.float32(GREATEST_SHARE) * (np.maximum.reduce(maps) - mean)
+    if len(votes) == 1:
+        return votes[0][1]
+    maps = np.stack([heatmap for _, heatmap in votes])
+    mean = maps.mean(axis=0)
+    return mean + np.float32(GREATEST_SHARE) * (maps.max(axis=0) - mean)
