@@ -15,7 +15,7 @@ HEAVY = (*FRAMEWORKS, "cv2", "av")
 # The package from top to bottom: a module imports from what stands before it, and from its own
 # folder where the folder is one entry.
 ORDER = [
-    "errors", "backends", "precision", "sports",
+    "errors", "files", "backends", "precision", "sports",
     "io.container", "io.images", "io.capture", "io.media", "io.video", "io.video_writer",
     "io.clips", "io.columns", "io.tracks", "io.events", "io.labels", "io.formats", "io.layouts",
     "io.datasets", "io.splits", "io.checks", "io.conversion",

@@ -1,0 +1,84 @@
+"""Files that appear complete or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from keras_tracknet.errors import InputError
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[Path]:
+    """Let a file be written in the `with` block that appears at `path` when the block ends well.
+
+    Until then it lies beside its place under a hidden name with the same suffix. An error in the
+    block, or a kill, leaves what is at `path` as it was. A link is followed; what is no ordinary
+    file, such as /dev/stdout, is written to directly.
+
+    Args:
+        path: file to write; its folder is created where missing.
+
+    Yields:
+        Where to write it.
+
+    Raises:
+        InputError: it cannot be written. Any `OSError` in the block counts as that, so read
+            what is to be written before.
+
+    Example:
+        >>> with replace_file(Path("notes.txt")) as partial:  # doctest: +SKIP
+        ...     partial.write_text("complete")
+    """
+    with explain_writing(path):
+        target = Path(os.path.realpath(path))
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if target.exists() and not target.is_file():
+            yield target
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.stem}.partial{target.suffix}")
+        try:
+            yield partial
+            os.replace(partial, target)
+        finally:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text file as UTF-8; see `replace_file`."""
+    with replace_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(content: Any, path: Path) -> None:
+    """Write JSON; see `replace_file`."""
+    write_text(json.dumps(content, indent=1) + "\n", path)
+
+
+@contextmanager
+def explain_writing(path: Path) -> Iterator[None]:
+    """Turn an `OSError` of the `with` block into an `InputError` that names `path`.
+
+    Args:
+        path: the file or folder that is being written.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+        full = error.errno in FULL
+        if os.strerror(errno.ENOSPC) in reason:  # HDF5 says so within a long line, without number
+            full, reason = True, os.strerror(errno.ENOSPC)
+        step = "make room or choose another place" if full else "choose another place"
+        raise InputError(f"{path}: cannot be written ({reason}); {step} with -o.") from error
