@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
+import threading
+import time
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -25,6 +28,9 @@ NEXT_STEPS = {
     errno.ENOSPC: "make room, or choose another place",
     errno.EDQUOT: "make room, or choose another place",
 }
+# What ends a command as Ctrl-C does: schedulers send TERM, a terminal that is closed sends HUP.
+STOPPING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+REPEATED = 2.0  # seconds within which a signal that comes again is the same: HUP comes twice
 # How frameworks say that the memory of a GPU is full: neither raises a MemoryError.
 OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError")
 
@@ -35,14 +41,22 @@ class Failure(click.ClickException):
     exit_code = 1
 
     def show(self, file: Any = None) -> None:
-        """Print the line."""
-        click.echo(self.message, file=file, err=True)
+        """Print the line; the terminal may be closed by now."""
+        with contextlib.suppress(OSError):
+            click.echo(self.message, file=file, err=True)
 
 
 class Interruption(Failure):
-    """The end of a command that the user has stopped."""
+    """The end of a command that was stopped by a signal.
 
-    exit_code = 130
+    Args:
+        number: of the signal, which decides the exit code as shells have it.
+    """
+
+    def __init__(self, number: int = signal.SIGINT) -> None:
+        named = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
+        super().__init__(f"interrupted{named}")
+        self.exit_code = 128 + number  # type: ignore[misc]
 
 
 @contextlib.contextmanager
@@ -52,19 +66,48 @@ def explain_failures() -> Iterator[None]:
     Anything else is a bug of ours, and passes with its traceback. With TRACKNET_DEBUG=1 the
     traceback is printed in any case.
     """
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _stop_on_signals() as received:
         warnings.showwarning = _warn_once()
         try:
             yield
         except KeyboardInterrupt as error:
             _show_traceback()
-            raise Interruption("interrupted") from error
+            raise Interruption(*received) from error
         except Exception as error:
             line = describe_error(error)
             if line is None:
                 raise
             _show_traceback()
             raise Failure(f"tracknet: {line}") from error
+
+
+@contextlib.contextmanager
+def _stop_on_signals() -> Iterator[list[int]]:
+    """Let TERM and HUP interrupt the `with` block as Ctrl-C does.
+
+    Yields:
+        A list that holds the signal, once one has come.
+    """
+    received: list[int] = []
+    latest = -REPEATED
+
+    def stop(number: int, _frame: Any) -> None:
+        nonlocal latest
+        repeated, latest = time.monotonic() - latest < REPEATED, time.monotonic()
+        received[:] = [number]
+        if not repeated:
+            raise KeyboardInterrupt
+
+    # One that is ignored stays so: nohup asks for it.
+    ours = threading.current_thread() is threading.main_thread()
+    handled = [n for n in STOPPING if ours and signal.getsignal(n) is signal.SIG_DFL]
+    for number in handled:
+        signal.signal(number, stop)
+    try:
+        yield received
+    finally:
+        for number in handled:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def describe_error(error: Exception) -> str | None:

@@ -9,7 +9,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from keras_tracknet.model_file import ModelSpec, save_model
 from keras_tracknet.reporting import Advance, Reporter
 
 SAVE_EVERY = 300.0  # seconds between saves within an epoch
+STOPPING = [n for n in signal.Signals if n.name in ("SIGINT", "SIGTERM", "SIGHUP")]
 BLIND_EPOCHS = 3  # epochs without a single detection before a warning
 
 
@@ -88,7 +89,8 @@ class Recorder(keras.callbacks.Callback):
         self._advance_validation: Advance = Reporter.ignore
         self.validating = ExitStack()
         self.between_steps = True
-        self._interrupted = False
+        self._interrupted = 0  # number of the signal
+        self._handlers: dict[int, Callable[..., Any]] = {}
         self._log: Any = None
         self._saved_at = self._epoch_began = time.monotonic()
 
@@ -97,22 +99,24 @@ class Recorder(keras.callbacks.Callback):
         """Let Ctrl-C take effect after the step in the `with` block, a second one at once.
 
         In the middle of a step Keras may swallow it, and with JAX the weights are elsewhere.
+        Other signals that somebody has made to act as Ctrl-C does take effect after the step too.
         """
-        before = signal.getsignal(signal.SIGINT)
         ours = threading.current_thread() is threading.main_thread()
-        if not ours or before in (None, signal.SIG_IGN):
-            yield
-            return
+        before = {number: signal.getsignal(number) for number in STOPPING if ours}
+        self._handlers = {n: handler for n, handler in before.items() if callable(handler)}
 
-        def interrupt(_signal: int, _frame: Any) -> None:
-            signal.signal(signal.SIGINT, before)
-            self._interrupted = True
+        def interrupt(number: int, _frame: Any) -> None:
+            self._interrupted = number
+            if number == signal.SIGINT:
+                signal.signal(number, self._handlers[number])
 
-        signal.signal(signal.SIGINT, interrupt)
+        for number in self._handlers:
+            signal.signal(number, interrupt)
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in self._handlers.items():
+                signal.signal(number, handler)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Open the TensorBoard log, and say what will be missing."""
@@ -189,8 +193,11 @@ class Recorder(keras.callbacks.Callback):
 
     def _end_step(self) -> None:
         self.between_steps = True
-        if self._interrupted:
+        number, self._interrupted = self._interrupted, 0
+        if number == signal.SIGINT:
             raise KeyboardInterrupt
+        if number:
+            self._handlers[number](number, None)
 
     def save_state(self) -> None:
         """Save what `fit` needs to go on from here."""

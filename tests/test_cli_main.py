@@ -1,5 +1,6 @@
 import errno
 import os
+import signal
 import subprocess
 import sys
 import warnings
@@ -91,6 +92,32 @@ def test_a_users_mistake_is_one_line(run, error, line):
 def test_an_interruption_is_one_line_and_130(run):
     result = run(fail_with(KeyboardInterrupt()))
     assert (result.exit_code, result.stderr) == (130, "interrupted\n")
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_other_signals_that_end_a_command_act_as_ctrl_c_does(run, name):
+    number = getattr(signal, name)
+    before = signal.signal(number, signal.SIG_DFL)
+    kept = []
+
+    def stop():
+        try:
+            signal.raise_signal(number)
+        finally:
+            signal.raise_signal(number)  # a terminal that closes sends it twice
+            kept.append("rows")
+
+    result = run(stop)
+    assert (result.exit_code, result.stderr) == (128 + number, f"interrupted by {name}\n")
+    assert kept == ["rows"]
+    assert signal.signal(number, before) is signal.SIG_DFL
+
+
+def test_a_signal_that_is_ignored_stays_so(run):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    result = run(lambda: signal.raise_signal(signal.SIGHUP))
+    signal.signal(signal.SIGHUP, before)
+    assert result.exit_code == 0
 
 
 def test_our_bugs_pass_with_their_traceback(run):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import warnings
@@ -504,25 +505,25 @@ from keras_tracknet_cli.main import cli
 shorten_networks(pytest.MonkeyPatch())
 batch = pipeline.WindowBatches.batch
 
-def press_ctrl_c(batches, epoch, number):
+def send_signal(batches, epoch, number):
     if (epoch, number) == (1, 3):
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
     return batch(batches, epoch, number)
 
-pipeline.WindowBatches.batch = press_ctrl_c
+pipeline.WindowBatches.batch = send_signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
 cli(sys.argv[1:], prog_name="tracknet")
 """
 
 
-def test_interrupted_process_exits_with_130_and_can_be_resumed(data, tmp_path):
+def test_process_that_a_scheduler_ends_says_so_and_can_be_resumed(data, tmp_path):
     """A process of its own: threads that make batches are alive when it ends."""
     options = ["--version", "v2", "--data", data, "-o", tmp_path / "run", *FIT, "--epochs", "3"]
     arguments = [sys.executable, "-c", INTERRUPTED_FIT, "fit", *map(str, options)]
     done = subprocess.run(arguments, cwd=Path(__file__).parent, capture_output=True, text=True)
-    assert done.returncode == 130, done.stderr
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
     assert done.stdout == ""
-    assert done.stderr.endswith("interrupted\n")
+    assert done.stderr.endswith("interrupted by SIGTERM\n")
     assert "tracknet fit --resume -o" in done.stderr
     saved = load_model(tmp_path / "run" / "last.keras", compile=True)
     assert 5 <= int(saved.model.optimizer.iterations) < 15
