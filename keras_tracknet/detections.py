@@ -82,8 +82,11 @@ def decode_circle(brightness: np.ndarray, threshold: float = 0.5) -> Detection:
         mask, cv2.HOUGH_GRADIENT, dp=1, minDist=1, param1=50, param2=2, minRadius=2, maxRadius=7
     )
     if circles is not None:
-        # OpenCV's centres lie half a pixel up and left of the disc that they are found for.
-        x, y = (np.asarray(circles).reshape(-1, 3)[0, :2] + 0.5).tolist()
+        # OpenCV's centres lie half a pixel up and left of the disc that they are found for, and
+        # at the right and the lower edge half a pixel off the picture.
+        height, width = mask.shape
+        x, y = np.asarray(circles, np.float64).reshape(-1, 3)[0, :2] + 0.5
+        x, y = float(min(x, width - 1)), float(min(y, height - 1))
         if mask[round(y), round(x)]:
             return Detection(x, y, peak)
     return decode_centroid(brightness, threshold)

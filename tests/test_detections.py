@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -66,6 +67,35 @@ def test_ball_at_the_border_is_found_within_a_pixel(decode, render, point):
     x, y, _ = decode(draw(render, point))
     assert abs(x - point[0]) <= 1
     assert abs(y - point[1]) <= 1
+
+
+# What each decoder is made for, and how far off a position may be, pixels: where the picture cuts a
+# drawing off, what is left of it has its middle further in.
+DRAWN_FOR = {
+    "centroid": ((render_disc, render_gaussian), 1.5),
+    "published": ((render_disc, render_gaussian), 1.5),
+    "circle": ((draw_brightness,), 2.5),
+}
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_every_edge_corner_and_half_pixel_is_on_the_picture_and_right(name):
+    near = (-0.5, 0, 0.5, 1, 1.5, 2, 2.5, 3)
+    xs, ys = ([*near, n // 2, *(n - 1 - d for d in near)] for n in SIZE[::-1])
+    renders, tolerance = DRAWN_FOR[name]
+    for render, *point in itertools.product(renders, xs, ys):
+        heatmap = render(point) if render is draw_brightness else draw(render, point)
+        x, y, _ = DECODERS[name](heatmap, 0.5)
+        assert 0 <= x <= SIZE[1] - 1 and 0 <= y <= SIZE[0] - 1, (render, point)  # noqa: PT018
+        assert max(abs(x - point[0]), abs(y - point[1])) <= tolerance, (render, point, (x, y))
+
+
+@pytest.mark.parametrize("off", [-1.0, 0.0, 0.5, 1.0])
+def test_v1_circle_off_the_picture_is_clipped_to_it(off, monkeypatch):
+    circle = np.array([[[SIZE[1] - 1 + off, SIZE[0] - 1 + off, 3.0]]], np.float32)
+    monkeypatch.setattr("cv2.HoughCircles", lambda *_args, **_more: circle)
+    x, y, _ = decode_circle(draw_brightness((63, 35)))
+    assert (x, y) == (min(62.5 + off + 1, 63), min(34.5 + off + 1, 35))
 
 
 @pytest.mark.parametrize("point", [(-1, 17), (30, -1), (64, 17), (30, 36)])
