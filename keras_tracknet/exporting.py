@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from keras_tracknet.data.frames import (
     estimate_background,
     fit_frame,
     resize_frame,
+    sample_indices,
     scale_positions,
 )
 from keras_tracknet.data.windows import stream_windows
@@ -144,12 +144,13 @@ def export(
         if precision == "int8" and calibrate is not None:
             calibration = str(Path(folder) / "calibration.npz")
             windows = sample_windows(
-                _find_videos(calibrate), spec.frames, size, CALIBRATION_WINDOWS, fit=spec.fit
-            )
+                _find_videos(calibrate), spec.frames, size, CALIBRATION_WINDOWS,
+                fit=spec.fit, reporter=reporter,
+            )  # fmt: skip
             named = {"frames": windows[0]}
             if spec.background != "none":
                 named["background"] = windows[1]
-            np.savez(calibration, allow_pickle=False, **named)
+            np.savez(calibration, **named)
         conversion = Conversion(
             str(weights.resolve()), str(output.resolve()), format, precision, answers,
             input_size, frame_size, calibration,
@@ -198,8 +199,9 @@ def verify_export(
     )
     spec = theirs.spec
     frames, backgrounds = sample_windows(
-        _find_videos(source), spec.frames, theirs.frame_size, VERIFIED_WINDOWS, fit=spec.fit
-    )
+        _find_videos(source), spec.frames, theirs.frame_size, VERIFIED_WINDOWS,
+        fit=spec.fit, reporter=reporter,
+    )  # fmt: skip
     maps: list[np.ndarray] = []
     ours_found, theirs_found = [], []
     with reporter.track("comparing windows", len(frames), unit="windows") as advance:
@@ -228,33 +230,58 @@ def verify_export(
 
 
 def sample_windows(
-    videos: list[Path], length: int, size: tuple[int, int], count: int, *, fit: str = "stretch"
+    videos: list[Path],
+    length: int,
+    size: tuple[int, int],
+    count: int,
+    *,
+    fit: str = "stretch",
+    reporter: Reporter | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return windows spread over videos.
+    """Return windows spread evenly over videos, and over the length of each.
 
     Args:
-        videos: where from; of each as many as of any other.
+        videos: where from, of each as many as of any other; when there are more videos than
+            windows, one of each of `count` videos spread evenly over them.
         length: frames in a window.
         size: (height, width) of the frames, pixels.
         count: windows, at most.
         fit: how frames are brought to that size, see `picture_box`.
+        reporter: where progress goes.
 
     Returns:
         Frames `(windows, length, *size, 3)` and backgrounds `(windows, *size, 3)`, uint8.
     """
-    frames, backgrounds = [], []
-    videos = videos[:: max(1, len(videos) // count)][:count]
-    share = -(-count // len(videos))
-    for video in videos:
-        with closing(sample_frames(video, BACKGROUND_FRAMES)) as sample:
-            background = estimate_background(fit_frame(f.image, size, fit) for f in sample)
-        with closing(read_frames(video)) as decoded:
-            pictures = (fit_frame(frame.image, size, fit) for frame in decoded)
-            windows = stream_windows(pictures, length, length, length)
-            for window in itertools.islice(windows, share):
-                frames.append(np.stack(window.frames))
-                backgrounds.append(background)
-    return np.stack(frames[:count]), np.stack(backgrounds[:count])
+    frames: list[np.ndarray] = []
+    backgrounds: list[np.ndarray] = []
+    chosen = [videos[k] for k in sample_indices(len(videos), count)]
+    progress = (reporter or Reporter()).track("choosing windows", len(chosen), unit="videos")
+    with progress as advance:
+        for done, video in enumerate(chosen):
+            share = -(-(count - len(frames)) // (len(chosen) - done))
+            found = _spread_windows(video, length, size, share, fit)
+            with closing(sample_frames(video, BACKGROUND_FRAMES)) as sample:
+                background = estimate_background(fit_frame(f.image, size, fit) for f in sample)
+            frames += found
+            backgrounds += [background] * len(found)
+            advance(1)
+    return np.stack(frames), np.stack(backgrounds)
+
+
+def _spread_windows(
+    video: Path, length: int, size: tuple[int, int], count: int, fit: str
+) -> list[np.ndarray]:
+    """Return at most `count` windows spread evenly over a video, whatever its header says."""
+    kept: list[np.ndarray] = []
+    stride = 1  # windows from one that is kept to the next
+    with closing(read_frames(video)) as decoded:
+        pictures = (frame.image for frame in decoded)
+        for number, window in enumerate(stream_windows(pictures, length, length, length)):
+            if number % stride == 0:
+                kept.append(np.stack([fit_frame(image, size, fit) for image in window.frames]))
+            if len(kept) == 2 * count:
+                kept, stride = kept[::2], 2 * stride
+    return [kept[k] for k in sample_indices(len(kept), count)]
 
 
 def _locate(network: Network, answers: np.ndarray, size: tuple[int, int]) -> np.ndarray:

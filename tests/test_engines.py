@@ -176,13 +176,12 @@ def test_frames_are_shrunk_inside_as_they_are_outside(source):
     assert np.abs(stacked - expected).mean() < 0.05
 
 
-@pytest.mark.parametrize(
-    ("x", "y"),
-    [
-        (20.0, 12.0), (20.5, 12.0), (33.25, 7.75), (0.0, 0.0), (63.0, 31.0), (63.0, 0.0),
-        (0.0, 31.0), (62.5, 12.0), (63.5, 31.5), (-0.5, 12.0), (20.0, 30.5), (20.5, -0.5),
-    ],  # fmt: skip
-)
+INSIDE = [(20.0, 12.0), (20.5, 12.0), (33.25, 7.75)]
+BORDER = [(0.0, 0.0), (63.0, 31.0), (63.0, 0.0), (0.0, 31.0), (62.5, 12.0), (63.5, 31.5),
+          (-0.5, 12.0), (20.0, 30.5), (20.5, -0.5)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("x", "y"), INSIDE + BORDER)
 def test_drawn_point_is_found_where_it_was_drawn(x, y):
     from keras_tracknet.data.heatmaps import render_disc
     from keras_tracknet.serving import BallFinder

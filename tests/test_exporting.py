@@ -1,5 +1,6 @@
 import json
 
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -9,6 +10,7 @@ from keras_tracknet_cli.export import export as export_command
 
 from keras_tracknet import exporting
 from keras_tracknet.engines.conversion import Conversion
+from keras_tracknet.engines.converters import _read_calibration
 from keras_tracknet.engines.keras import KerasNetwork
 from keras_tracknet.errors import InputError
 from keras_tracknet.exporting import Verification, export, sample_windows, verify_export
@@ -87,16 +89,18 @@ def test_export_that_differs_fails_and_leaves_the_figures(
 
 
 def test_calibration_windows_go_to_the_conversion(rally, weights, without_conversion, monkeypatch):
-    seen = {}
+    seen, read = {}, []
 
     def look(conversion):
         with np.load(conversion.calibration) as content:
             seen.update({name: content[name].shape for name in content.files})
+        read.extend({k: v.shape for k, v in w.items()} for w in _read_calibration(conversion)())
 
     monkeypatch.setattr(Conversion, "run", look)
     target = weights.with_suffix(".tflite")
     export(weights, target, format="tflite", precision="int8", calibrate=rally)
     assert seen == {"frames": (6, 4, 32, 64, 3), "background": (6, 32, 64, 3)}
+    assert read == [{"frames": (1, 4, 32, 64, 3), "background": (1, 32, 64, 3)}] * 6
 
 
 @pytest.mark.parametrize(
@@ -122,6 +126,39 @@ def test_windows_are_spread_over_videos(rally):
     assert backgrounds.shape == (4, 32, 64, 3)
     np.testing.assert_array_equal(frames[0], frames[2])
     assert (frames[0] != frames[1]).any()
+
+
+def write_counting(folder, frames):
+    """Pictures that are as bright as their number says."""
+    folder.mkdir()
+    for number in range(frames):
+        cv2.imwrite(str(folder / f"{number:03}.png"), np.full((4, 6, 3), number, np.uint8))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("videos", "count", "starts"),
+    [
+        # One of ten windows: from its beginning to its end.
+        ([40], 4, [0, 8, 24, 32]),
+        ([40], 1, [0]),
+        ([12], 4, [0, 4, 8]),  # all that there are
+        ([3], 4, [0]),  # shorter than a window
+        # A share of each, where it has as many.
+        ([40, 40], 4, [0, 32, 0, 32]),
+        ([40, 40, 40], 5, [0, 32, 0, 32, 0]),
+        ([4, 40], 4, [0, 0, 16, 32]),
+        # More videos than windows: the last one counts, too.
+        ([4, 8, 12, 16, 20], 3, [0, 0, 0]),
+    ],
+)
+def test_windows_are_spread_over_each_videos_length(tmp_path, videos, count, starts):
+    folders = [write_counting(tmp_path / f"{k}", n) for k, n in enumerate(videos)]
+    frames, backgrounds = sample_windows(folders, 4, (4, 6), count)
+    assert frames[:, 0, 0, 0, 0].tolist() == starts
+    assert len(backgrounds) == len(frames)
+    if len(videos) > count:  # background: the middle of 4, 12 and 20 pictures
+        assert backgrounds[:, 0, 0, 0].tolist() == [1, 5, 9]
 
 
 @pytest.mark.parametrize(
