@@ -1,4 +1,8 @@
+import functools
+import inspect
 import os
+
+from click.testing import CliRunner
 
 from keras_tracknet.backends import choose_backend
 
@@ -14,3 +18,7 @@ from keras_tracknet import engines  # noqa: E402
 
 # What runs a Keras file is Keras, whatever else is installed, until a test says otherwise.
 engines.openvino_fits = lambda device="auto": False
+
+# click before 8.2 puts stderr into stdout unless it is told not to.
+if "mix_stderr" in inspect.signature(CliRunner.__init__).parameters:
+    CliRunner.__init__ = functools.partialmethod(CliRunner.__init__, mix_stderr=False)
