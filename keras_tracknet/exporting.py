@@ -150,7 +150,7 @@ def export(
             named = {"frames": windows[0]}
             if spec.background != "none":
                 named["background"] = windows[1]
-            np.savez(calibration, **named)
+            np.savez(calibration, **named)  # type: ignore[arg-type]  # allow_pickle, of NumPy 2.2
         conversion = Conversion(
             str(weights.resolve()), str(output.resolve()), format, precision, answers,
             input_size, frame_size, calibration,
