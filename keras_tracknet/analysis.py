@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 from keras_tracknet.courts import Court
 from keras_tracknet.errors import InputError
 from keras_tracknet.events import EventList, find_events
+from keras_tracknet.files import write_table
 from keras_tracknet.io.events import EVENT_COLUMNS, HIT, Event
 from keras_tracknet.io.tracks import Track
 from keras_tracknet.outliers import FAR
@@ -193,7 +193,7 @@ def write_tables(analysis: Analysis, folder: Path, *, clips: Sequence[Path] = ()
     Raises:
         InputError: the folder cannot be written.
     """
-    write_table(folder / "events.csv", *tabulate_events(analysis))
+    write_table(*tabulate_events(analysis), folder / "events.csv")
     times = analysis.velocity.time
     rows = []
     for rally in analysis.rallies:
@@ -202,9 +202,9 @@ def write_tables(analysis: Analysis, folder: Path, *, clips: Sequence[Path] = ()
         ended = rally.events[-1].kind if rally.finished else "lost"
         span = [f"{rally.start:.3f}", f"{rally.end:.3f}"]
         rows.append([rally.number, *span, *frames, rally.shots, ended, clip])
-    write_table(folder / "rallies.csv", RALLY_COLUMNS, rows)
+    write_table(RALLY_COLUMNS, rows, folder / "rallies.csv")
     columns, table = tabulate_speed(analysis)
-    write_table(folder / "speed.csv", columns, table)
+    write_table(columns, table, folder / "speed.csv")
 
 
 def tabulate_events(analysis: Analysis) -> tuple[tuple[str, ...], list[list[object]]]:
@@ -236,24 +236,6 @@ def tabulate_speed(analysis: Analysis) -> tuple[tuple[str, ...], list[list[objec
         for frame, (time, row) in enumerate(zip(v.time, values, strict=True))
     ]
     return (*VELOCITY_COLUMNS, "FloorProjectionKmh"), rows
-
-
-def write_table(path: Path, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """Write a CSV file.
-
-    Raises:
-        InputError: it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows(rows)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror}); choose another place with -o."
-        ) from error
 
 
 def _list_shots(found: EventList, velocity: Velocity, court: Court | None) -> tuple[Shot, ...]:

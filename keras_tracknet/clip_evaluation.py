@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from keras_tracknet.data.clip_batches import ClassifiedFrames, ClipBatches
 from keras_tracknet.data.pipeline import as_py_dataset
 from keras_tracknet.errors import InputError
 from keras_tracknet.evaluation import prepare_folder
+from keras_tracknet.files import replace_file, write_json, write_table
 from keras_tracknet.fit_data import load_classified, read_clips
 from keras_tracknet.io.datasets import Clip, find_labelled_clips, pick_clips
 from keras_tracknet.model_file import ModelFile, set_precision
@@ -169,20 +168,15 @@ def _keep_evaluated(clip: Clip, frames: ClassifiedFrames) -> ClassifiedFrames:
 
 def _write(evaluation: ClipEvaluation, output: Path) -> None:
     table = evaluation.table()
-    _write_csv(output / "classes.csv", [list(table[0]), *(list(row.values()) for row in table)])
+    write_table(table[0], (row.values() for row in table), output / "classes.csv")
     rows = zip(evaluation.classes, evaluation.confusion.tolist(), strict=True)
     head = ["labelled", *evaluation.classes]
-    _write_csv(output / "confusion.csv", [head, *([name, *counts] for name, counts in rows)])
+    write_table(head, ([name, *counts] for name, counts in rows), output / "confusion.csv")
     if importlib.util.find_spec("matplotlib") is not None:
         figure = draw_confusion(evaluation.confusion, evaluation.classes)
-        figure.savefig(output / "confusion.png", dpi=120)
-    text = json.dumps(evaluation.as_dict(), indent=1)
-    (output / "evaluation.json").write_text(text + "\n")  # last: where it is, all of it is
-
-
-def _write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(rows)
+        with replace_file(output / "confusion.png") as partial:
+            figure.savefig(partial, dpi=120)
+    write_json(evaluation.as_dict(), output / "evaluation.json")  # last: where it is, all of it is
 
 
 def _divide(part: int, whole: int) -> float:

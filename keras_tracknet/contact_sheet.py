@@ -10,10 +10,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from keras_tracknet.errors import InputError
 from keras_tracknet.io.checks import DatasetReport
 from keras_tracknet.io.datasets import Dataset, read_labels
-from keras_tracknet.io.images import list_images, read_image
+from keras_tracknet.io.images import list_images, read_image, write_image
 from keras_tracknet.io.layouts.clip import Clip
 from keras_tracknet.io.video import probe_video, read_frames
 from keras_tracknet.reporting import Reporter
@@ -133,14 +132,7 @@ def write_sheet(samples: Iterable[Sample], path: Path) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sheet = cv2.cvtColor(draw_sheet(samples), cv2.COLOR_RGB2BGR)
-        path.write_bytes(cv2.imencode(".png", sheet)[1].tobytes())
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror}); choose another place with --sheet."
-        ) from error
+    write_image(draw_sheet(samples), path)
 
 
 def doubt_frames(samples: Iterable[Sample]) -> str:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.files import write_json
 from keras_tracknet.inference import Tracker
 from keras_tracknet.io.media import VIDEO_SUFFIXES
-from keras_tracknet.outputs import OutputPaths, predict_video, write_json
+from keras_tracknet.outputs import OutputPaths, predict_video
 from keras_tracknet.reporting import Reporter
 
 SUMMARY = "corpus.json"

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from keras_tracknet.court_drawing import draw_court
@@ -23,6 +22,7 @@ from keras_tracknet.courts import (
     write_court,
 )
 from keras_tracknet.errors import InputError
+from keras_tracknet.io.images import write_image
 from keras_tracknet.io.video import read_frames
 from keras_tracknet.sports import find_sport
 
@@ -68,9 +68,7 @@ def mark_court(
     marks = _read_points(points, sport) if points else pick_marks(image, sport, announce)
     court = calibrate_court(marks, image.shape[:2], sport)
     write_court(court, path)
-    drawn = cv2.cvtColor(draw_court(image, court), cv2.COLOR_RGB2BGR)
-    if not cv2.imwrite(str(drawing), drawn):
-        raise InputError(f"{drawing}: cannot be written; choose another place with -o.")
+    write_image(draw_court(image, court), drawing)
     errors = court.errors()
     doubts = [
         f"{mark.name} is {error:.1f} pixels from where the other points put it; mark it again."

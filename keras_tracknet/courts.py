@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ import cv2
 import numpy as np
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.files import write_json
 from keras_tracknet.flights import View
 from keras_tracknet.sports import find_sport
 
@@ -220,17 +219,7 @@ def write_court(court: Court, path: Path) -> None:
         "homography": court.homography.tolist(),
         "reprojection_error_pixels": [round(float(error), 3) for error in court.errors()],
     }
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror}); choose another place with -o."
-        ) from error
+    write_json(content, path)
 
 
 def read_court(path: Path) -> Court:

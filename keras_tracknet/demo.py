@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from keras_tracknet.data.frames import scale_positions
-from keras_tracknet.errors import InputError
 from keras_tracknet.inference import Tracker
+from keras_tracknet.io.images import write_image
 from keras_tracknet.io.tracks import Track, read_track
 from keras_tracknet.io.video import read_frames
 from keras_tracknet.metrics import Counts, count_outcomes
@@ -94,6 +93,5 @@ def _write_picture(video: Path, track: Track, truth: Track, path: Path) -> None:
     for candidate in read_frames(video):
         if candidate.index == frame:
             drawn = draw_overlay(candidate.image, track, frame, trail=PICTURE_TRAIL, truth=truth)
-            if not cv2.imwrite(str(path), cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)):
-                raise InputError(f"{path}: cannot be written; choose another place with -o.")
+            write_image(drawn, path)
             return

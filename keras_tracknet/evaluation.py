@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from typing import Any
 
 from keras_tracknet.data.frames import scale_positions
 from keras_tracknet.errors import InputError
+from keras_tracknet.files import explain_writing, write_json
 from keras_tracknet.inference import Tracker
 from keras_tracknet.io.datasets import find_labelled_clips, pick_clips, read_labels
 from keras_tracknet.io.labels import DEFAULT_VISIBLE
@@ -121,9 +120,7 @@ def evaluate(
                 write_track(track, output / "tracks" / f"{clip.name}.csv")
     evaluation = Evaluation(tuple(results), tolerance, unit)
     if output is not None:
-        partial = output / ".evaluation.json.partial"
-        partial.write_text(json.dumps(evaluation.as_dict(), indent=1) + "\n")
-        os.replace(partial, output / "evaluation.json")
+        write_json(evaluation.as_dict(), output / "evaluation.json")
     return evaluation
 
 
@@ -138,12 +135,8 @@ def prepare_folder(output: Path, overwrite: bool) -> None:
         raise InputError(
             f"{result}: exists already; use --overwrite or choose another place with -o."
         )
-    try:
+    with explain_writing(output):
         output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{output}: cannot be written ({error.strerror}); choose another place with -o."
-        ) from error
 
 
 def count_clip(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from keras_tracknet.engines.keras import KerasNetwork
 from keras_tracknet.engines.network import Network
 from keras_tracknet.errors import InputError
 from keras_tracknet.evaluation import evaluate
+from keras_tracknet.files import write_json
 from keras_tracknet.inference import Tracker
 from keras_tracknet.io.datasets import find_dataset
 from keras_tracknet.io.media import VIDEO_SUFFIXES
@@ -169,7 +169,7 @@ def export(
         verification = verify_export(weights, output, source, reporter=reporter)
     report = {"file": str(output), "precision": precision, **asdict(verification)}
     report["within_tolerance"] = verification.is_within(precision)
-    _beside(output, "verification").write_text(json.dumps(report, indent=1) + "\n")
+    write_json(report, _beside(output, "verification"))
     if not report["within_tolerance"] and precision in TOLERANCES:
         raise InputError(
             f"{output}: differs from {weights} more than {precision} explains; see"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,14 @@ def write_json(content: Any, path: Path) -> None:
     write_text(json.dumps(content, indent=1) + "\n", path)
 
 
+def write_table(columns: Iterable[str], rows: Iterable[Iterable[object]], path: Path) -> None:
+    """Write a CSV file; see `replace_file`."""
+    with replace_file(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
 @contextmanager
 def explain_writing(path: Path) -> Iterator[None]:
     """Turn an `OSError` of the `with` block into an `InputError` that names `path`.
@@ -81,4 +90,4 @@ def explain_writing(path: Path) -> Iterator[None]:
         if os.strerror(errno.ENOSPC) in reason:  # HDF5 says so within a long line, without number
             full, reason = True, os.strerror(errno.ENOSPC)
         step = "make room or choose another place" if full else "choose another place"
-        raise InputError(f"{path}: cannot be written ({reason}); {step} with -o.") from error
+        raise InputError(f"{path}: cannot be written ({reason}); {step}.") from error

@@ -16,10 +16,10 @@ from keras_tracknet.data.camera import stack_frames, unshift_answers
 from keras_tracknet.data.frames import estimate_background
 from keras_tracknet.data.shots import show_one_view
 from keras_tracknet.errors import InputError
+from keras_tracknet.files import write_json
 from keras_tracknet.inference import Tracker
 from keras_tracknet.io.capture import Capture, CapturedFrame, capture_frames
 from keras_tracknet.io.tracks import ABSENT, DETECTED, TrackRow, TrackWriter
-from keras_tracknet.outputs import write_json
 from keras_tracknet.reporting import Reporter
 
 SAMPLE = 51  # frames that the running background is the median of

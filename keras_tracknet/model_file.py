@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import numpy as np
 
 from keras_tracknet.data.frames import DIFFERENCES, FITS
 from keras_tracknet.errors import InputError
+from keras_tracknet.files import replace_file
 
 if TYPE_CHECKING:  # Keras is loaded with a network, not to read what a file says of it
     import keras
@@ -123,24 +123,12 @@ def save_model(
     Raises:
         InputError: the place cannot be written.
     """
-    path = Path(path)
-    partial = path.with_name(f".{path.stem}.partial.keras")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with _not_synchronised(model):
-                model.save(partial)
-            with zipfile.ZipFile(partial, "a") as archive:
-                content = {"spec": asdict(spec), "training": training or {}}
-                archive.writestr(SPEC_NAME, json.dumps(content, indent=1))
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror or error}); free some space or choose"
-            " another place with -o."
-        ) from error
+    with replace_file(Path(path)) as partial:
+        with _not_synchronised(model):
+            model.save(partial)
+        with zipfile.ZipFile(partial, "a") as archive:
+            content = {"spec": asdict(spec), "training": training or {}}
+            archive.writestr(SPEC_NAME, json.dumps(content, indent=1))
 
 
 @contextmanager
@@ -229,7 +217,8 @@ def pack_model(source: Path, target: Path, **changes: Any) -> None:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
-    Path(target).write_bytes(buffer.getvalue())
+    with replace_file(Path(target)) as partial:
+        partial.write_bytes(buffer.getvalue())
 
 
 def infer_spec(model: keras.Model, path: Path = Path("model")) -> ModelSpec:

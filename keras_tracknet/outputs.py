@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from keras_tracknet import __version__
 from keras_tracknet.backends import backend_in_use
 from keras_tracknet.data.frames import estimate_background
 from keras_tracknet.errors import InputError
+from keras_tracknet.files import write_json, write_text
 from keras_tracknet.inference import Tracker
 from keras_tracknet.io.tracks import (
     FORMATS,
@@ -205,7 +205,7 @@ def _read_rows(path: Path | None, schema: str, reporter: Reporter) -> list[Track
 def _write_segments(track: Track, shots: list[int], path: Path) -> None:
     bounds = itertools.pairwise([*shots, len(track)])
     lines = [f"{a},{b - 1},{track.time[a]:.6f},{track.time[b - 1]:.6f}" for a, b in bounds]
-    path.write_text("\n".join(["FirstFrame,LastFrame,FirstTime,LastTime", *lines]) + "\n")
+    write_text("\n".join(["FirstFrame,LastFrame,FirstTime,LastTime", *lines]) + "\n", path)
 
 
 def _track_rows(
@@ -294,11 +294,3 @@ def _summarise(
         "frames_per_second": round(len(rows) / seconds, 2),
         "milliseconds": {stage: round(1e3 * s, 1) for stage, s in watch.seconds.items()},
     }
-
-
-def write_json(content: dict[str, Any], path: Path) -> None:
-    """Write JSON; the file appears complete or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(partial, path)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.files import replace_file
 from keras_tracknet.io.tracks import ABSENT, REPAIRED, Track
 from keras_tracknet.overlay import JUMP
 
@@ -58,14 +59,8 @@ def plot_track(
         draw_confidence(track, threshold),
     )
     for figure, path in zip(figures, paths, strict=True):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(path, dpi=110)
-        except OSError as error:
-            raise InputError(
-                f"{path}: cannot be written ({error.strerror or error}); choose another place"
-                " with -o."
-            ) from error
+        with replace_file(path) as partial:
+            figure.savefig(partial, dpi=110)
 
 
 def draw_trajectory(track: Track, background: np.ndarray) -> Any:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import html
 import math
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import numpy as np
 
 from keras_tracknet import charts
 from keras_tracknet.analysis import Analysis, Shot
-from keras_tracknet.errors import InputError
+from keras_tracknet.files import write_text
 from keras_tracknet.io.events import HIT, KINDS
 from keras_tracknet.io.tracks import ABSENT, REPAIRED
 from keras_tracknet.stills import choose_size, look_at_video
@@ -76,18 +74,7 @@ def write_report(analysis: Analysis, path: Path, *, title: str, video: Path | No
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
         f"<body>{''.join(sections)}</body></html>\n"
     )
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(page, encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror}); choose another place with -o."
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
+    write_text(page, path)
 
 
 def _write_facts(analysis: Analysis) -> str:

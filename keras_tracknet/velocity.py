@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from keras_tracknet.errors import InputError
+from keras_tracknet.files import write_table
 from keras_tracknet.io.tracks import REPAIRED, Track
 
 WINDOW = 0.2  # seconds that the polynomial is fitted over, the frame in its middle
@@ -105,18 +104,11 @@ def write_velocity(velocity: Velocity, path: Path) -> None:
         InputError: the file cannot be written.
     """
     table = np.stack([velocity.x, velocity.y, velocity.speed, velocity.error], axis=1)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(VELOCITY_COLUMNS)
-            for frame, (time, row) in enumerate(zip(velocity.time, table, strict=True)):
-                cells = ["" if np.isnan(value) else f"{value:.2f}" for value in row]
-                writer.writerow([frame, f"{time:.6f}".rstrip("0").rstrip("."), *cells])
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror}); choose another place with -o."
-        ) from error
+    rows = []
+    for frame, (time, row) in enumerate(zip(velocity.time, table, strict=True)):
+        cells = ["" if np.isnan(value) else f"{value:.2f}" for value in row]
+        rows.append([frame, f"{time:.6f}".rstrip("0").rstrip("."), *cells])
+    write_table(VELOCITY_COLUMNS, rows, path)
 
 
 def _fit_slope(

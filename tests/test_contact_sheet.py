@@ -123,7 +123,7 @@ def test_every_layout_can_be_drawn(tmp_path, write):
 def test_place_that_cannot_be_written_is_an_input_error(tmp_path):
     (tmp_path / "file").write_text("")
     samples = sample_labels([write_flight(tmp_path / "clip")], 1)
-    with pytest.raises(InputError, match="choose another place with --sheet"):
+    with pytest.raises(InputError, match="choose another place"):
         write_sheet(samples, tmp_path / "file" / "sheet.png")
 
 

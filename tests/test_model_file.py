@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from helpers_models import KINDS, TINY, build_tiny, draw_inputs, randomize_weights, run
 
-from keras_tracknet import model_file as module
 from keras_tracknet.errors import InputError
 from keras_tracknet.losses import MaskedMSE, PixelCrossEntropy, WeightedBCE
 from keras_tracknet.model_file import (
@@ -240,7 +239,7 @@ def test_failed_save_leaves_nothing_behind(tmp_path, saved, monkeypatch, step):
 
         monkeypatch.setattr(model, "save", save)
     else:
-        monkeypatch.setattr(module.os, "replace", fail_with(full))
+        monkeypatch.setattr(os, "replace", fail_with(full))
     with pytest.raises(InputError, match=r"model\.keras: cannot be written \(No space left"):
         save_model(model, RECTIFIER, tmp_path / "model.keras")
     assert os.listdir(tmp_path) == []
@@ -250,7 +249,7 @@ def test_failed_save_keeps_the_file_that_was_there(tmp_path, saved, monkeypatch)
     _, model = saved
     path = tmp_path / "model.keras"
     path.write_bytes(b"what was there")
-    monkeypatch.setattr(module.os, "replace", fail_with(OSError(errno.EACCES, "denied")))
+    monkeypatch.setattr(os, "replace", fail_with(OSError(errno.EACCES, "denied")))
     with pytest.raises(InputError, match="denied"):
         save_model(model, RECTIFIER, path)
     assert path.read_bytes() == b"what was there"

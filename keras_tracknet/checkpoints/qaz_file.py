@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 
 from keras_tracknet.checkpoints.qaz import BLOCKS, MODES, RECTIFIER
 from keras_tracknet.errors import InputError
+from keras_tracknet.files import replace_file
 from keras_tracknet.model_file import ModelFile
 
 WIDTHS = {"tracker": 64, "rectifier": 32}  # filters of the first layer, fixed in that code
@@ -40,17 +40,11 @@ def write_qaz(file: ModelFile, path: Path) -> None:
     content["model"] = OrderedDict(
         (name, torch.from_numpy(array)) for name, array in content["model"].items()
     )
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with replace_file(Path(path)) as partial:
         try:
             torch.save(content, partial)
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except (OSError, RuntimeError) as error:  # PyTorch raises the latter for a full disk
-        raise InputError(f"{path}: cannot be written ({error}); choose another place.") from error
+        except RuntimeError as error:  # what PyTorch makes of a full disk
+            raise OSError(str(error)) from error
 
 
 def describe_qaz(file: ModelFile) -> dict[str, Any]:

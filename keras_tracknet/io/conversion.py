@@ -16,7 +16,7 @@ import cv2
 from keras_tracknet.errors import InputError
 from keras_tracknet.io.datasets import Dataset, read_labels
 from keras_tracknet.io.formats import coco, cvat
-from keras_tracknet.io.images import list_images
+from keras_tracknet.io.images import list_images, write_image
 from keras_tracknet.io.layouts.clip import Clip
 from keras_tracknet.io.tracks import Track
 from keras_tracknet.io.video import probe_video, read_frames
@@ -177,10 +177,8 @@ def _extract_frames(source: Path, folder: Path) -> list[str]:
     with contextlib.closing(read_frames(source)) as frames:
         for frame in frames:
             names.append(f"{frame.index:06d}.jpg")
-            image = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
-            path = folder / names[-1]
-            if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
-                raise InputError(f"{path}: cannot be written; make room or choose another place.")
+            quality = (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY)
+            write_image(frame.image, folder / names[-1], format=".jpg", settings=quality)
     return names
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.files import write_table
 
 HIT = "hit"
 BOUNCE = "bounce"
@@ -40,19 +41,12 @@ def write_events(events: Iterable[Event], path: Path) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerow(EVENT_COLUMNS)
-            for event in events:
-                place = ["" if math.isnan(v) else round(v, 2) for v in (event.x, event.y)]
-                row = (round(event.time, 4), event.frame, event.kind, *place)
-                table.writerow([*row, round(event.score, 3), event.rally or ""])
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror}); choose another place with -o."
-        ) from error
+    rows = []
+    for event in events:
+        place = ["" if math.isnan(v) else round(v, 2) for v in (event.x, event.y)]
+        row = (round(event.time, 4), event.frame, event.kind, *place)
+        rows.append([*row, round(event.score, 3), event.rally or ""])
+    write_table(EVENT_COLUMNS, rows, path)
 
 
 def read_events(path: Path) -> list[Event]:

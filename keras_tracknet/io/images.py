@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.files import replace_file
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -77,6 +78,25 @@ def read_image(file: Path) -> np.ndarray:
     if image is None:
         raise InputError(f"{file}: not an image that can be decoded; remove or replace it.")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def write_image(
+    image: np.ndarray, path: Path, *, format: str = ".png", settings: Sequence[int] = ()
+) -> None:
+    """Write one image; see `replace_file`.
+
+    Args:
+        image: `(height, width, 3)` uint8 RGB.
+        path: file to write.
+        format: suffix of the format.
+        settings: as for `cv2.imencode`.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    encoded = cv2.imencode(format, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), settings)[1]
+    with replace_file(path) as partial:
+        partial.write_bytes(encoded.tobytes())
 
 
 def show_size(shape: tuple[int, ...]) -> str:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.files import write_json
 from keras_tracknet.io.datasets import Dataset, pick_clips
 from keras_tracknet.io.layouts.clip import Clip
 
@@ -63,11 +64,7 @@ def write_split(split: Split, path: Path) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(split), indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); use -o.") from error
+    write_json(asdict(split), path)
 
 
 def read_split(path: Path) -> Split:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
 import math
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +15,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.files import explain_writing, replace_file
 from keras_tracknet.io.columns import (
     import_parquet,
     make_data_frame,
@@ -270,12 +269,10 @@ class TrackWriter:
         if self.to_stdout:
             self._file = sys.stdout
         else:
-            with _explain_failure(self.path):
+            with explain_writing(self.path):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = open(self.path, "w", newline="", encoding="utf-8")
-        if self.format == "csv":
-            names = COLUMNS if self.schema == "tracknet" else COLUMNS[:4]
-            self._file.write(",".join(names) + "\n")
+        self._file.write(_head(self.format, self.schema))
         return self
 
     def __exit__(
@@ -286,7 +283,7 @@ class TrackWriter:
     ) -> None:
         file, self._file = self._file, None
         if file is not None and not self.to_stdout:
-            with _explain_failure(self.path):  # what a full disk did not take is tried again
+            with explain_writing(self.path):  # what a full disk did not take is tried again
                 file.close()
 
     def write(self, rows: Iterable[TrackRow]) -> None:
@@ -297,13 +294,8 @@ class TrackWriter:
         """
         if self._file is None:
             raise ValueError("TrackWriter must be used in a with statement.")
-        cells = (_cells(row, self.schema) for row in rows)
-        if self.format == "csv":
-            lines = (",".join(map(_csv_text, row.values())) for row in cells)
-        else:
-            lines = (json.dumps(row) for row in cells)
-        with _explain_failure(self.path):
-            self._file.writelines(line + "\n" for line in lines)
+        with explain_writing(self.path):
+            self._file.writelines(_lines(rows, self.format, self.schema))
             self._file.flush()
 
 
@@ -318,18 +310,12 @@ def write_track(track: Track, path: Path, *, schema: str = "tracknet") -> None:
     """
     path = Path(path)
     format = check_format(path)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+    with replace_file(path) as partial:
         if format == "parquet":
-            with _explain_failure(partial):
-                write_parquet([_cells(row, schema) for row in track.rows()], partial)
+            write_parquet([_cells(row, schema) for row in track.rows()], partial)
         else:
-            with TrackWriter(partial, format=format, schema=schema) as writer:
-                writer.write(track.rows())
-        os.replace(partial, path)
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
+            lines = (_head(format, schema), *_lines(track.rows(), format, schema))
+            partial.write_text("".join(lines), encoding="utf-8")
 
 
 def check_format(path: Path) -> str:
@@ -379,15 +365,17 @@ def read_track(path: Path) -> Track:
     return Track.from_rows(rows)
 
 
-@contextlib.contextmanager
-def _explain_failure(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror}); make room or choose another place"
-            " with -o."
-        ) from error
+def _head(format: str, schema: str) -> str:
+    """Return what stands in a file before its rows."""
+    names = COLUMNS if schema == "tracknet" else COLUMNS[:4]
+    return ",".join(names) + "\n" if format == "csv" else ""
+
+
+def _lines(rows: Iterable[TrackRow], format: str, schema: str) -> Iterator[str]:
+    for row in rows:
+        cells = _cells(row, schema)
+        csv_line = format == "csv"
+        yield (",".join(map(_csv_text, cells.values())) if csv_line else json.dumps(cells)) + "\n"
 
 
 def _cells(row: TrackRow, schema: str) -> dict[str, Any]:
