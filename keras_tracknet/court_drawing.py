@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from keras_tracknet.courts import CUSTOM, Court, split_marks
+from keras_tracknet.courts import Court
+from keras_tracknet.marks import CUSTOM, split_marks
 from keras_tracknet.sports import Line, find_sport
 
 COLOUR, MARK_COLOUR = (255, 214, 10), (64, 196, 255)  # RGB

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,18 +11,11 @@ import numpy as np
 
 from keras_tracknet.court_drawing import draw_court
 from keras_tracknet.court_page import pick_marks
-from keras_tracknet.courts import (
-    CUSTOM,
-    POOR_ERROR,
-    Mark,
-    calibrate_court,
-    find_place,
-    parse_marks,
-    write_court,
-)
+from keras_tracknet.courts import POOR_ERROR, calibrate_court, write_court
 from keras_tracknet.errors import InputError
 from keras_tracknet.io.images import write_image
 from keras_tracknet.io.video import read_frames
+from keras_tracknet.marks import CUSTOM, Mark, check_marks, parse_marks, read_marks
 from keras_tracknet.sports import find_sport
 
 
@@ -58,15 +50,23 @@ def mark_court(
     """
     if sport != CUSTOM:
         find_sport(sport)
+    if not at >= 0:  # NaN neither
+        raise InputError(f"--at must be 0 seconds or more. Received: {at}")
     drawing = path.with_suffix(".png")
+    if path == drawing:
+        raise InputError(f"{path}: the court is written as JSON, with a PNG beside; give a .json.")
     for file in (path, drawing):
         if file.exists() and not overwrite:
             raise InputError(
                 f"{file}: exists already; use --overwrite or choose another place with -o."
             )
     image = _read_picture(video, at)
-    marks = _read_points(points, sport) if points else pick_marks(image, sport, announce)
-    court = calibrate_court(marks, image.shape[:2], sport)
+    size = image.shape[:2]
+    if points is None:
+        marks = pick_marks(image, sport, announce)
+    else:
+        marks = _read_points(points, sport, size)
+    court = calibrate_court(marks, size, sport)
     write_court(court, path)
     write_image(draw_court(image, court), drawing)
     errors = court.errors()
@@ -97,21 +97,15 @@ def _read_picture(video: Path, at: float) -> np.ndarray:
     return frame.image
 
 
-def _read_points(points: str, sport: str) -> list[Mark]:
+def _read_points(points: str, sport: str, size: tuple[int, int]) -> list[Mark]:
     """Read points as text or, where there is such a file, as JSON."""
     if not points.endswith(".json"):
         return parse_marks(points, sport)
     try:
-        content = json.loads(Path(points).read_text(encoding="utf-8"))
-        return [
-            Mark(name, float(x), float(y), *find_place(name, sport))
-            for name, (x, y) in content.items()
-        ]
+        marks = read_marks(Path(points).read_bytes(), sport)
+        check_marks(marks, size)
     except OSError as error:
         raise InputError(f"{points}: cannot be read ({error.strerror}); check the path.") from error
-    except (AttributeError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f'{points}: not a file of points; expected {{"near_left": [212, 655], ...}}.'
-        ) from error
+    except InputError as error:
+        raise InputError(f"{points}: {error}") from error
+    return marks

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import html
-import json
+import secrets
+import threading
 import webbrowser
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
 
 from keras_tracknet.charts import embed_image
-from keras_tracknet.courts import CUSTOM, LEAST_POINTS, Mark, calibrate_court, find_place
+from keras_tracknet.courts import calibrate_court
 from keras_tracknet.errors import InputError
+from keras_tracknet.marks import CUSTOM, LEAST_POINTS, Mark, read_marks
 from keras_tracknet.sports import find_sport
 
 LARGEST_ANSWER = 1 << 16  # bytes
+PATIENCE = 10.0  # seconds that a connection may say nothing
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Mark the court</title><style>
 body { font: 15px/1.4 system-ui, sans-serif; margin: 1em; color: #222 }
@@ -64,10 +67,12 @@ document.getElementById("undo").addEventListener("click", () => {
   marks.delete([...marks.keys()].pop()); show();
 });
 save.addEventListener("click", async () => {
-  const answer = await fetch("marks", { method: "POST", body: JSON.stringify([...marks]) });
-  const text = await answer.text();
-  if (answer.ok) document.body.textContent = "Saved. You can close this page.";
-  else message.textContent = text;
+  try {
+    const answer = await fetch("marks", { method: "POST", body: JSON.stringify([...marks]) });
+    const text = await answer.text();
+    if (answer.ok) document.body.textContent = "Saved. You can close this page.";
+    else message.textContent = text;
+  } catch { message.textContent = "The command has ended; start it again."; }
 });
 addEventListener("resize", show);
 </script></html>
@@ -86,50 +91,117 @@ def pick_marks(
     Args:
         image: `(height, width, 3)` uint8 RGB.
         sport: name, or `custom`.
-        announce: is told the page's address.
+        announce: is told the page's address, which nobody else can guess.
         open_page: opens it.
 
     Returns:
         Marks that make a court.
     """
     size = image.shape[:2]
-    page = _write_page(image, sport).encode()
-    picked: list[Mark] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._answer(200 if self.path == "/" else 404, page if self.path == "/" else b"")
+    def read(body: bytes) -> list[Mark]:
+        marks = read_marks(body, sport)
+        calibrate_court(marks, size, sport)
+        return marks
 
-        def do_POST(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            try:
-                if length > LARGEST_ANSWER:
-                    raise InputError("too many points.")
-                marks = _read_marks(self.rfile.read(length), sport)
-                calibrate_court(marks, size, sport)
-            except InputError as error:
-                self._answer(400, str(error).encode())
-                return
-            self._answer(200, b"saved")
-            picked.extend(marks)
+    with CourtServer(_write_page(image, sport).encode(), read) as server:
+        announce(server.address)
+        open_page(server.address)
+        return server.wait()
 
-        def _answer(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
+class CourtServer(ThreadingHTTPServer):
+    """Serves the page to this machine until marks that make a court have come.
+
+    Other pages that are open in the browser can reach it too: its address holds a random token,
+    and what comes from another origin, or under another name of this machine, is refused.
+
+    Args:
+        page: HTML.
+        read: makes marks of what the page sends.
+    """
+
+    daemon_threads = True
+    block_on_close = False  # a connection that is kept open does not keep the command going
+
+    def __init__(self, page: bytes, read: Callable[[bytes], list[Mark]]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.page, self.read = page, read
+        self.host = f"127.0.0.1:{self.server_port}"
+        self.place = f"/{secrets.token_urlsafe(16)}/"
+        self.address = f"http://{self.host}{self.place}"
+        self.marks: list[Mark] = []
+        self.picked = threading.Event()
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def __exit__(self, *error: Any) -> None:
+        self.shutdown()
+        super().__exit__(*error)
+
+    def wait(self) -> list[Mark]:
+        """Return the marks once they are there."""
+        while not self.picked.wait(0.2):  # now and then Ctrl-C gets a chance
             pass
+        return self.marks
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        address = f"http://127.0.0.1:{server.server_port}/"
-        announce(address)
-        open_page(address)
-        while not picked:
-            server.handle_request()
-    return picked
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing of a connection that breaks off."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one request."""
+
+    server: CourtServer
+    timeout = PATIENCE
+
+    def do_GET(self) -> None:
+        if not self._is_from_here():
+            self._answer(403, b"open the address as the terminal shows it")
+        elif self.path == self.server.place:
+            self._answer(200, self.server.page, "text/html")
+        else:
+            self._answer(404, b"there is nothing here")
+
+    def do_POST(self) -> None:
+        length = self.headers.get("Content-Length", "")
+        if not self._is_from_here() or self.headers.get("Origin") != f"http://{self.server.host}":
+            self._answer(403, b"this page takes points from itself only")
+        elif self.path != f"{self.server.place}marks":
+            self._answer(404, b"there is nothing here")
+        elif not (length.isascii() and length.isdigit()):
+            self._answer(411, b"how long is it?")
+        elif len(length) > 9 or int(length) > LARGEST_ANSWER:
+            self._answer(413, b"too many points.")
+        else:
+            self._take_marks(self.rfile.read(int(length)))
+
+    def _take_marks(self, body: bytes) -> None:
+        try:
+            marks = self.server.read(body)
+        except InputError as error:
+            self._answer(400, str(error).encode())
+            return
+        self._answer(200, b"saved")
+        if not self.server.picked.is_set():
+            self.server.marks = marks
+            self.server.picked.set()
+
+    def _is_from_here(self) -> bool:
+        return self.headers.get("Host") == self.server.host
+
+    def _answer(self, status: int, body: bytes, kind: str = "text/plain") -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Referrer-Policy", "same-origin")
+        self.send_header("Content-Security-Policy", "frame-ancestors 'none'")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 def _write_page(image: np.ndarray, sport: str) -> str:
@@ -147,15 +219,3 @@ def _write_page(image: np.ndarray, sport: str) -> str:
         .replace("__LEAST__", str(LEAST_POINTS))
         .replace("__IMAGE__", embed_image(image, quality=90))
     )
-
-
-def _read_marks(body: bytes, sport: str) -> list[Mark]:
-    try:
-        return [
-            Mark(str(name), float(x), float(y), *find_place(str(name), sport))
-            for name, (x, y) in json.loads(body)
-        ]
-    except (TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError("the page sent no points.") from error

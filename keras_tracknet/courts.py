@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,23 +14,20 @@ import numpy as np
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import write_json
 from keras_tracknet.flights import View
+from keras_tracknet.marks import (
+    CUSTOM,
+    Mark,
+    check_marks,
+    find_place,
+    read_number,
+    split_marks,
+)
 from keras_tracknet.sports import find_sport
 
-CUSTOM = "custom"
-LEAST_POINTS = 4
+LONGEST_SIDE = 100_000  # pixels
 POOR_ERROR = 0.01  # of the picture's height: marks that are further off are named
 HIGHEST_HIT = 3.6  # metres; no racket and no hand is higher
 HEIGHTS = np.linspace(0.0, HIGHEST_HIT, 37)
-
-
-class Mark(NamedTuple):
-    """A place of the court in the picture: pixels, and metres on the floor (see `sports`)."""
-
-    name: str
-    x: float
-    y: float
-    across: float
-    along: float
 
 
 @dataclass(frozen=True)
@@ -152,12 +148,8 @@ def calibrate_court(marks: Sequence[Mark], size: tuple[int, int], sport: str) ->
     Raises:
         InputError: the marks are too few, in a line, or contradict each other.
     """
-    if len(marks) < LEAST_POINTS:
-        raise InputError(f"a court takes {LEAST_POINTS} points or more; {len(marks)} were given.")
+    check_marks(marks, size)
     pixels, places = split_marks(marks)
-    for values, what in ((pixels, "picture"), (places, "court")):
-        if _are_in_line(values):
-            raise InputError(f"the points are in a line on the {what}; give four corners.")
     homography, _ = cv2.findHomography(places, pixels, 0)
     if homography is None or abs(np.linalg.det(homography)) < 1e-12:
         raise InputError("no court fits the points; check which is which.")
@@ -166,43 +158,6 @@ def calibrate_court(marks: Sequence[Mark], size: tuple[int, int], sport: str) ->
     if depths.min() * depths.max() <= 0:
         raise InputError("no court fits the points; check which is which.")
     return court
-
-
-def parse_marks(text: str, sport: str) -> list[Mark]:
-    """Read marks such as `near_left=212,655 far_left=450,310`.
-
-    For a custom court the name is a place in metres: `0,0=212,655 6.1,0=1070,655`.
-
-    Raises:
-        InputError: the text is of another form, or names a place that the sport has not.
-    """
-    marks = []
-    for part in re.split(r"[\s;]+", text.strip()):
-        name, _, pixel = part.partition("=")
-        try:
-            x, y = (float(value) for value in pixel.split(","))
-        except ValueError as error:
-            raise InputError(f"{part}: not a point; write it as near_left=212,655.") from error
-        marks.append(Mark(name, x, y, *find_place(name, sport)))
-    return marks
-
-
-def find_place(name: str, sport: str) -> tuple[float, float]:
-    """Return where a mark is on the floor, metres.
-
-    Raises:
-        InputError: there is no such place.
-    """
-    if sport == CUSTOM:
-        try:
-            across, along = (float(value) for value in name.split(","))
-        except ValueError as error:
-            raise InputError(f"{name}: not a place in metres; write it as 6.1,0.") from error
-        return across, along
-    landmarks = find_sport(sport).landmarks
-    if name not in landmarks:
-        raise InputError(f"{name}: not a place of a {sport} court; known: {', '.join(landmarks)}.")
-    return landmarks[name]
 
 
 def write_court(court: Court, path: Path) -> None:
@@ -230,28 +185,36 @@ def read_court(path: Path) -> Court:
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-        size = (int(content["height"]), int(content["width"]))
-        marks = [
-            Mark(str(m["name"]), *(float(m[key]) for key in ("x", "y", "across", "along")))
-            for m in content["marks"]
-        ]
+        size = (_read_length(content["height"]), _read_length(content["width"]))
         sport = str(content["sport"])
+        return calibrate_court([_read_mark(mark, sport) for mark in content["marks"]], size, sport)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path.") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a court; make one with tracknet court.") from error
-    return calibrate_court(marks, size, sport)
 
 
-def split_marks(marks: Sequence[Mark]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pixels and the metres of marks, `(marks, 2)` each."""
-    table = np.array([mark[1:] for mark in marks], dtype=np.float64)
-    return table[:, :2], table[:, 2:]
+def _read_length(value: Any) -> int:
+    """Return a side of a picture, pixels."""
+    length = read_number(value)
+    if not (length.is_integer() and 1 <= length <= LONGEST_SIDE):
+        raise ValueError(f"expected a length in pixels. Received: {value}")
+    return int(length)
 
 
-def _are_in_line(points: np.ndarray) -> bool:
-    spread = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
-    return bool(spread[1] < 0.01 * spread[0])
+def _read_mark(content: Any, sport: str) -> Mark:
+    """Return a mark of a file; its metres must be those of its name."""
+    x, y, across, along = (read_number(content[key]) for key in ("x", "y", "across", "along"))
+    mark = Mark(str(content["name"]), x, y, across, along)
+    place = find_place(mark.name, sport)
+    if not np.allclose(place, (across, along), rtol=0, atol=1e-3):
+        raise InputError(
+            f"{mark.name} is at {place[0]:g},{place[1]:g} metres of a {sport} court, not at"
+            f" {across:g},{along:g}; mark it again with tracknet court."
+        )
+    return mark
 
 
 def _transform(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:

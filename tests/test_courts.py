@@ -1,18 +1,13 @@
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from keras_tracknet.court_drawing import draw_court
-from keras_tracknet.courts import (
-    CUSTOM,
-    Mark,
-    calibrate_court,
-    parse_marks,
-    read_court,
-    write_court,
-)
+from keras_tracknet.courts import calibrate_court, read_court, write_court
 from keras_tracknet.errors import InputError
+from keras_tracknet.marks import CUSTOM, Mark, parse_marks
 from keras_tracknet.sports import SPORTS
 from keras_tracknet.synthetic.camera import place_camera
 
@@ -127,7 +122,17 @@ def test_a_wrong_mark_is_told_in_a_line(text, sport, message):
     ("marks", "message"),
     [
         ("0,0=0,0 1,0=9,0 1,1=9,9", "3 were given"),
-        ("0,0=0,0 1,0=9,0 2,0=20,0 3,0=28,0", "in a line"),
+        ("0,0=0,0 1,0=9,0 2,0=20,0 3,0=28,0", "in a line on the court"),
+        ("0,0=0,0 1,0=90,0 2,0=200,0 0,1=5,90", "all but one, are in a line on the court"),
+        ("0,0=0,0 1,0=90,0 1,1=200,0 0,1=5,90", "all but one, are in a line on the picture"),
+        ("0,0=0,0 1,0=9,0 1,1=9,9 0,1=nan,9", "0,1: nan,9 is no place in a picture of 1280x720"),
+        ("0,0=0,0 1,0=9,0 1,1=9,9 0,1=0,-inf", "0,1: 0,-inf is no place"),
+        ("0,0=0,0 1,0=9,0 1,1=9,9 0,1=1e308,9", r"0,1: 1e\+308,9 is no place"),
+        ("0,0=0,0 1,0=9,0 1,1=9,9 0,nan=0,9", "0,nan: no place in metres"),
+        ("0,0=0,0 1,0=9,0 1,1=9,9 inf,1=0,9", "inf,1: no place in metres"),
+        ("0,0=0,0 1,0=9,0 1,1=9,9 0,1e308=0,9", "0,1e308: no place in metres"),
+        ("0,0=0,0 1,0=9,0 1,1=9,9 0,0=0,9", "0,0 and 0,0 are one place on the court"),
+        ("0,0=0,0 1,0=9,0 1,1=9,9 0,1=9,9", "1,1 and 0,1 are one place on the picture"),
         ("0,0=100,0 1,0=0,100 1,1=100,100 0,1=0,0", "check which is which"),
     ],
 )
@@ -136,11 +141,66 @@ def test_marks_that_make_no_court_are_told_in_a_line(marks, message):
         calibrate_court(parse_marks(marks, CUSTOM), SIZE, CUSTOM)
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"marks": 1}'])
-def test_a_file_that_is_no_court_is_told_in_a_line(tmp_path, content):
-    (tmp_path / "court.json").write_text(content)
-    with pytest.raises(InputError, match="not a court; make one with tracknet court"):
-        read_court(tmp_path / "court.json")
+def change_court(**changes):
+    """What a court file holds, with some of it changed; None takes it out."""
+    _, court = make_court(names=CORNERS)
+    content = {"sport": "badminton", "width": 1280, "height": 720}
+    content["marks"] = [mark._asdict() for mark in court.marks]
+    return {key: value for key, value in (content | changes).items() if value is not None}
+
+
+def change_mark(**changes):
+    marks = change_court()["marks"]
+    return change_court(marks=[marks[0] | changes, *marks[1:]])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "not a court; make one with tracknet court"),
+        (b"\xff\xfe{", "not a court"),
+        ("[" * 60_000, "not a court"),
+        ([1, 2], "not a court"),
+        ({}, "not a court"),
+        (change_court(marks=1), "not a court"),
+        (change_court(marks=[7, 8, 9, 10]), "not a court"),
+        (change_court(marks=[]), "0 were given"),
+        (change_court(marks=change_court()["marks"][:3]), "3 were given"),
+        (change_court(width=None), "not a court"),
+        (change_court(width="1280"), "not a court"),
+        (change_court(width=1280.5), "not a court"),
+        (change_court(width=0), "not a court"),
+        (change_court(height=float("nan")), "not a court"),
+        (change_court(height=float("inf")), "not a court"),
+        (change_court(height=1e308), "not a court"),
+        (change_court(height=10**400), "not a court"),
+        (change_court(height=True), "not a court"),
+        (change_court(sport="curling"), "curling: not a sport"),
+        (change_court(sport="tennis"), "near_left is at .* metres of a tennis court, not at"),
+        (change_court(sport=None), "not a court"),
+        (change_mark(x=float("nan")), "near_left: nan,.* is no place"),
+        (change_mark(y=float("inf")), "is no place"),
+        (change_mark(x=1e308), "is no place"),
+        (change_mark(x="17"), "not a court"),
+        (change_mark(across=float("nan")), "near_left is at -3.05,-6.7 metres"),
+        (change_mark(name="middle"), "middle: not a place of a badminton court"),
+        (change_mark(name="far_left"), "far_left is at -3.05,6.7 metres"),
+    ],
+)
+def test_a_file_that_is_no_court_is_told_in_a_line(tmp_path, content, message):
+    path = tmp_path / "court.json"
+    raw = isinstance(content, str | bytes)
+    text = content if raw else json.dumps(content)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(InputError, match=rf"court\.json: .*{message}"):
+        read_court(path)
+
+
+def test_five_marks_on_two_lines_make_a_court():
+    """Points on the sidelines only fix the court, as two lines do."""
+    names = ("near_left", "net_left", "far_left", "near_right", "far_right")
+    camera, court = make_court(names=names)
+    np.testing.assert_allclose(court.to_floor(camera.project(np.zeros((1, 3)))), 0, atol=1e-4)
 
 
 def test_the_overlay_is_drawn_where_the_lines_are():

@@ -28,7 +28,7 @@ ORDER = [
     "reporting", "synthetic", "overlay", "contact_sheet", "plots",
     "repeats", "fitting", "flights", "segments", "meetings", "bounces", "views",
     "rallies", "events",
-    "velocity", "courts", "court_drawing",
+    "velocity", "marks", "courts", "court_drawing",
     "analysis", "stills", "charts", "report", "analysis_run", "court_page", "court_file",
     "run_folder", "fit_config", "fit_data", "devices", "training",
     "engines", "streaming", "inference", "outputs", "corpus", "cluster", "live",
