@@ -25,7 +25,7 @@ from keras_tracknet.io.tracks import (
     TrackRow,
     TrackWriter,
     check_format,
-    read_track,
+    read_rows,
     write_track,
 )
 from keras_tracknet.io.video import VideoInfo, probe_video, sample_frames
@@ -197,7 +197,7 @@ def _read_rows(path: Path | None, schema: str, reporter: Reporter) -> list[Track
         raise InputError("--resume needs a track in csv or jsonl, with all its columns.")
     if not path.exists():
         return []
-    rows = list(raw_track(read_track(path)).rows())
+    rows = list(raw_track(Track.from_rows(read_rows(path))).rows())
     reporter.note(f"{path}: going on from frame {len(rows)}")
     return rows
 

@@ -17,7 +17,8 @@ HEAVY = (*FRAMEWORKS, "cv2", "av")
 ORDER = [
     "errors", "files", "backends", "precision", "sports",
     "io.container", "io.images", "io.capture", "io.media", "io.video", "io.video_writer",
-    "io.clips", "io.columns", "io.tracks", "io.events", "io.labels", "io.formats", "io.layouts",
+    "io.clips", "io.columns", "io.records", "io.track_tables", "io.tracks", "io.events",
+    "io.labels", "io.formats", "io.layouts",
     "io.datasets", "io.splits", "io.checks", "io.conversion",
     "data.frames", "data.shots", "data.cache", "data.camera", "data.windows", "data.heatmaps",
     "data.augment", "data.paste", "data.trajectories", "data.clip_classes", "data.pipeline",

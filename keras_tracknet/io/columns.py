@@ -15,9 +15,16 @@ def read_parquet(path: Path) -> list[dict[str, Any]]:
     """Return the rows of a Parquet file.
 
     Raises:
-        InputError: pyarrow is not installed.
+        InputError: pyarrow is not installed, or the file is no such file.
     """
-    return import_parquet().read_table(path).to_pylist()
+    parquet = import_parquet()
+    from pyarrow.lib import ArrowException
+
+    try:
+        return parquet.read_table(path).to_pylist()
+    except (ArrowException, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(f"{path}: cannot be read as Parquet ({reason}).") from error
 
 
 def write_parquet(rows: list[dict[str, Any]], path: Path) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,15 +20,18 @@ from keras_tracknet.io.columns import (
     import_parquet,
     make_data_frame,
     make_detections,
-    read_parquet,
     write_parquet,
 )
-
-DETECTED = "detected"
-REPAIRED = "repaired"
-ABSENT = "absent"
-UNLABELLED = "unlabelled"
-STATUSES = (DETECTED, REPAIRED, ABSENT, UNLABELLED)
+from keras_tracknet.io.track_tables import (
+    ABSENT,
+    DETECTED,
+    NAMES,
+    REPAIRED,  # noqa: F401  # the words of a file are imported from here
+    STATUSES,
+    UNLABELLED,
+    TrackTable,
+    read_table,
+)
 
 COLUMNS = ("Frame", "Visibility", "X", "Y", "Confidence", "Status", "Time")
 SCHEMAS = ("tracknet", "tracknetv2")
@@ -333,36 +336,57 @@ def check_format(path: Path) -> str:
 
 
 def read_track(path: Path) -> Track:
-    """Read a track that this package wrote: CSV of either schema, JSON lines or Parquet.
+    """Read a track: CSV of either schema, JSON lines or Parquet, of this package or another maker.
 
-    A file with just the first four columns gets confidence 1 where visible and no times.
+    A file without `Confidence` gets 1 where the ball is visible, one without `Time` no times. Of
+    another maker's file columns may be called a little differently, rows may be out of order, and
+    frames without a row are `unlabelled`. What had to be mended is told in a warning.
 
     Raises:
-        InputError: the file is missing, has other columns, or its frames do not count from
-            0 to N-1.
+        InputError: the file is missing, has other columns, or a row says something that cannot
+            be.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a track written by tracknet predict.")
-    records = _read_records(path)
-    if records and not {"Frame", "Visibility", "X", "Y"} <= records[0].keys():
+    table = read_table(path)
+    if table.notes:
+        warnings.warn(f"{path}: {'; '.join(table.notes)}.", stacklevel=2)
+    return _make_track(table)
+
+
+def read_rows(path: Path) -> list[TrackRow]:
+    """Read what `TrackWriter` has written of a track so far, with all its columns.
+
+    A last line that was cut off is left out.
+
+    Raises:
+        InputError: the file cannot be read, or is not as it was written.
+    """
+    path = Path(path)
+    if b"\n" not in path.read_bytes():  # not even its first line was written to the end
+        return []
+    table = read_table(path)
+    if not table.whole or table.names != set(NAMES):
         raise InputError(
-            f"{path}: not a track, its columns are {', '.join(records[0])};"
-            f" expected {','.join(COLUMNS)}."
+            f"{path}: is not as tracknet predict left it; begin again with --overwrite."
         )
-    rows = []
-    for index, record in enumerate(records):
-        try:
-            row = _row(record)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{path}: row {index} cannot be read ({error}).") from error
-        if row.frame != index:
-            raise InputError(
-                f"{path}: row {index} is for frame {row.frame}; frames must count from 0"
-                " with one row each."
-            )
-        rows.append(row)
-    return Track.from_rows(rows)
+    return list(_make_track(table).rows())
+
+
+def _make_track(table: TrackTable) -> Track:
+    """Put the rows of a table in the places of their frames."""
+    frames = table.rows[-1].frame + 1 if table.rows else 0
+    places = [row.frame for row in table.rows]
+    x, y, confidence, time = np.full((4, frames), np.nan)
+    confidence[:] = 0.0
+    status = np.full(frames, UNLABELLED)
+    x[places] = [row.x for row in table.rows]
+    y[places] = [row.y for row in table.rows]
+    confidence[places] = [row.confidence for row in table.rows]
+    time[places] = [row.time for row in table.rows]
+    status[places] = [row.status for row in table.rows]
+    return Track(x, y, confidence, status, time)
 
 
 def _head(format: str, schema: str) -> str:
@@ -396,31 +420,3 @@ def _cells(row: TrackRow, schema: str) -> dict[str, Any]:
 
 def _csv_text(value: Any) -> str:
     return "" if value is None else str(value)
-
-
-def _row(record: dict[str, Any]) -> TrackRow:
-    visible = int(record["Visibility"]) == 1
-    status = record.get("Status") or (DETECTED if visible else ABSENT)
-    if status not in STATUSES:
-        raise ValueError(f"Status must be one of {', '.join(STATUSES)}, not {status}")
-    confidence = record.get("Confidence")
-    return TrackRow(
-        frame=int(record["Frame"]),
-        x=float(record["X"]) if visible else math.nan,
-        y=float(record["Y"]) if visible else math.nan,
-        confidence=float(visible) if confidence in (None, "") else float(confidence),
-        status=status,
-        time=math.nan if record.get("Time") in (None, "") else float(record["Time"]),
-    )
-
-
-def _read_records(path: Path) -> list[dict[str, Any]]:
-    try:
-        if path.suffix == ".parquet":
-            return read_parquet(path)
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            if path.suffix == ".jsonl":
-                return [json.loads(line) for line in file if line.strip()]
-            return list(csv.DictReader(file))
-    except (UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a track file ({error}).") from error
