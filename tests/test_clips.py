@@ -1,4 +1,7 @@
+import os
+import warnings
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -13,12 +16,12 @@ from keras_tracknet.io.video_writer import VideoWriter
 EVERY = 10  # frames from one keyframe to the next
 
 
-def write_counting_video(path, frames=60, fps=25):
+def write_counting_video(path, frames=60, fps=25, every=EVERY, options=None):
     """A video whose brightness tells the number of the frame, with tone and keyframes."""
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=options or {}) as container:
         video = container.add_stream("libx264", rate=fps)
         video.height, video.width, video.pix_fmt = 64, 96, "yuv420p"
-        video.options = {"g": str(EVERY), "keyint_min": str(EVERY), "sc_threshold": "0", "crf": "5"}
+        video.options = {"g": str(every), "keyint_min": str(every), "sc_threshold": "0", "crf": "5"}
         sound = container.add_stream("aac", rate=44100, layout="mono")
         for number in range(frames):
             image = np.full((64, 96, 3), 4 * number, np.uint8)
@@ -31,6 +34,78 @@ def write_counting_video(path, frames=60, fps=25):
         for stream in (video, sound):
             container.mux(stream.encode(None))
     return path
+
+
+@pytest.mark.parametrize("start", [0.0, 0.3, 0.9, 1.7])
+@pytest.mark.parametrize("suffix", [".mp4", ".ts", ".mkv", ".flv"])
+@pytest.mark.parametrize("offset", [0, 3600])
+def test_a_clip_begins_at_or_before_its_start(tmp_path, suffix, start, offset):
+    options = {"output_ts_offset": str(offset)}
+    source = write_counting_video(tmp_path / f"match{suffix}", options=options)
+    begun = cut_clip(source, tmp_path / "clip.mp4", start, start + 0.5)
+    first = int(start * 25) // EVERY * EVERY
+    assert begun == pytest.approx(first / 25, abs=2e-3)
+    frames = list(read_frames(tmp_path / "clip.mp4"))
+    numbers = count_brightness(tmp_path / "clip.mp4")
+    wanted = round((start + 0.5) * 25) - first  # behind it a B-frame may be missing
+    assert numbers[:wanted] == list(range(first, first + wanted))
+    times = [frame.time for frame in frames]
+    np.testing.assert_allclose(times[:wanted], np.arange(wanted) / 25, atol=2e-3)
+
+
+@pytest.mark.parametrize("start", [0.0, 1.0, 2.3])
+def test_a_stream_of_one_keyframe_is_cut_from_it(tmp_path, start):
+    source = write_counting_video(tmp_path / "match.ts", every=1000)
+    assert cut_clip(source, tmp_path / "clip.mp4", start, 2.4) == 0
+    assert count_brightness(tmp_path / "clip.mp4")[:60] == list(range(60))
+
+
+def test_pictures_hidden_by_an_edit_list_stay_hidden(tmp_path):
+    source = write_counting_video(tmp_path / "match.mp4", every=1000)
+    data = bytearray(source.read_bytes())
+    place = data.index(b"elst") + 16  # where the first segment begins in its media
+    began = int.from_bytes(data[place : place + 4], "big")
+    with av.open(str(source)) as container:
+        one = int(1 / container.streams.video[0].time_base)
+    data[place : place + 4] = (began + one).to_bytes(4, "big")
+    source.write_bytes(data)
+    with pytest.warns(UserWarning, match="cut out by an edit list"):
+        assert count_brightness(source)[0] == 25
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert cut_clip(source, tmp_path / "clip.mp4", 0.2, 0.4) == 0.2
+    np.testing.assert_allclose(count_brightness(tmp_path / "clip.mp4"), range(30, 36), atol=1)
+
+
+@pytest.mark.parametrize("b_frames", [0, 2])
+def test_a_gap_in_an_avi_is_kept(tmp_path, b_frames):
+    with av.open(str(tmp_path / "gap.avi"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
+        stream.codec_context.max_b_frames = b_frames
+        for number in [*range(20), *range(35, 60)]:
+            image = av.VideoFrame.from_ndarray(np.full((64, 96, 3), 4 * number, np.uint8))
+            image.pts, image.time_base = number, Fraction(1, 25)
+            container.mux(stream.encode(image))
+        container.mux(stream.encode(None))
+    shown = [frame.time * 25 for frame in read_frames(tmp_path / "gap.avi")]
+    np.testing.assert_allclose(shown, [*range(20), *range(35, 60)], atol=1e-6)
+    begun = cut_clip(tmp_path / "gap.avi", tmp_path / "clip.mp4", 0.6, 1.6)
+    clip = list(read_frames(tmp_path / "clip.mp4"))
+    numbers = [round(frame.image.mean() / 4) for frame in clip]
+    times = np.array([frame.time for frame in clip]) + begun
+    np.testing.assert_allclose(times * 25, numbers, atol=1.1)  # a level off, by the codec
+    assert len(numbers) == 11 if b_frames else 13
+
+
+@pytest.mark.parametrize("name", ["a:b.mp4", b"caf\xe9.mp4"])
+def test_clips_are_written_to_any_name(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    source, name = write_counting_video(tmp_path / "match.mp4"), Path(os.fsdecode(name))
+    assert cut_clip(source, name, 0.4, 0.8) == pytest.approx(0.4)
+    assert count_brightness(name)[0] == 10
+    cut_clip(write_images(tmp_path / "frames", 6), name, 0, 1)
+    assert len(count_brightness(name)) == 6
 
 
 def count_brightness(path):

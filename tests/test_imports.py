@@ -16,7 +16,8 @@ HEAVY = (*FRAMEWORKS, "cv2", "av")
 # folder where the folder is one entry.
 ORDER = [
     "errors", "files", "backends", "precision", "sports",
-    "io.container", "io.images", "io.capture", "io.media", "io.video", "io.video_writer",
+    "io.damage", "io.container", "io.images", "io.capture", "io.media", "io.hdr", "io.display",
+    "io.clock", "io.video", "io.video_writer",
     "io.clips", "io.columns", "io.records", "io.track_tables", "io.tracks", "io.events",
     "io.labels", "io.formats", "io.layouts",
     "io.datasets", "io.splits", "io.checks", "io.conversion",

@@ -3,6 +3,7 @@
 import doctest
 import os
 import warnings
+import zlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.io import video, video_writer
+from keras_tracknet.io.damage import Damage
 from keras_tracknet.io.video import probe_video, read_frames, sample_frames
 from keras_tracknet.io.video_writer import VideoWriter
 
@@ -215,25 +217,6 @@ def test_a_size_change_on_the_way_is_refused(tmp_path: Path) -> None:
         read_all(path)
 
 
-def test_times_that_run_backwards_are_reported_as_they_are(clip: Path, monkeypatch) -> None:
-    class Shuffled:
-        def __init__(self, picture: av.VideoFrame, pts: int | None) -> None:
-            self.picture, self.pts, self.rotation = picture, pts, 0
-            self.reformat = picture.reformat
-
-    plain = video.decode_stream
-
-    def shuffled(*args):
-        for index, picture in enumerate(plain(*args)):
-            yield Shuffled(picture, None if index == 3 else picture.pts - 2000 * (index % 2))
-
-    monkeypatch.setattr(video, "decode_stream", shuffled)
-    times = [frame.time for frame in read_frames(clip)]
-    assert len(times) == 24
-    assert times[3] == float(3 / NTSC)
-    assert times[5] < times[4]
-
-
 def test_the_file_is_closed_when_the_caller_stops_early(clip: Path, monkeypatch) -> None:
     opened = []
     plain = av.open
@@ -279,6 +262,26 @@ def test_a_folder_is_read_in_the_order_of_its_numbers(tmp_path: Path) -> None:
     info = probe_video(folder)
     assert (info.fps, info.frames, info.codec, info.has_audio) == (30, 12, "images", False)
     assert [frame.index for frame in sample_frames(folder, 3)] == [2, 6, 10]
+
+
+@pytest.mark.parametrize("damaged", [{2}, {0, 1}, {3, 4}, {5}])
+def test_a_damaged_image_keeps_its_place(tmp_path: Path, damaged: set[int]) -> None:
+    folder = make_images(tmp_path / "rally", [f"{index}.png" for index in range(6)])
+    for index in damaged:
+        (folder / f"{index}.png").write_bytes(b"\x89PNG")
+    damage = Damage()
+    with pytest.warns(UserWarning, match=rf"rally: {len(damaged)} of 6 images cannot be read"):
+        frames = list(read_frames(folder, damage))
+    assert (damage.frames, damage.count) == (damaged, len(damaged))
+    good = [index for index in range(6) if index not in damaged]
+    for index, frame in enumerate(frames):
+        assert (frame.index, frame.time) == (index, index / 30)
+        shown = max((g for g in good if g <= index), default=good[0])
+        np.testing.assert_array_equal(frame.image, draw_frame(shown))
+    assert (probe_video(folder).frames, probe_video(folder).height) == (6, 36)
+    first = min(damaged)
+    with pytest.raises(InputError, match=rf"rally: damaged at frame {first} \(.*{first}\.png: not"):
+        list(read_frames(folder, Damage(strict=folder)))
 
 
 def bad_missing(folder: Path) -> Path:
@@ -333,6 +336,29 @@ def bad_mixed_sizes(folder: Path) -> Path:
     return make_images(folder / "mixed", ["2.png"], size=(40, 64))
 
 
+def bad_all_images(folder: Path) -> Path:
+    make_images(folder / "torn", ["0.png", "1.png"])
+    for image in (folder / "torn").iterdir():
+        image.write_bytes(b"\x89PNG")
+    return folder / "torn"
+
+
+def bad_huge_image(folder: Path) -> Path:
+    make_images(folder / "huge", ["0.png"])
+    image = folder / "huge" / "0.png"
+    data = bytearray(image.read_bytes())
+    data[16:24] = (60_000).to_bytes(4, "big") * 2
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    image.write_bytes(data)
+    return folder / "huge"
+
+
+def bad_pipe(folder: Path) -> Path:
+    make_images(folder / "piped", ["0.png"])
+    os.mkfifo(folder / "piped" / "1.png")
+    return folder / "piped"
+
+
 def bad_image(folder: Path) -> Path:
     make_images(folder / "torn", ["0.png", "1.png"])
     (folder / "torn" / "1.png").write_bytes(b"\x89PNG")
@@ -351,6 +377,9 @@ def bad_image(folder: Path) -> Path:
         (bad_empty_folder, r"none: no images in this folder; it needs \.jpg"),
         (bad_mixed_sizes, r"2\.png: this image has 64 x 40 pixels, the others 64 x 36;"),
         (bad_image, r"1\.png: not an image that can be decoded; remove or replace it"),
+        (bad_all_images, r"0\.png: not an image that can be decoded; remove or replace it"),
+        (bad_huge_image, r"0\.png: too large an image; make it smaller, or remove it"),
+        (bad_pipe, r"1\.png: a folder, a pipe or a device, no image; remove it"),
     ],
 )
 def test_a_bad_input_is_one_line_with_the_next_step(

@@ -24,7 +24,7 @@ from keras_tracknet.io.images import IMAGE_SUFFIXES
 from keras_tracknet.io.layouts.clip import Clip
 from keras_tracknet.io.video import probe_video, read_frames
 
-FORMAT = 1  # part of every key: raise it when what is stored, or how it is resized, changes
+FORMAT = 2  # part of every key: raise it when what is stored, or how it is resized, changes
 PARTIAL = "partial-"
 ABANDONED = 3600.0  # seconds without a write after which nobody works on a partial folder
 

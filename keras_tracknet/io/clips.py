@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.io.container import demux_stream, explain_error, open_video
+from keras_tracknet.io.damage import Damage
 from keras_tracknet.io.video import probe_video, read_frames
 from keras_tracknet.io.video_writer import MP4_AUDIO, VideoWriter
 
 MP4_VIDEO = ("h264", "hevc", "av1", "mpeg4", "vp9")
+NEAR = 1e-3  # seconds that a keyframe may be behind the moment asked for: times are rounded
 
 
 def cut_clip(source: Path, path: Path, start: float, end: float) -> float:
@@ -38,58 +41,128 @@ def cut_clip(source: Path, path: Path, start: float, end: float) -> float:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not os.path.isdir(source):
         with open_video(source) as (container, stream):
-            if stream.codec_context.codec.canonical_name in MP4_VIDEO:
-                return _copy_clip(container, stream, path, start, end)
+            begun = _copy_clip(container, stream, path, start, end)
+        if begun is not None:
+            return begun
     _encode_clip(source, path, start, end)
     return start
 
 
-def _copy_clip(container: Any, stream: Any, path: Path, start: float, end: float) -> float:
+def _copy_clip(container: Any, stream: Any, path: Path, start: float, end: float) -> float | None:
+    """Copy packets, and return when they begin; None where what is there cannot be copied."""
+    if stream.codec_context.codec.canonical_name not in MP4_VIDEO:
+        return None
+    if container.format.name == "avi" and stream.codec_context.has_b_frames:
+        return None  # its packets do not say when their pictures are shown
+    origin = (stream.start_time or 0) * stream.time_base
+    landing = _find_landing(container, stream, float(origin) + start)
+    if landing is None or landing.pts < (stream.start_time or 0):
+        return None  # or pictures would show that an edit list hides
     partial = path.with_name(f".{path.stem}.partial.mp4")
-    origin = float((stream.start_time or 0) * stream.time_base)
-    sound = next((s for s in container.streams.audio if _can_hold(s)), None)
     try:
-        with av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart"}) as target:
-            pictures = target.add_stream_from_template(stream)
-            copies = {stream.index: pictures}
-            if sound is not None:
-                copies[sound.index] = target.add_stream_from_template(sound)
-            container.seek(int((origin + start) / stream.time_base), stream=stream)
-            began = None
-            for packet in _read_packets(container, [stream, sound], end + origin):
-                moment = float(packet.pts * packet.time_base)
-                if began is None:
-                    if packet.stream is not stream or not packet.is_keyframe:
-                        continue
-                    began = moment
-                if packet.stream is not stream and not began <= moment <= end + origin:
-                    continue
-                shift = round(began / packet.time_base)
-                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-                packet.stream = copies[packet.stream.index]
-                target.mux(packet)
-        if began is None:
-            raise InputError(f"{container.name}: has no pictures at {start:.1f} s.")
+        _copy_packets(container, stream, landing, partial, float(origin) + end)
         os.replace(partial, path)
-    except (av.FFmpegError, OSError) as error:
-        raise InputError(
-            f"{path}: cannot be written ({explain_error(error)}); choose another place with -o."
-        ) from error
+    except (OSError, av.FFmpegError, av.codec.codec.UnknownCodecError, _CopyError) as error:
+        if isinstance(error, OSError):
+            raise InputError(
+                f"{path}: cannot be written ({explain_error(error)}); choose another place with -o."
+            ) from error
+        return None
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()
-    return began - origin
+    return float(landing.pts * stream.time_base - origin)
 
 
-def _read_packets(container: Any, streams: list[Any], end: float) -> Iterator[Any]:
-    """Packets up to a moment; those of pictures come in the order of decoding."""
-    wanted = [stream for stream in streams if stream is not None]
-    for packet in demux_stream(container, wanted, []):
-        if packet is None or packet.pts is None or packet.dts is None:
+class _Landing(NamedTuple):
+    """Where to seek to, and the keyframe to begin at; in the stream's own time base."""
+
+    target: int
+    pts: int
+
+
+class _CopyError(Exception):
+    """Packets have no times, or some that go back."""
+
+
+def _find_landing(container: Any, stream: Any, moment: float) -> _Landing | None:
+    """Find the last keyframe before a moment; the first one of all where there is none.
+
+    Seeking may arrive behind the moment, as it does in MPEG-TS: then it is tried from earlier.
+    """
+    first = None
+    for back in (0, *(2**n for n in range(int(math.log2(moment + 1)) + 2)), math.inf):
+        target = int((moment - back) / stream.time_base) if back < math.inf else 0
+        with contextlib.suppress(av.FFmpegError, OSError):
+            container.seek(target, stream=stream)
+            found = None
+            for packet in demux_stream(container, stream, Damage()):
+                if packet is None or packet.pts is None:
+                    continue
+                if float(packet.pts * stream.time_base) > moment + NEAR and (found or first):
+                    break
+                if packet.is_keyframe and packet.size:
+                    first = _Landing(target, packet.pts)
+                    if float(packet.pts * stream.time_base) <= moment + NEAR:
+                        found = first
+            if found:
+                return found
+    return first
+
+
+def _copy_packets(container: Any, stream: Any, landing: _Landing, path: Path, end: float) -> None:
+    sound = next((s for s in container.streams.audio if _can_hold(s)), None)
+    began = float(landing.pts * stream.time_base)
+    with av.open(f"file:{path}", "w", format="mp4", options={"movflags": "+faststart"}) as target:
+        copies = {stream.index: target.add_stream_from_template(stream)}
+        if sound is not None:
+            copies[sound.index] = target.add_stream_from_template(sound)
+        container.seek(landing.target, stream=stream)
+        last: dict[int, int] = {}
+        for packet in _read_packets(container, stream, sound, landing, end):
+            moment = float(packet.pts * packet.time_base)
+            if packet.stream is not stream and not began <= moment <= end:
+                continue
+            if packet.dts <= last.get(packet.stream.index, packet.dts - 1):
+                if packet.stream is stream:
+                    raise _CopyError
+                continue
+            last[packet.stream.index] = packet.dts
+            shift = round(began / packet.time_base)
+            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+            packet.stream = copies[packet.stream.index]
+            target.mux(packet)
+
+
+def _read_packets(
+    container: Any, stream: Any, sound: Any, landing: _Landing, end: float
+) -> Iterator[Any]:
+    """Packets from a keyframe up to a moment; those of pictures come in the order of decoding."""
+    wanted = [s for s in (stream, sound) if s is not None]
+    begun, untimed = False, []
+    for packet in demux_stream(container, wanted, Damage()):
+        if packet is None or packet.pts is None or not packet.size:
             continue
-        if packet.stream is wanted[0] and float(packet.dts * packet.time_base) > end:
-            return
+        if packet.stream is not stream:
+            if packet.dts is not None:
+                yield packet
+            continue
+        begun = begun or packet.pts == landing.pts
+        if not begun:
+            continue
+        if packet.dts is None:  # as of the first packets of Matroska with B-frames
+            untimed.append(packet)
+            continue
+        if float(packet.dts * packet.time_base) > end:
+            break
+        step = packet.duration or 1
+        for back, early in enumerate(reversed(untimed), 1):
+            early.dts = packet.dts - back * step
+        yield from untimed
+        untimed = []
         yield packet
+    if untimed or not begun:
+        raise _CopyError
 
 
 def _can_hold(stream: Any) -> bool:

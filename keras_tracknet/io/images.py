@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import replace_file
+from keras_tracknet.io.damage import Damage
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -46,35 +47,60 @@ def _natural_key(name: str) -> list[tuple[int, str]]:
     ]
 
 
-def read_images(files: Iterable[Path]) -> Iterator[np.ndarray]:
+def read_images(files: Iterable[Path], damage: Damage | None = None) -> Iterator[np.ndarray]:
     """Yield images of one size, each `(height, width, 3)` uint8 RGB.
+
+    Args:
+        files: the images.
+        damage: where damaged images are noted by their number; then the picture of the nearest
+            readable image before, else behind, stands in their place. None raises an error.
 
     Raises:
         InputError: an image cannot be read, or has another size than the first.
     """
-    size: tuple[int, ...] | None = None
-    for file in files:
-        image = read_image(file)
-        size = size or image.shape
-        if image.shape != size:
+    good: np.ndarray | None = None
+    waiting = 0  # damaged images before the first good one
+    for number, file in enumerate(files):
+        try:
+            image = read_image(file)
+        except InputError as error:
+            if damage is None:
+                raise
+            damage.note(str(error), number)
+            last = error
+            if good is None:
+                waiting += 1
+            else:
+                yield good
+            continue
+        if good is not None and image.shape != good.shape:
             raise InputError(
                 f"{file}: this image has {show_size(image.shape)} pixels, the others"
-                f" {show_size(size)}; a folder must hold images of one size."
+                f" {show_size(good.shape)}; a folder must hold images of one size."
             )
-        yield image
+        good = image
+        yield from [good] * (waiting + 1)
+        waiting = 0
+    if waiting:
+        raise last
 
 
 def read_image(file: Path) -> np.ndarray:
-    """Read one image as `(height, width, 3)` uint8 RGB.
+    """Read one image as it is shown, turned as its EXIF says, `(height, width, 3)` uint8 RGB.
 
     Raises:
         InputError: the file cannot be read, or is no image.
     """
     try:
+        if os.path.exists(file) and not os.path.isfile(file):  # reading a pipe may never end
+            raise InputError(f"{file}: a folder, a pipe or a device, no image; remove it.")
         data = np.fromfile(file, np.uint8)
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror}); check it.") from error
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except (cv2.error, MemoryError) as error:
+        raise InputError(f"{file}: too large an image; make it smaller, or remove it.") from error
     if image is None:
         raise InputError(f"{file}: not an image that can be decoded; remove or replace it.")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

@@ -1,4 +1,4 @@
-"""Video in with PyAV: exact frame rates, timestamps and display rotation."""
+"""Video in with PyAV: exact frame rates, timestamps, and pictures as a player shows them."""
 
 from __future__ import annotations
 
@@ -15,18 +15,22 @@ import av
 import numpy as np
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.io.clock import Clock
 from keras_tracknet.io.container import decode_stream, demux_stream, open_video
-from keras_tracknet.io.images import list_images, read_image, read_images, show_size
+from keras_tracknet.io.damage import Damage
+from keras_tracknet.io.display import Display, find_orientation
+from keras_tracknet.io.images import list_images, read_images, show_size
 
 DEFAULT_FPS = Fraction(30)
+FASTEST_CAMERA = 1e5  # frames a second; what says more is damaged
 
 
 class Frame(NamedTuple):
     """One decoded picture.
 
     `index` counts decoded frames from 0; `time` is in seconds from the start of the stream,
-    taken from the frame's own timestamp; `image` is `(height, width, 3)` uint8 RGB in source
-    pixels, turned the way a player shows it.
+    taken from the frame's own timestamp; `image` is `(height, width, 3)` uint8 RGB in pixels of
+    the picture as a player shows it, see `Display`.
     """
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody calls here
@@ -40,7 +44,7 @@ class VideoInfo:
 
     Attributes:
         path: the file, or the folder of images.
-        width, height: pixels of the picture as shown, after rotation.
+        width, height: pixels of the picture as shown: upright, its pixels square.
         fps: exact average frame rate, frames a second; `DEFAULT_FPS` for a folder of images.
         frames: number of frames, or None when the container does not say. It can be wrong:
             only decoding tells.
@@ -49,6 +53,11 @@ class VideoInfo:
             180 or 270.
         codec: name of the video codec; `images` for a folder.
         has_audio: whether there is a sound track.
+        mirrored: whether the stored picture is mirrored, left to right, before it is turned.
+        aspect: width of a stored pixel by its height, which the shown picture is stretched by.
+        hdr: `HLG` or `PQ` where the video is HDR, and its pictures are converted to SDR.
+        capture_fps: frames a second that the camera took, as Android's slow-motion videos say;
+            more than `fps` where they play slowed down. None where the file does not say.
     """
 
     path: Path
@@ -60,6 +69,10 @@ class VideoInfo:
     rotation: int
     codec: str
     has_audio: bool
+    mirrored: bool = False
+    aspect: Fraction = Fraction(1)
+    hdr: str = ""
+    capture_fps: float | None = None
 
 
 def probe_video(path: Path) -> VideoInfo:
@@ -78,10 +91,12 @@ def probe_video(path: Path) -> VideoInfo:
     if os.path.isdir(path):
         return _probe_folder(path)
     with open_video(path) as (container, stream):
-        first = next(decode_stream(container, stream, []), None)
+        first = next(decode_stream(container, stream, Damage()), None)
         if first is None:
             raise _no_frames(path)
-        height, width = _to_rgb(first).shape[:2]
+        display = Display(stream)
+        height, width = display.show(first).shape[:2]
+        turn, mirrored = find_orientation(first)
         return VideoInfo(
             path=path,
             width=width,
@@ -89,13 +104,17 @@ def probe_video(path: Path) -> VideoInfo:
             fps=_frame_rate(stream),
             frames=stream.frames or None,
             duration=_duration(container, stream),
-            rotation=-_quarter_turns(first) % 4 * 90,
+            rotation=-turn % 4 * 90,
             codec=stream.codec_context.codec.canonical_name,
             has_audio=bool(container.streams.audio),
+            mirrored=mirrored,
+            aspect=display.aspect,
+            hdr=display.curve,
+            capture_fps=_capture_rate(container),
         )
 
 
-def read_frames(path: Path) -> Generator[Frame, None, None]:
+def read_frames(path: Path, damage: Damage | None = None) -> Generator[Frame, None, None]:
     """Yield the frames of a video one at a time.
 
     A file with a damaged part yields every frame that can be decoded and then warns with
@@ -104,9 +123,11 @@ def read_frames(path: Path) -> Generator[Frame, None, None]:
     Args:
         path: a file that FFmpeg can open, or a folder of .jpg, .jpeg or .png images of one
             size, which are taken in the order of the numbers in their names.
+        damage: where damage is noted. An image that cannot be decoded is an error without it;
+            with it, the picture before stands in its place.
 
     Yields:
-        `Frame`, all of one size.
+        `Frame`, all of one size, each later than the last.
 
     Raises:
         InputError: there is no such file, no picture in it can be decoded, or the picture
@@ -115,15 +136,22 @@ def read_frames(path: Path) -> Generator[Frame, None, None]:
     path = Path(path)
     if os.path.isdir(path):
         files = list_images(path)
-        yield from _read_folder(files, range(len(files)))
+        yield from _read_folder(files, range(len(files)), damage)
+        if damage is not None and damage.count:
+            warnings.warn(
+                f"{path}: {damage.count} of {len(files)} images cannot be read, and have no ball;"
+                f" the first: {damage.first}",
+                stacklevel=2,
+            )
         return
+    damage = damage or Damage()
     with open_video(path) as (container, stream):
-        clock = _Clock(container, stream)
-        damage: list[str] = []
+        clock, display = Clock(container, stream, _frame_rate(stream)), Display(stream)
         size: tuple[int, ...] | None = None
         index = -1
-        for index, picture in enumerate(decode_stream(container, stream, damage)):
-            image = _to_rgb(picture)
+        pictures = decode_stream(container, stream, damage)
+        for index, (time, picture) in enumerate(clock.stamp(pictures)):
+            image = display.show(picture)
             size = size or image.shape
             if image.shape != size:
                 raise InputError(
@@ -131,21 +159,35 @@ def read_frames(path: Path) -> Generator[Frame, None, None]:
                     f" {show_size(image.shape)} pixels at frame {index}; cut it there or"
                     " encode it to one size."
                 )
-            yield Frame(index, clock.seconds(picture, index), image)
+            yield Frame(index, time, image)
         if index < 0:
             raise _no_frames(path)
-        if damage:
-            warnings.warn(
-                f"{path}: the file is damaged or cut short ({damage[0]});"
-                f" {index + 1} frames could be decoded.",
-                stacklevel=2,
-            )
-        elif stream.frames > index + 1:
-            warnings.warn(
-                f"{path}: {index + 1} frames could be decoded, where the header promises"
-                f" {stream.frames}; the others are missing, or cut out by an edit list.",
-                stacklevel=2,
-            )
+        fault = _find_fault(damage, clock, index + 1, stream.frames, time)
+        if fault:
+            warnings.warn(f"{path}: {fault}", stacklevel=2)
+
+
+def _find_fault(damage: Damage, clock: Clock, decoded: int, promised: int, last: float) -> str:
+    """Return what was found to be wrong with a video that was read to its end; else nothing."""
+    mended = clock.mended
+    if damage.count:
+        times = f"; {mended} of their times are estimated" if mended else ""
+        return (
+            f"the file is damaged or cut short ({damage.first}); {decoded} frames could be"
+            f" decoded{times}."
+        )
+    if mended:
+        return (
+            f"{mended} of {decoded} frames have a time that is not after the frame before; theirs"
+            " are estimated from the frames around them."
+        )
+    # AVI counts empty frames too, which only make the one before last longer.
+    if promised > (round(last / clock.step) + 1 if clock.is_avi else decoded):
+        return (
+            f"{decoded} frames could be decoded, where the header promises {promised}; the others"
+            " are missing, or cut out by an edit list."
+        )
+    return ""
 
 
 def sample_frames(path: Path, count: int) -> Generator[Frame, None, None]:
@@ -170,7 +212,7 @@ def sample_frames(path: Path, count: int) -> Generator[Frame, None, None]:
     path = Path(path)
     if os.path.isdir(path):
         files = list_images(path)
-        yield from _read_folder(files, _spread(len(files), count))
+        yield from _read_folder(files, _spread(len(files), count), Damage())
         return
     with open_video(path) as (container, stream):
         total = _estimate_frames(container, stream)
@@ -193,34 +235,6 @@ def sample_frames(path: Path, count: int) -> Generator[Frame, None, None]:
             yield frame
 
 
-class _Clock:
-    """Seconds of a frame from the start of its stream."""
-
-    def __init__(self, container: Any, stream: Any) -> None:
-        # AVI stores no display times, and what is made up for it comes out of order.
-        self.tick = None if container.format.name == "avi" else stream.time_base
-        self.start = stream.start_time
-        self.fps = _frame_rate(stream)
-
-    def seconds(self, picture: Any, index: int) -> float:
-        if picture.pts is None or self.tick is None:
-            return float(index / self.fps)
-        if self.start is None:
-            self.start = picture.pts
-        return float((picture.pts - self.start) * self.tick)
-
-
-def _quarter_turns(picture: Any) -> int:
-    """Counter-clockwise quarter turns from the stored picture to the one shown, 0 to 3."""
-    return round(picture.rotation / 90) % 4
-
-
-def _to_rgb(picture: Any) -> np.ndarray:
-    # One thread: handing a single picture to a pool costs more than the conversion.
-    image = picture.reformat(format="rgb24", threads=1).to_ndarray()
-    return np.ascontiguousarray(np.rot90(image, _quarter_turns(picture)))
-
-
 def _frame_rate(stream: Any) -> Fraction:
     return stream.average_rate or stream.guessed_rate or DEFAULT_FPS
 
@@ -237,7 +251,7 @@ def _estimate_frames(container: Any, stream: Any) -> int:
     seconds = _duration(container, stream)
     if seconds:
         return max(1, round(seconds * _frame_rate(stream)))
-    packets = demux_stream(container, stream, [])
+    packets = demux_stream(container, stream, Damage())
     return max(1, sum(1 for packet in packets if packet is not None and packet.size))
 
 
@@ -259,7 +273,7 @@ def _find_keyframes(container: Any, stream: Any, count: int, seconds: float) -> 
 
 
 def _read_keyframes(container: Any, stream: Any, keyframes: list[int]) -> Iterator[Frame]:
-    clock = _Clock(container, stream)
+    clock, display = Clock(container, stream, _frame_rate(stream)), Display(stream)
     for pts in keyframes:
         try:
             packet = _seek_keyframe(container, stream, pts)
@@ -268,8 +282,8 @@ def _read_keyframes(container: Any, stream: Any, keyframes: list[int]) -> Iterat
         except (av.FFmpegError, OSError):
             continue
         if pictures:
-            index = round((pts - (stream.start_time or 0)) * stream.time_base * clock.fps)
-            yield Frame(index, clock.seconds(pictures[0], index), _to_rgb(pictures[0]))
+            time = float((pts - (stream.start_time or 0)) * stream.time_base)
+            yield Frame(round(time / clock.step), time, display.show(pictures[0]))
 
 
 def _seek_keyframe(container: Any, stream: Any, pts: int) -> Any:
@@ -280,7 +294,7 @@ def _seek_keyframe(container: Any, stream: Any, pts: int) -> Any:
 
 def _probe_folder(folder: Path) -> VideoInfo:
     files = list_images(folder)
-    height, width = read_image(files[0]).shape[:2]
+    height, width = next(read_images(files, Damage())).shape[:2]
     return VideoInfo(
         path=folder,
         width=width,
@@ -294,10 +308,20 @@ def _probe_folder(folder: Path) -> VideoInfo:
     )
 
 
-def _read_folder(files: list[Path], indices: Sequence[int]) -> Iterator[Frame]:
-    images = read_images([files[index] for index in indices])
+def _read_folder(
+    files: list[Path], indices: Sequence[int], damage: Damage | None
+) -> Iterator[Frame]:
+    images = read_images([files[index] for index in indices], damage)
     for index, image in zip(indices, images, strict=True):
         yield Frame(index, float(index / DEFAULT_FPS), image)
+
+
+def _capture_rate(container: Any) -> float | None:
+    try:
+        rate = float(container.metadata.get("com.android.capture.fps", ""))
+    except ValueError:
+        return None
+    return rate if 0 < rate < FASTEST_CAMERA else None
 
 
 def _no_frames(path: Path) -> InputError:

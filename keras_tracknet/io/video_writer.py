@@ -23,6 +23,7 @@ from keras_tracknet.io.container import (
     find_video_stream,
     open_container,
 )
+from keras_tracknet.io.damage import Damage
 
 # Sound that an mp4 file holds as it is; anything else is encoded to AAC.
 MP4_AUDIO = ("aac", "mp3", "ac3", "eac3", "opus", "alac")
@@ -137,7 +138,7 @@ class VideoWriter:
         if self.audio_from is not None:
             source = self._resources.enter_context(open_container(Path(self.audio_from)))
         self._container = self._resources.enter_context(
-            av.open(str(self._partial), "w", format="mp4", options={"movflags": "+faststart"})
+            av.open(f"file:{self._partial}", "w", format="mp4", options={"movflags": "+faststart"})
         )
         height, width = (side + side % 2 for side in self.size)
         self._video = self._container.add_stream("libx264", rate=self.fps)
@@ -204,7 +205,7 @@ def _audio_packets(source: Any, target: Any) -> Iterator[Any]:
 
 def _copy_audio(source: Any, sound: Any, output: Any, shift: int) -> Iterator[Any]:
     # What is damaged is left out: it is no reason to lose the pictures.
-    for packet in demux_stream(source, sound, []):
+    for packet in demux_stream(source, sound, Damage()):
         if packet is not None and packet.dts is not None and packet.pts is not None:
             packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
             packet.stream = output
@@ -212,7 +213,7 @@ def _copy_audio(source: Any, sound: Any, output: Any, shift: int) -> Iterator[An
 
 
 def _encode_audio(source: Any, sound: Any, encoder: Any, shift: int) -> Iterator[Any]:
-    for block in decode_stream(source, sound, []):
+    for block in decode_stream(source, sound, Damage()):
         if block.pts is not None:
             block.pts -= shift
         yield from encoder.encode(block)
