@@ -186,9 +186,9 @@ def test_drawn_point_is_found_where_it_was_drawn(x, y):
     from keras_tracknet.data.heatmaps import render_disc
     from keras_tracknet.serving import BallFinder
 
-    maps = render_disc(np.array([[x, y]]), SIZE)[None]
-    found = np.asarray(BallFinder(0.5)(maps))[0, 0]
-    centre = decode_centroid(np.ascontiguousarray(maps[0, ..., 0]), 0.5)
+    heatmap = np.ascontiguousarray(render_disc(np.array([[x, y]]), SIZE)[..., 0])
+    found = np.asarray(BallFinder(0.5)(heatmap[None, None]))[0, 0]
+    centre = decode_centroid(heatmap, 0.5)
     assert found[0] * SIZE[1] - 0.5 == pytest.approx(centre.x, abs=1e-4)
     assert found[1] * SIZE[0] - 0.5 == pytest.approx(centre.y, abs=1e-4)
 
@@ -196,9 +196,9 @@ def test_drawn_point_is_found_where_it_was_drawn(x, y):
 def test_the_larger_of_two_blobs_is_the_ball_even_where_the_other_is_higher():
     from keras_tracknet.serving import BallFinder
 
-    maps = np.zeros((1, *SIZE, 1), np.float32)
-    maps[0, 4:8, 49:53, 0] = 0.7
-    maps[0, 25, 10, 0] = 0.9
+    maps = np.zeros((1, 1, *SIZE), np.float32)
+    maps[0, 0, 4:8, 49:53] = 0.7
+    maps[0, 0, 25, 10] = 0.9
     x, y, peak = np.asarray(BallFinder(0.5)(maps))[0, 0]
     assert (x * SIZE[1] - 0.5, y * SIZE[0] - 0.5) == pytest.approx((50.5, 5.5), abs=1e-4)
     assert peak == pytest.approx(0.9)
@@ -207,8 +207,8 @@ def test_the_larger_of_two_blobs_is_the_ball_even_where_the_other_is_higher():
 def test_two_equal_blobs_are_not_averaged():
     from keras_tracknet.serving import BallFinder
 
-    maps = np.zeros((1, *SIZE, 1), np.float32)
-    maps[0, 5, 50, 0] = maps[0, 25, 10, 0] = 0.9
+    maps = np.zeros((1, 1, *SIZE), np.float32)
+    maps[0, 0, 5, 50] = maps[0, 0, 25, 10] = 0.9
     x, y, _ = np.asarray(BallFinder(0.5)(maps))[0, 0]
     assert (x * SIZE[1] - 0.5, y * SIZE[0] - 0.5) == pytest.approx((50, 5), abs=1e-4)
 
@@ -216,7 +216,7 @@ def test_two_equal_blobs_are_not_averaged():
 def test_an_empty_map_has_no_ball():
     from keras_tracknet.serving import BallFinder
 
-    maps = np.full((1, *SIZE, 2), 0.3, np.float32)
+    maps = np.full((1, 2, *SIZE), 0.3, np.float32)
     np.testing.assert_allclose(BallFinder(0.3)(maps), [[[0, 0, 0.3]] * 2], atol=1e-6)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from keras_tracknet import __version__
 from keras_tracknet.engines import litert, onnx, openvino
+from keras_tracknet.engines.channels_first import turn_channels_first
 from keras_tracknet.engines.conversion import FAILED, Conversion
 from keras_tracknet.engines.network import DESCRIPTION, Description
 from keras_tracknet.errors import InputError
@@ -84,7 +85,12 @@ def _fix_tracker(file: ModelFile, wanted: Conversion) -> tuple[keras.Model, Desc
             f"frames of {size[0]}x{size[1]} are smaller than the network's input,"
             f" {spec.input_size[0]}x{spec.input_size[1]}; give larger ones, or a smaller input."
         )
-    model = build_serving(core, spec, answers=wanted.answers, batch_size=1, frame_size=size)
+    data_format = "channels_first" if wanted.format == openvino.NAME else "channels_last"
+    if data_format == "channels_first":
+        core = turn_channels_first(core, spec.input_size)
+    model = build_serving(
+        core, spec, answers=wanted.answers, batch_size=1, frame_size=size, data_format=data_format
+    )
     provenance = {
         "weights": Path(wanted.weights).name,
         "sha256": file.sha256,

@@ -23,7 +23,7 @@ from keras_tracknet.model_file import ModelSpec, hash_file
 
 NAME = "openvino"
 KEY = "tracknet"  # of the description in a file's runtime information
-CONVERSION = 1  # counts up when the same weights become another network
+CONVERSION = 2  # counts up when the same weights become another network
 PRECISIONS = {"float32": "f32", "mixed_bfloat16": "bf16", "mixed_float16": "f16"}
 
 
