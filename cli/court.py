@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import json_option, overwrite_option, quiet_option
+from .options import AT_LEAST_0, json_option, overwrite_option, quiet_option
 
 SPORTS = ["badminton", "tennis", "volleyball", "custom"]
 
@@ -25,7 +25,7 @@ SPORTS = ["badminton", "tennis", "volleyball", "custom"]
     help="Four points or more, such as 'near_left=212,655 far_left=450,310 ...', or a JSON file"
     " of them. Without, a page opens in the browser to click them on.",
 )
-@click.option("--at", type=click.FloatRange(min=0), default=0.0, help="Seconds into the video.")
+@click.option("--at", type=AT_LEAST_0, default=0.0, help="Seconds into the video.")
 @click.option(
     "-o",
     "--output",

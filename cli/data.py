@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import json_option, overwrite_option, quiet_option, visible_option
+from .options import SEED, NumberType, json_option, overwrite_option, quiet_option, visible_option
 
 if TYPE_CHECKING:
     from keras_tracknet.io.checks import DatasetReport
@@ -99,7 +99,7 @@ def check(
 )
 @click.option(
     "--share",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=NumberType(float, 0, 0.99, above=True),
     default=0.15,
     show_default=True,
     help="Part of the clips to hold out.",
@@ -110,7 +110,9 @@ def check(
     multiple=True,
     help="Clip, folder or glob to hold out; repeat or separate by commas.",
 )
-@click.option("--seed", default=0, show_default=True, help="Another seed, another split.")
+@click.option(
+    "--seed", type=SEED, default=0, show_default=True, help="Another seed, another split."
+)
 @overwrite_option
 def split(
     folder: Path, output: Path, validation: tuple[str, ...], overwrite: bool, **settings: Any
@@ -146,7 +148,7 @@ def split(
 )
 @click.option(
     "--first-frame",
-    type=click.IntRange(0, 1),
+    type=NumberType(int, 0, 1),
     default=0,
     show_default=True,
     help="What the labels in DIR call the first frame.",

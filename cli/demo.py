@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import overwrite_option, quiet_option
+from .options import SEED, overwrite_option, quiet_option
 
 
 @click.command()
@@ -18,7 +18,9 @@ from .options import overwrite_option, quiet_option
     show_default=True,
     help="Folder for the results.",
 )
-@click.option("--seed", default=1_000_000, show_default=True, help="Which rally to render.")
+@click.option(
+    "--seed", type=SEED, default=1_000_000, show_default=True, help="Which rally to render."
+)
 @click.option("--weights", help="Weights to use. [default: those trained on rendered rallies]")
 @overwrite_option
 @quiet_option

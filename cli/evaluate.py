@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import json_option, overwrite_option, quiet_option, tracker_options, visible_option
+from .options import (
+    AT_LEAST_0,
+    json_option,
+    overwrite_option,
+    quiet_option,
+    tracker_options,
+    visible_option,
+)
 
 if TYPE_CHECKING:
     from keras_tracknet.clip_evaluation import ClipEvaluation
@@ -29,7 +36,7 @@ if TYPE_CHECKING:
 @visible_option
 @click.option(
     "--tolerance",
-    type=click.FloatRange(min=0),
+    type=AT_LEAST_0,
     default=4.0,
     show_default=True,
     help="Greatest distance that counts as right.",

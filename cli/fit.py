@@ -8,7 +8,18 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from .options import RANGE, SIZE, precision_option, quiet_option, visible_option
+from .options import (
+    AT_LEAST_0,
+    COUNT,
+    POSITIVE,
+    RANGE,
+    SEED,
+    SHARE,
+    SIZE,
+    precision_option,
+    quiet_option,
+    visible_option,
+)
 
 
 @click.command()
@@ -30,9 +41,17 @@ from .options import RANGE, SIZE, precision_option, quiet_option, visible_option
     type=click.Path(path_type=Path),
     help="The run folder. [default: runs/fit/<version>]",
 )
-@click.option("--epochs", default=30, show_default=True, help="Passes over the windows.")
-@click.option("--batch-size", default=4, show_default=True, help="Windows in a batch.")
-@click.option("--learning-rate", default=1e-3, show_default=True, help="Adam's, at its highest.")
+@click.option(
+    "--epochs", type=COUNT, default=30, show_default=True, help="Passes over the windows."
+)
+@click.option("--batch-size", type=COUNT, default=4, show_default=True, help="Windows in a batch.")
+@click.option(
+    "--learning-rate",
+    type=POSITIVE,
+    default=1e-3,
+    show_default=True,
+    help="Adam's, at its highest.",
+)
 @click.option(
     "--schedule",
     type=click.Choice(["cosine", "constant"]),
@@ -41,11 +60,17 @@ from .options import RANGE, SIZE, precision_option, quiet_option, visible_option
     help="How the learning rate goes over the run.",
 )
 @precision_option
-@click.option("--width", default=1.0, show_default=True, help="Factor on the number of filters.")
 @click.option(
-    "--frames", type=int, help="Frames in a window. [default: 3, V3 and TSM 8, rectifier 16]"
+    "--width",
+    type=POSITIVE,
+    default=1.0,
+    show_default=True,
+    help="Factor on the number of filters.",
 )
-@click.option("--heatmaps", type=int, help="Maps out (V2). [default: as many as frames]")
+@click.option(
+    "--frames", type=COUNT, help="Frames in a window. [default: 3, V3 and TSM 8, rectifier 16]"
+)
+@click.option("--heatmaps", type=COUNT, help="Maps out (V2). [default: as many as frames]")
 @click.option(
     "--background",
     type=click.Choice(["none", "subtract", "subtract_concat", "concat"]),
@@ -63,24 +88,38 @@ from .options import RANGE, SIZE, precision_option, quiet_option, visible_option
     show_default=True,
     help="Target of V2 and V3: disc with weighted cross-entropy, Gaussian with focal loss.",
 )
-@click.option("--mixup", default=0.0, show_default=True, help="Beta parameter, 0 for none.")
+@click.option(
+    "--mixup", type=AT_LEAST_0, default=0.0, show_default=True, help="Beta parameter, 0 for none."
+)
 @click.option(
     "--frame-mixup",
+    type=AT_LEAST_0,
     default=0.0,
     show_default=True,
     help="Beta parameter of mixup between neighbouring frames, 0 for none.",
 )
-@click.option("--flip", default=0.5, show_default=True, help="Share of windows mirrored.")
-@click.option("--brightness", default=0.1, show_default=True, help="Greatest change, 0 to 1.")
-@click.option("--contrast", default=0.2, show_default=True, help="Greatest change, 0 to 1.")
+@click.option(
+    "--flip", type=SHARE, default=0.5, show_default=True, help="Share of windows mirrored."
+)
+@click.option(
+    "--brightness", type=SHARE, default=0.1, show_default=True, help="Greatest change, 0 to 1."
+)
+@click.option(
+    "--contrast", type=SHARE, default=0.2, show_default=True, help="Greatest change, 0 to 1."
+)
 @click.option(
     "--recolour",
+    type=SHARE,
     default=0.0,
     show_default=True,
     help="Share of windows whose red, green and blue change places.",
 )
 @click.option(
-    "--compression", default=0.0, show_default=True, help="Share of windows compressed once more."
+    "--compression",
+    type=SHARE,
+    default=0.0,
+    show_default=True,
+    help="Share of windows compressed once more.",
 )
 @click.option(
     "--crop",
@@ -94,21 +133,26 @@ from .options import RANGE, SIZE, precision_option, quiet_option, visible_option
     show_default=True,
     help="Random enlargement of the picture, such as 0.8x1.25.",
 )
-@click.option("--on-ball", default=0.7, show_default=True, help="Share of cut-outs on the ball.")
+@click.option(
+    "--on-ball", type=SHARE, default=0.7, show_default=True, help="Share of cut-outs on the ball."
+)
 @click.option(
     "--pan",
+    type=AT_LEAST_0,
     default=0.0,
     show_default=True,
     help="Greatest movement of the camera from frame to frame, pixels; not with a background.",
 )
 @click.option(
     "--paste",
+    type=SHARE,
     default=0.0,
     show_default=True,
     help="Share of windows that a second ball flies through, cut out of another window.",
 )
 @click.option(
     "--decoys",
+    type=SHARE,
     default=0.0,
     show_default=True,
     help="Share of windows with balls pasted into them that hover over the court and are none.",
@@ -120,7 +164,7 @@ from .options import RANGE, SIZE, precision_option, quiet_option, visible_option
     " with a background. [default: as --init]",
 )
 @click.option(
-    "--windows", type=int, help="Windows in an epoch, drawn anew each time. [default: all]"
+    "--windows", type=COUNT, help="Windows in an epoch, drawn anew each time. [default: all]"
 )
 @click.option(
     "--balance",
@@ -166,9 +210,17 @@ from .options import RANGE, SIZE, precision_option, quiet_option, visible_option
     show_default=True,
     help="What TSM sees: by how much each frame differs from the one before, or its colours.",
 )
-@click.option("--span", default=0.5, show_default=True, help="Seconds that a window of TSM lasts.")
+@click.option(
+    "--span",
+    type=POSITIVE,
+    default=0.5,
+    show_default=True,
+    help="Seconds that a window of TSM lasts.",
+)
 @click.option("--online", is_flag=True, help="TSM looks only at the frames before, for streams.")
-@click.option("--seed", default=0, show_default=True, help="Start of every random choice.")
+@click.option(
+    "--seed", type=SEED, default=0, show_default=True, help="Start of every random choice."
+)
 @click.option(
     "--init",
     help="Weights to start from, for fine-tuning: a bundled tracker's name, a .keras file or a run"

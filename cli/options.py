@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +11,52 @@ import click
 if TYPE_CHECKING:
     from keras_tracknet.inference import Tracker
     from keras_tracknet.reporting import Reporter
+
+
+class NumberType(click.ParamType):
+    """A number within bounds, which nan and infinity never are.
+
+    Args:
+        number: makes it of text, and raises `ValueError` or `ArithmeticError` where it cannot.
+        least, most: bounds.
+        above: whether `least` itself is too little.
+    """
+
+    name = "number"
+
+    def __init__(
+        self,
+        number: Callable[[Any], Any],
+        least: float,
+        most: float = 1_000_000_000,
+        *,
+        above: bool = False,
+    ) -> None:
+        self.number, self.least, self.most, self.above = number, least, most, above
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return the number."""
+        try:
+            number = self.number(value)
+        except (ArithmeticError, ValueError):
+            kind = "whole number" if self.number is int else "number"
+            self.fail(f"{value!r} is not a {kind}.", param, ctx)
+        if not self.least <= number <= self.most or (self.above and number == self.least):
+            bound = "above" if self.above else "at least"
+            self.fail(
+                f"{value} is out of range: {bound} {self.least:,}, at most {self.most:,}.",
+                param,
+                ctx,
+            )
+        return number
+
+
+def parse_rate(value: Any) -> Fraction:
+    """Return frames a second of 60, 29.97 or 30000/1001."""
+    numerator = str(value).partition("/")[0]
+    if not 1e-9 < abs(float(numerator)) < 1e9:  # a Fraction would write 1e999999999 out in full
+        raise ValueError(f"{value} is no rate")
+    return Fraction(value)
 
 
 class PairType(click.ParamType):
@@ -20,22 +67,27 @@ class PairType(click.ParamType):
         name: how the help calls the value.
     """
 
-    def __init__(self, number: Callable[[str], Any], name: str) -> None:
+    def __init__(self, number: NumberType, name: str) -> None:
         self.number, self.name = number, name
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         """Return the pair as a tuple."""
         if isinstance(value, tuple):
             return value
-        try:
-            first, second = (self.number(part) for part in str(value).split("x"))
-        except ValueError:
+        parts = str(value).split("x")
+        if len(parts) != 2:
             self.fail(f"{value!r} is not of the form {self.name}.", param, ctx)
-        return first, second
+        return tuple(self.number.convert(part, param, ctx) for part in parts)
 
 
-SIZE = PairType(int, "HEIGHTxWIDTH")
-RANGE = PairType(float, "LEASTxGREATEST")
+COUNT = NumberType(int, 1)
+SEED = NumberType(int, 0, 2**32 - 1)
+POSITIVE = NumberType(float, 0, above=True)
+AT_LEAST_0 = NumberType(float, 0)
+SHARE = NumberType(float, 0, 1)
+RATE = NumberType(parse_rate, 0.001, 100_000)
+SIZE = PairType(NumberType(int, 1, 100_000), "HEIGHTxWIDTH")
+RANGE = PairType(POSITIVE, "LEASTxGREATEST")
 
 quiet_option = click.option("--quiet", is_flag=True, help="Show no progress, only warnings.")
 precision_option = click.option(
@@ -94,7 +146,7 @@ _TRACKER_OPTIONS = (
     ),
     click.option(
         "--threshold",
-        type=click.FloatRange(0, 1),
+        type=SHARE,
         help="Probability of a ball, 0 to 1; two thirds of it where a flight leads there."
         " [default: the weights']",
     ),
@@ -122,7 +174,7 @@ _TRACKER_OPTIONS = (
     ),
     click.option(
         "--max-gap",
-        type=click.IntRange(min=0),
+        type=NumberType(int, 0),
         help="Longest stretch that the rectifier fills in. [default: 1]",
     ),
     precision_option,

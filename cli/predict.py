@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import json_option, overwrite_option, quiet_option, tracker_options
+from .options import AT_LEAST_0, json_option, overwrite_option, quiet_option, tracker_options
 
 if TYPE_CHECKING:
     from keras_tracknet.corpus import CorpusSettings
@@ -57,9 +57,7 @@ if TYPE_CHECKING:
     metavar="[ADDRESS]",
     help="Share many videos out over a Ray cluster, or over one started on this machine.",
 )
-@click.option(
-    "--duration", type=click.FloatRange(min=0), help="Seconds to track a camera or a stream for."
-)
+@click.option("--duration", type=AT_LEAST_0, help="Seconds to track a camera or a stream for.")
 @click.option(
     "--resume", is_flag=True, help="Go on where an interrupted run stopped, with the same result."
 )

@@ -7,7 +7,17 @@ from pathlib import Path
 
 import click
 
-from .options import SIZE, json_option, overwrite_option, quiet_option
+from .options import (
+    AT_LEAST_0,
+    COUNT,
+    RATE,
+    SEED,
+    SIZE,
+    NumberType,
+    json_option,
+    overwrite_option,
+    quiet_option,
+)
 
 
 @click.command()
@@ -26,25 +36,21 @@ from .options import SIZE, json_option, overwrite_option, quiet_option
     show_default=True,
     help="What is played.",
 )
-@click.option("--count", type=click.IntRange(min=1), default=1, show_default=True, help="Clips.")
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the first."
-)
-@click.option(
-    "--frames", type=click.IntRange(min=1), default=150, show_default=True, help="Of each clip."
-)
+@click.option("--count", type=COUNT, default=1, show_default=True, help="Clips.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the first.")
+@click.option("--frames", type=COUNT, default=150, show_default=True, help="Of each clip.")
 @click.option("--size", type=SIZE, default="720x1280", show_default=True, help="HEIGHTxWIDTH.")
-@click.option("--fps", type=Fraction, default="30", show_default=True, help="Such as 30000/1001.")
+@click.option("--fps", type=RATE, default="30", show_default=True, help="Such as 30000/1001.")
+@click.option("--shots", type=COUNT, default=10, show_default=True, help="Hits of a rally.")
 @click.option(
-    "--shots", type=click.IntRange(min=1), default=10, show_default=True, help="Hits of a rally."
+    "--shutter", type=AT_LEAST_0, help="Seconds that the shutter is open. [default: drawn]"
 )
-@click.option("--shutter", type=float, help="Seconds that the shutter is open. [default: drawn]")
 @click.option(
-    "--shake", type=float, default=0.0, show_default=True, help="Of the camera, pixels RMS."
+    "--shake", type=AT_LEAST_0, default=0.0, show_default=True, help="Of the camera, pixels RMS."
 )
 @click.option(
     "--compression",
-    type=click.IntRange(1, 100),
+    type=NumberType(int, 1, 100),
     help="JPEG quality that every frame goes through. [default: none]",
 )
 @click.option("--cuts", is_flag=True, help="Cut away to other pictures between rallies.")
