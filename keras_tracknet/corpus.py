@@ -12,7 +12,7 @@ from typing import Any
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import write_json
 from keras_tracknet.inference import Tracker
-from keras_tracknet.io.media import VIDEO_SUFFIXES
+from keras_tracknet.io.video_folder import list_videos, match_videos
 from keras_tracknet.outputs import OutputPaths, predict_video
 from keras_tracknet.reporting import Reporter
 
@@ -74,8 +74,7 @@ def find_videos(source: str) -> list[Path] | None:
     """
     path = Path(source)
     if path.is_dir():
-        videos = sorted(p for p in path.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES)
-        return videos or None
+        return list_videos(path) or None
     if path.suffix == ".txt" and path.is_file():
         lines = path.read_text(encoding="utf-8").splitlines()
         listed = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
@@ -83,7 +82,7 @@ def find_videos(source: str) -> list[Path] | None:
             raise InputError(f"{path}: no video is listed there; write one path a line.")
         return [path.parent / line for line in listed]
     if glob.has_magic(source) and not path.exists():
-        found = sorted(Path(name) for name in glob.glob(source, recursive=True))
+        found = match_videos(source)
         if not found:
             raise InputError(f"{source}: no file is called like that.")
         return found

@@ -10,8 +10,10 @@ import cv2
 import numpy as np
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.io.damage import Damage
 from keras_tracknet.io.tracks import REPAIRED, Track
 from keras_tracknet.io.video import probe_video, read_frames
+from keras_tracknet.io.video_folder import OVERLAY_COMMENT
 from keras_tracknet.io.video_writer import VideoWriter
 
 # RGB. A repaired position was filled in from its neighbours, not seen in its own frame.
@@ -85,8 +87,14 @@ def write_overlay(
     if path.exists() and path.samefile(source):
         raise InputError(f"{path}: this is the source video itself; choose another place.")
     audio = source if info.has_audio else None
-    writer = VideoWriter(path, size=(info.height, info.width), fps=info.fps, audio_from=audio)
-    with writer, contextlib.closing(read_frames(source)) as frames:
+    writer = VideoWriter(
+        path,
+        size=(info.height, info.width),
+        fps=info.fps,
+        audio_from=audio,
+        comment=OVERLAY_COMMENT,
+    )
+    with writer, contextlib.closing(read_frames(source, Damage())) as frames:
         for frame in frames:
             drawn = draw_overlay(frame.image, track, frame.index, trail=trail, truth=truth)
             writer.write(drawn, frame.time)

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from keras_tracknet.corpus import (
 )
 from keras_tracknet.errors import InputError
 from keras_tracknet.inference import Tracker
-from keras_tracknet.io.tracks import read_track
+from keras_tracknet.io.tracks import Track, read_track
+from keras_tracknet.overlay import write_overlay
 from keras_tracknet.reporting import Reporter
 
 
@@ -49,6 +51,53 @@ def test_what_is_meant_by_a_source(folder, tmp_path):
     (tmp_path / "empty.txt").write_text("\n")
     with pytest.raises(InputError, match="no video is listed there"):
         find_videos(str(tmp_path / "empty.txt"))
+
+
+@pytest.mark.parametrize("name", ["A.MTS", "a.m2ts", "a.flv", "a.3gp", "a.MP4", "a.clip", "a"])
+def test_videos_are_known_by_suffix_or_content(folder, name):
+    (folder / "a.mp4").rename(folder / name)
+    found = [path.name for path in find_videos(str(folder))]
+    assert found == sorted([name, "b.mp4", "c.mp4"])
+
+
+def test_what_is_no_video_is_left_out(folder, recwarn):
+    for name in ("notes.txt", "labels.csv", "weights.keras", "page.html", "empty", "list.m3u8"):
+        (folder / name).write_text("Frame,X,Y\n1,2,3\n" if name != "empty" else "")
+    (folder / "._a.mp4").write_bytes(b"\0\5\x16\7")  # as macOS writes beside files
+    write_video(folder / ".overlay.partial.mp4", 2)
+    write_images(folder, 2)
+    (folder / "folder.mp4").mkdir()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(folder / "pipe.mp4")
+    assert [path.name for path in find_videos(str(folder))] == ["a.mp4", "b.mp4", "c.mp4"]
+    assert not recwarn.list
+
+
+def test_overlays_of_an_earlier_run_are_left_out_and_named(folder):
+    track = Track.from_positions([1.0] * 7, [1.0] * 7, [True] * 7)
+    write_overlay(folder / "a.mp4", track, folder / "a overlay.mp4")  # known by what it says
+    for name in ("", "b."):  # as written before overlays said so
+        write_video(folder / f"{name}overlay.mp4", 2)
+        (folder / f"{name}summary.json").write_text("{}")
+    write_video(folder / "my overlay.mp4", 2)
+    with pytest.warns(UserWarning, match=r"a overlay\.mp4, .*overlay\.mp4: left out") as caught:
+        found = find_videos(str(folder))
+    assert [path.name for path in found] == ["a.mp4", "b.mp4", "c.mp4", "my overlay.mp4"]
+    assert len(caught) == 1
+    with pytest.warns(UserWarning, match="left out"):
+        assert find_videos(f"{folder}/*.mp4") == found
+    assert find_videos(str(folder / "overlay.mp4")) is None  # named, it is tracked
+
+
+@pytest.mark.parametrize("name", ["cup [2024]", "all*", "what?"])
+def test_folders_may_be_called_like_patterns(tmp_path, name):
+    write_video(tmp_path / name / "day 1" / "a.mp4", 2)
+    write_video(tmp_path / name / "day 1" / "b.avi", 2)
+    write_video(tmp_path / "cup 2" / "day 1" / "c.mp4", 2)
+    for pattern in ("*/*.mp4", "day 1/*.mp4", "**/a.*", "day [0-9]/[ab].mp4"):
+        found = find_videos(f"{tmp_path}/{name}/{pattern}")
+        assert [path.name for path in found] == ["a.mp4"], pattern
+    assert len(find_videos(f"{tmp_path}/{name}/day 1")) == 2
 
 
 def test_a_video_that_fails_does_not_stop_the_others(folder, tmp_path):

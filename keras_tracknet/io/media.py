@@ -11,7 +11,11 @@ import numpy as np
 
 from keras_tracknet.io.images import list_images
 
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".mpg", ".mpeg", ".ts")
+VIDEO_SUFFIXES = (
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".mpg", ".mpeg", ".ts",
+    ".mts", ".m2ts", ".m2t", ".flv", ".f4v", ".3gp", ".3g2", ".vob", ".mod", ".ogv", ".asf", ".mxf",
+    ".m2v", ".divx", ".dv", ".qt",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ class VideoWriter:
         fps: exact frame rate.
         audio_from: video whose sound goes along, copied where mp4 can hold it and encoded to
             AAC otherwise. A video without sound is fine.
+        comment: goes into the metadata of the file.
 
     Raises:
         InputError: the file cannot be written.
@@ -60,9 +61,10 @@ class VideoWriter:
         size: tuple[int, int],
         fps: Fraction,
         audio_from: Path | None = None,
+        comment: str = "",
     ) -> None:
         self.path, self.size, self.fps = Path(path), tuple(size), Fraction(fps)
-        self.audio_from = audio_from
+        self.audio_from, self.comment = audio_from, comment
         self._partial = self.path.with_name(f".{self.path.stem}.partial.mp4")
         # A frame lasts a whole number of ticks, so that the rate stays exact, and a tick is
         # short enough for the times of a variable rate.
@@ -140,6 +142,8 @@ class VideoWriter:
         self._container = self._resources.enter_context(
             av.open(f"file:{self._partial}", "w", format="mp4", options={"movflags": "+faststart"})
         )
+        if self.comment:
+            self._container.metadata["comment"] = self.comment
         height, width = (side + side % 2 for side in self.size)
         self._video = self._container.add_stream("libx264", rate=self.fps)
         self._video.width, self._video.height, self._video.pix_fmt = width, height, "yuv420p"
