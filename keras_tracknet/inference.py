@@ -28,6 +28,7 @@ from keras_tracknet.engines import KERAS, find_engine, open_network
 from keras_tracknet.engines.network import Network
 from keras_tracknet.errors import InputError
 from keras_tracknet.hysteresis import CONTEXT, FAINT, Sighting, confirm_faint
+from keras_tracknet.io.damage import Damage
 from keras_tracknet.io.tracks import ABSENT, DETECTED, Track, TrackRow
 from keras_tracknet.io.video import Frame, probe_video, read_frames, sample_frames
 from keras_tracknet.model_file import ModelFile
@@ -251,6 +252,7 @@ class Tracker:
         stopwatch: Stopwatch | None = None,
         shots: list[int] | None = None,
         first: int = 0,
+        damage: Damage | None = None,
     ) -> Generator[TrackRow, None, None]:
         """Yield the row of every frame as soon as it is known, before any rectification.
 
@@ -260,11 +262,15 @@ class Tracker:
         Args, Raises: as for `track`; and
             shots: a list that the number of each shot's first frame is added to.
             first: frame to start at; the rows are those of a stream from the beginning.
+            damage: where damage of the source is noted. Images that cannot be decoded have no
+                ball.
         """
-        source, watch = Path(source), stopwatch or Stopwatch()
+        source, watch, damage = Path(source), stopwatch or Stopwatch(), damage or Damage()
         background = self._background(source, watch) if self._needs_background else None
-        with closing(self._resized_frames(source, watch)) as decoded:
-            yield from self._rows(decoded, background, watch, shots, first)
+        with closing(self._resized_frames(source, watch, damage)) as decoded:
+            for row in self._rows(decoded, background, watch, shots, first):
+                lost = row.frame in damage.frames
+                yield TrackRow(row.frame, nan, nan, 0.0, ABSENT, row.time) if lost else row
 
     def repair(self, track: Track, size: tuple[int, int], *, shots: Sequence[int] = ()) -> Track:
         """Take out jumps of a few frames, and fill in gaps where there is a rectifier.
@@ -317,7 +323,9 @@ class Tracker:
         with watch.stage("decode"), closing(sample_frames(source, BACKGROUND_FRAMES)) as sample:
             return estimate_background(self.prepare(frame.image) for frame in sample)
 
-    def _resized_frames(self, source: Path, watch: Stopwatch) -> Generator[Picture, None, None]:
+    def _resized_frames(
+        self, source: Path, watch: Stopwatch, damage: Damage
+    ) -> Generator[Picture, None, None]:
         """Yield (time, source size, picture at the model's size), decoded in a thread."""
 
         def prepare(frames: Iterable[Frame]) -> Iterator[Picture]:
@@ -331,7 +339,7 @@ class Tracker:
                 yield frame.time, frame.image.shape[:2], picture
 
         depth = 2 * self.network.batch_size * self.spec.frames
-        return read_ahead(lambda: prepare(read_frames(source)), depth)
+        return read_ahead(lambda: prepare(read_frames(source, damage)), depth)
 
     def _rows(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -208,3 +209,41 @@ def test_hdr_video_is_read_as_sdr(tmp_path, transfer, name):
     if name:
         expected = 255 * 0.3 ** (1 / 2.4)
         assert np.abs(grey[0] - expected).max() <= 4
+
+
+def write_slow_motion(path: Path, rate: str) -> Path:
+    with av.open(str(path), "w", options={"movflags": "use_metadata_tags"}) as container:
+        container.metadata["com.android.capture.fps"] = rate
+        stream = container.add_stream("mpeg4", rate=30)
+        stream.height, stream.width, stream.pix_fmt = *SIZE, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(paint(), format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("rate", "captured", "remark"),
+    [
+        ("240.000000", 240, "taken at 240 frames per second and played at 30; .* 8 times as fast"),
+        ("30.000000", 30, None),  # as fast as it plays
+        ("nonsense", None, None),
+        ("nan", None, None),
+        ("1e30", None, None),
+    ],
+)
+def test_slow_motion_is_read_and_said(tmp_path, rate, captured, remark):
+    info = probe_video(write_slow_motion(tmp_path / "clip.mp4", rate))
+    assert info.capture_fps == captured
+    remarks = list(info.remarks())
+    assert len(remarks) == (remark is not None)
+    assert all(re.search(remark, line) for line in remarks)
+
+
+def test_what_is_shown_otherwise_than_stored_is_said(tmp_path):
+    wide = probe_video(write_video(tmp_path / "wide.mkv", aspect=Fraction(4, 3)))
+    assert list(wide.remarks()) == [
+        "pixels of 4:3: positions are in pixels of the picture as shown, 85 x 32."
+    ]
+    hdr = probe_video(write_hdr(tmp_path / "hdr.mkv", 18))
+    assert list(hdr.remarks()) == ["HDR video (HLG): its pictures are converted to SDR (BT.709)."]
+    assert not list(probe_video(write_video(tmp_path / "plain.mp4")).remarks())

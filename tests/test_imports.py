@@ -17,7 +17,7 @@ HEAVY = (*FRAMEWORKS, "cv2", "av")
 ORDER = [
     "errors", "files", "backends", "precision", "sports",
     "io.damage", "io.container", "io.images", "io.capture", "io.media", "io.hdr", "io.display",
-    "io.clock", "io.video", "io.video_writer", "io.video_folder",
+    "io.clock", "io.video_info", "io.video", "io.video_writer", "io.video_folder",
     "io.clips", "io.columns", "io.records", "io.track_tables", "io.tracks", "io.events",
     "io.labels", "io.formats", "io.layouts",
     "io.datasets", "io.splits", "io.checks", "io.conversion",

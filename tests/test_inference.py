@@ -45,7 +45,7 @@ def show(monkeypatch):
         frames = [
             Frame(n, time, image) for n, (time, image) in enumerate(zip(times, images, strict=True))
         ]
-        monkeypatch.setattr(inference, "read_frames", lambda _source: iter(frames))
+        monkeypatch.setattr(inference, "read_frames", lambda *_source: iter(frames))
         monkeypatch.setattr(
             inference, "sample_frames", lambda _source, count: (f for f in frames[:count])
         )
@@ -346,7 +346,7 @@ def test_closing_the_stream_early_stops_the_threads_of_decoder_and_network(show)
 def test_closing_the_stream_early_closes_the_video(monkeypatch):
     closed = threading.Event()
 
-    def read(_source):
+    def read(*_source):
         try:
             while True:
                 yield Frame(0, 0.0, paint(SIZE))
@@ -361,7 +361,7 @@ def test_closing_the_stream_early_closes_the_video(monkeypatch):
 
 
 def test_error_while_decoding_is_raised_after_the_rows_before_it(monkeypatch):
-    def read(_source):
+    def read(*_source):
         for frame in range(20):
             yield Frame(frame, 0.0, paint(SIZE, (9, 9)))
         raise InputError("clip.mp4: the picture changes")
@@ -390,7 +390,7 @@ def test_frames_held_do_not_grow_with_the_video(monkeypatch, mode):
     class Picture(np.ndarray):  # a plain array cannot be held in a set
         __hash__ = object.__hash__
 
-    def read(_source):
+    def read(*_source):
         nonlocal produced
         for frame in range(count):
             image = paint(SIZE, (9, 9)).view(Picture)

@@ -136,7 +136,7 @@ def test_a_stream_that_begins_in_a_repeated_picture_has_the_same_rows(monkeypatc
     taken = [0, 1, 2, 2, 3, 4, 4, 4, 4, 4, 5, 5, 6, 7, 8]
     images = [paint(SIZE, (9 + 5 * k, 9)) for k in taken]
     frames = [Frame(n, n / 30, image) for n, image in enumerate(images)]
-    monkeypatch.setattr(inference, "read_frames", lambda _source: iter(frames))
+    monkeypatch.setattr(inference, "read_frames", lambda *_source: iter(frames))
     monkeypatch.setattr(inference, "CONTEXT", 0)  # nothing but repeats reaches back
     rows = list(open_blinking().stream("clip.mp4"))
     assert {row.visible for row in rows} == {True, False}

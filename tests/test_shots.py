@@ -17,7 +17,7 @@ def split(pictures):
 
 def show(monkeypatch, images):
     frames = [Frame(n, n / 25, image) for n, image in enumerate(images)]
-    monkeypatch.setattr(inference, "read_frames", lambda _source: iter(frames))
+    monkeypatch.setattr(inference, "read_frames", lambda *_source: iter(frames))
     monkeypatch.setattr(inference, "sample_frames", lambda _s, count: (f for f in frames[:count]))
     info = type("Info", (), {"height": SIZE[0], "width": SIZE[1]})
     monkeypatch.setattr(inference, "probe_video", lambda _source: info)

@@ -6,7 +6,6 @@ import contextlib
 import os
 import warnings
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from keras_tracknet.io.container import decode_stream, demux_stream, open_video
 from keras_tracknet.io.damage import Damage
 from keras_tracknet.io.display import Display, find_orientation
 from keras_tracknet.io.images import list_images, read_images, show_size
+from keras_tracknet.io.video_info import VideoInfo
 
 DEFAULT_FPS = Fraction(30)
 FASTEST_CAMERA = 1e5  # frames a second; what says more is damaged
@@ -36,43 +36,6 @@ class Frame(NamedTuple):
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody calls here
     time: float
     image: np.ndarray
-
-
-@dataclass(frozen=True)
-class VideoInfo:
-    """What the container says about a video.
-
-    Attributes:
-        path: the file, or the folder of images.
-        width, height: pixels of the picture as shown: upright, its pixels square.
-        fps: exact average frame rate, frames a second; `DEFAULT_FPS` for a folder of images.
-        frames: number of frames, or None when the container does not say. It can be wrong:
-            only decoding tells.
-        duration: seconds, or None when unknown.
-        rotation: degrees clockwise that the stored picture is turned by to be shown: 0, 90,
-            180 or 270.
-        codec: name of the video codec; `images` for a folder.
-        has_audio: whether there is a sound track.
-        mirrored: whether the stored picture is mirrored, left to right, before it is turned.
-        aspect: width of a stored pixel by its height, which the shown picture is stretched by.
-        hdr: `HLG` or `PQ` where the video is HDR, and its pictures are converted to SDR.
-        capture_fps: frames a second that the camera took, as Android's slow-motion videos say;
-            more than `fps` where they play slowed down. None where the file does not say.
-    """
-
-    path: Path
-    width: int
-    height: int
-    fps: Fraction
-    frames: int | None
-    duration: float | None
-    rotation: int
-    codec: str
-    has_audio: bool
-    mirrored: bool = False
-    aspect: Fraction = Fraction(1)
-    hdr: str = ""
-    capture_fps: float | None = None
 
 
 def probe_video(path: Path) -> VideoInfo:
