@@ -1,8 +1,11 @@
 import collections
+import copy
+import importlib.util
 import os
 import pickle
 import subprocess
 import sys
+import time
 import zipfile
 
 import numpy as np
@@ -11,7 +14,9 @@ import pytest
 from keras_tracknet.checkpoints.torch_file import read_torch_file
 from keras_tracknet.errors import InputError
 
-torch = pytest.importorskip("torch")
+needs_torch = pytest.mark.skipif(
+    importlib.util.find_spec("torch") is None, reason="writes files of PyTorch"
+)
 
 
 class Evil:
@@ -32,11 +37,16 @@ def write_pickle(path, content, **members):
 
 
 def save(path, content, **settings):
+    import torch
+
     torch.save(content, path, **settings)
     return path
 
 
+@needs_torch
 def test_tensors_and_plain_containers_come_back(tmp_path):
+    import torch
+
     x = torch.arange(24, dtype=torch.float32).reshape(4, 6)
     content = {
         "tensor": x,
@@ -63,7 +73,10 @@ def test_tensors_and_plain_containers_come_back(tmp_path):
     assert found["counter"] == {"a": 2, "b": 1}
 
 
+@needs_torch
 def test_it_reads_where_pytorch_is_not_installed(tmp_path):
+    import torch
+
     pytest.importorskip("tensorflow", reason="another framework is needed")
     path = save(tmp_path / "a.pt", {"model": {"a": torch.ones(3)}})
     code = (
@@ -118,20 +131,104 @@ def test_attributes_of_dictionaries_are_left_out(tmp_path):
     assert list(found.items()) == []
 
 
+@needs_torch
 def test_whole_modules_are_refused_by_name(tmp_path):
+    import torch
+
     path = save(tmp_path / "a.pt", torch.nn.Linear(2, 2))
     with pytest.raises(InputError, match=r"holds torch\.nn\.modules\.linear\.Linear"):
         read_torch_file(path)
 
 
-def describe_tensor(offset, size, stride, count):
+def nest(depth, doubled):
+    """Opcodes of a list of lists, or a tuple of tuples, that is its own twin at every level."""
+    out = b"(" + (b"]" if doubled == "list" else b")") + b"q\x00"
+    for level in range(depth):
+        twin = b"h%c" % level
+        out += b"]" + twin + b"a" + twin + b"a" if doubled == "list" else twin + twin + b"\x86"
+        out += b"q%c" % (level + 1)
+    return out + b"1h%c" % depth
+
+
+LISTS, TUPLES = nest(60, "list"), nest(60, "tuple")
+STORAGE = b"X\x07\x00\x00\x00storage"
+FLOATS = b"ctorch\nFloatStorage\n"
+# Each would take for ever, or all memory, or end the process.
+BOMBS = {
+    "shown as a device": b"ctorch\ndevice\n(" + LISTS + b"tR",
+    "shown as a kind": b"(" + LISTS + FLOATS + b"X\x01\x00\x00\x000X\x03\x00\x00\x00cpuI4\ntQ",
+    "shown as a name": b"(" + STORAGE + FLOATS + LISTS + b"X\x03\x00\x00\x00cpuI4\ntQ",
+    "shown as text": b"c_codecs\nencode\n(X\x01\x00\x00\x00a" + LISTS + b"tR",
+    "made a number": FLOATS + b"(" + LISTS + b"tR",
+    "made a number anew": FLOATS + b"(" + LISTS + b"t\x81",
+    "made a type": b"cnumpy\ndtype\n(" + LISTS + b"tR",
+    "made a size": b"ctorch._utils\n_rebuild_tensor_v2\n(("
+    + STORAGE
+    + FLOATS
+    + b"X\x01\x00\x00\x000X\x03\x00\x00\x00cpuI1\ntQI0\n("
+    + TUPLES
+    + b"t(I1\ntI00\n}tR",
+    "a key": b"}" + TUPLES + b"I1\ns",
+    "keys": b"}(" + TUPLES + b"I1\nu",
+    "a key of an old dictionary": b"(" + TUPLES + b"I1\nd",
+    "a key of an ordered dictionary": b"ccollections\nOrderedDict\n((" + TUPLES + b"I1\ntl\x85R",
+    "a counted key": b"ccollections\nCounter\n(]((" + TUPLES + b"I1\ntatR",
+    "a deep key": b"})" + b"\x85" * 200_000 + b"I1\ns",
+    "in a set": b"\x8f(" + TUPLES + b"\x90",
+    "in a frozen set": b"(" + TUPLES + b"\x91",
+    "a place far away": b"]r\xff\xff\xff\x7f0]q\x00ctorch\nSize\n(I5\ntR",
+    "bytes that are not there": b"\x8e\xff\xff\xff\xff\xff\x00\x00\x00",
+    "a number of many digits": b"I" + b"9" * 5000 + b"\n",
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_few_bytes_stay_little_work(bomb, tmp_path):
+    values = np.zeros(1, np.float32).tobytes()
+    path = write_pickle(tmp_path / "a.pt", b"\x80\x04" + BOMBS[bomb] + b".", **{"0": values})
+    began = time.monotonic()
+    with pytest.raises(InputError, match=r"^.*a\.pt: (damaged|holds) [^\n]*$"):
+        read_torch_file(path)
+    assert time.monotonic() - began < 5
+
+
+def test_one_tensor_shown_often_takes_no_memory_of_its_own(tmp_path):
+    tensor = describe_tensor(0, (1000,), (1,), 1000)[2:-1]
+    content = b"\x80\x02](" + tensor * 300 + b"e."
+    values = np.arange(1000, dtype=np.float32)
+    found = read_torch_file(write_pickle(tmp_path / "a.pt", content, **{"0": values.tobytes()}))
+    assert len(found) == 300
+    assert all(np.shares_memory(found[0], other) for other in found)
+    np.testing.assert_array_equal(found[-1], values)
+
+
+def test_bytes_in_the_archive_count_once(tmp_path):
+    """Members that are all the same bytes of the file, each with a name of its own."""
+    values = np.zeros(2000, np.float32).tobytes()
+    names = [f"{k}" for k in range(9)]
+    parts = [describe_tensor(0, (2000,), (1,), 2000, name)[2:-1] for name in names]
+    path = write_pickle(tmp_path / "a.pt", b"\x80\x02](" + b"".join(parts) + b"e.", **{"0": values})
+    with zipfile.ZipFile(path, "a") as archive:
+        first = archive.getinfo("archive/data/0")
+        for name in names[1:]:
+            twin = copy.copy(first)
+            twin.filename = f"archive/data/{name}"
+            archive.filelist.append(twin)
+            archive.NameToInfo[twin.filename] = twin
+        archive._didModify = True
+    with pytest.raises(InputError, match="damaged"):
+        read_torch_file(path)
+
+
+def describe_tensor(offset, size, stride, count, name="0"):
     """A pickle of one float32 tensor."""
 
     def integers(values):
         return b"(" + b"".join(b"I%d\n" % value for value in values) + b"t"
 
     storage = (
-        b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpu"
+        b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x00%cX\x03\x00\x00\x00cpu"
+        % name.encode()
     )
     return (
         b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n("
@@ -171,6 +268,7 @@ def test_compressed_members_are_refused(tmp_path):
         read_torch_file(tmp_path / "a.pt")
 
 
+@needs_torch
 def test_file_from_before_pytorch_1_6_says_what_to_do(tmp_path):
     path = save(tmp_path / "a.pt", {"a": 1}, _use_new_zipfile_serialization=False)
     with pytest.raises(InputError, match=r"before PyTorch 1\.6; save it again"):

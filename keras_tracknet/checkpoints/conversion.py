@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -122,7 +123,7 @@ def convert(path: Path | str, *, family: str = "auto", size: Size | None = None)
         model, spec = chosen.build(state, size)
     except InputError:
         raise
-    except (IndexError, TypeError, ValueError, ZeroDivisionError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(
             f"{path}: {chosen.title}, but with weights of other shapes ({reason}); the network"
@@ -135,7 +136,8 @@ def convert(path: Path | str, *, family: str = "auto", size: Size | None = None)
             f" ({strange[0]}); the network has been altered."
         )
     spec = replace(spec, notes={"converted_from": chosen.title})
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as opened:
+        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
     return Conversion(ModelFile(model, spec, path, sha256, {}), chosen, state)
 
 
@@ -178,15 +180,17 @@ def read_state(path: Path) -> StateDict:
     if h5py.is_hdf5(path):
         return StateDict(keras_file.read_keras_file(path), path)
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
+        names = _list_members(path)
         if SPEC_NAME in names:
             raise InputError(f"{path}: a model of this package already; give it to --weights.")
         if "config.json" in names:
             return StateDict(keras_file.read_keras_file(path), path)
     if is_torch_file(path):
         return find_state(read_torch_file(path), path)
-    if path.read_bytes()[-len(TF_INDEX) :] == TF_INDEX:
+    with path.open("rb") as file:
+        file.seek(-min(len(TF_INDEX), path.stat().st_size), os.SEEK_END)
+        ending = file.read()
+    if ending == TF_INDEX:
         raise InputError(
             f"{path}: a TensorFlow checkpoint, as Chang-Chia-Chi's TrackNet has, which is not"
             " supported."
@@ -194,6 +198,15 @@ def read_state(path: Path) -> StateDict:
     raise InputError(
         f"{path}: not a checkpoint; give a file of PyTorch, or Keras weights in HDF5 or .keras."
     )
+
+
+def _list_members(path: Path) -> list[str]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except Exception as error:  # an archive fails in any way it likes
+        reason = str(error) or type(error).__name__
+        raise InputError(f"{path}: damaged ({reason}); fetch it again.") from error
 
 
 def find_state(content: Any, path: Path) -> StateDict:
@@ -211,7 +224,8 @@ def find_state(content: Any, path: Path) -> StateDict:
     if not isinstance(arrays, dict) or not arrays or not _all_arrays(arrays):
         raise InputError(f"{path}: holds no network's weights; save its state_dict.")
     named = {str(name).removeprefix("module."): array for name, array in arrays.items()}
-    return StateDict(named, path, settings if isinstance(settings, dict) else {})
+    plain = settings.items() if isinstance(settings, dict) else ()
+    return StateDict(named, path, {k: v for k, v in plain if isinstance(v, str | int | float)})
 
 
 def _all_arrays(arrays: dict[Any, Any]) -> bool:

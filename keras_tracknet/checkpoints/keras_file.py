@@ -6,6 +6,7 @@ which is the picture's width: such weights are right at the width that they were
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from pathlib import Path
@@ -14,16 +15,17 @@ from typing import Any
 import h5py
 import keras
 import numpy as np
-from keras import layers
 
 from keras_tracknet.checkpoints import v1
 from keras_tracknet.checkpoints.family import Family, Size
+from keras_tracknet.checkpoints.hdf5_file import MOST_BYTES, check_hdf5, read_layers
 from keras_tracknet.checkpoints.state import StateDict, fill_blocks, fill_conv, unet_layers
 from keras_tracknet.errors import InputError
-from keras_tracknet.model_file import ModelSpec
+from keras_tracknet.model_file import WEIGHTS_NAME, ModelSpec
 from keras_tracknet.models.blocks import heatmap_head, unet
 
 NORM = {"epsilon": 1e-3, "momentum": 0.99}  # Keras's defaults, which the authors left alone
+MOST_CONFIG = 2**24  # bytes of an archive's description of its network
 SCALE = 255.0  # V1 was fed with bytes as they are
 # (stem of a convolution, of its normalisation); V2's last convolution has none
 STEMS = [(f"keras.conv{number}", f"keras.norm{number}") for number in range(1, 19)]
@@ -39,11 +41,11 @@ def read_keras_file(path: Path) -> dict[str, np.ndarray]:
         Arrays by names such as `keras.conv1.weight`, in PyTorch's order of axes.
 
     Raises:
-        InputError: an archive that Keras cannot load.
+        InputError: an archive that Keras cannot load, or what `read_layers` refuses.
     """
-    weights = _read_archive(path) if zipfile.is_zipfile(path) else _read_hdf5(path)
+    weights = _read_archive(path) if zipfile.is_zipfile(path) else read_layers(path)
     arrays: dict[str, np.ndarray] = {}
-    convs = norms = 0
+    convs = norms = others = 0
     for values in weights:
         shapes = [np.ndim(value) for value in values]
         if shapes in ([4], [4, 1]):
@@ -56,6 +58,9 @@ def read_keras_file(path: Path) -> dict[str, np.ndarray]:
             names = ("weight", "bias", "running_mean", "running_var")
             for name, value in zip(names, values, strict=True):
                 arrays[f"keras.norm{norms}.{name}"] = value
+        elif values:  # no layer of these networks: a checkpoint with one has been altered
+            others += 1
+            arrays |= {f"keras.other{others}.{k}": value for k, value in enumerate(values)}
     return arrays
 
 
@@ -104,32 +109,28 @@ def _choose_size(state: StateDict, size: Size | None) -> tuple[Size, dict[str, A
     return size or (length * 9 // 16, length), {**NORM, "axis": 2}
 
 
-def _read_hdf5(path: Path) -> list[list[np.ndarray]]:
-    with h5py.File(path) as file:
-        group = file.get("model_weights", file)
-        names = [_text(name) for name in group.attrs.get("layer_names", ())]
-        return [
-            [group[name][_text(weight)][()] for weight in group[name].attrs["weight_names"]]
-            for name in names
-        ]
-
-
 def _read_archive(path: Path) -> list[list[np.ndarray]]:
-    with zipfile.ZipFile(path) as archive:
-        config = archive.read("config.json").decode()
-    if "MotionPrompt" in json.dumps(json.loads(config)):
-        raise InputError(f"{path}: TrackNetV4 (TrackNetV4/TrackNetV4), which is not supported.")
     try:
+        with zipfile.ZipFile(path) as archive:
+            config = _read_member(archive, "config.json", MOST_CONFIG)
+            with h5py.File(io.BytesIO(_read_member(archive, WEIGHTS_NAME, MOST_BYTES))) as file:
+                check_hdf5(file, path)
+        if "MotionPrompt" in json.dumps(json.loads(config)):
+            raise InputError(f"{path}: TrackNetV4 (TrackNetV4/TrackNetV4), which is not supported.")
         model = keras.saving.load_model(path, compile=False)
-    except Exception as error:  # whatever is wrong with the file, keras raises its own
-        reason = str(error).strip().partition("\n")[0]
+    except InputError:
+        raise
+    except Exception as error:  # whatever is wrong with the file, each library raises its own
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise InputError(f"{path}: cannot be loaded as a Keras model ({reason}).") from error
-    kinds = (layers.Conv2D, layers.BatchNormalization)
-    return [layer.get_weights() for layer in model.layers if isinstance(layer, kinds)]
+    return [layer.get_weights() for layer in model.layers]
 
 
-def _text(name: Any) -> str:
-    return name.decode() if isinstance(name, bytes) else str(name)
+def _read_member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    """Read a member of at most so many bytes, whatever it unpacks to."""
+    if archive.getinfo(name).file_size > most:
+        raise ValueError(f"{name} is larger than any model's")
+    return archive.read(name)
 
 
 def _has(state: StateDict, convs: int, norms: int) -> bool:

@@ -2,17 +2,20 @@
 
 Such a file is a zip archive: a pickle that describes containers and tensors, and beside it the
 tensors' bytes. Unpickling calls whatever the pickle names, so only names that make tensors and
-plain containers are let through, and each of them is bound to a function of this module.
+plain containers are let through, and each of them is bound to a function of this module. Few bytes
+can also describe what takes for ever to look at: lists of lists of lists are never shown, no key is
+a tuple, and all tensors together are no larger than the file.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import pickle
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import ml_dtypes
 import numpy as np
@@ -21,6 +24,10 @@ from keras_tracknet.errors import InputError
 
 # First bytes of what torch.save wrote before PyTorch 1.6: the pickle of a magic number.
 OLD_FORMAT = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+MOST_PICKLED = 2**24  # bytes of the description; those of known networks have 100 kB
+# The one that is written in C cannot be told what may be a key of a dictionary.
+_PythonUnpickler: Any = pickle._Unpickler
+KEY_TYPES = (str, bytes, int, float, bool, type(None))
 STORAGES = {
     "FloatStorage": np.float32,
     "DoubleStorage": np.float64,
@@ -78,7 +85,7 @@ def read_torch_file(path: Path) -> Any:
         raise
     except Exception as error:  # a damaged archive or pickle fails in any way it likes
         raise InputError(
-            f"{path}: damaged ({error or type(error).__name__}); fetch it again."
+            f"{path}: damaged ({str(error) or type(error).__name__}); fetch it again."
         ) from error
 
 
@@ -97,6 +104,8 @@ class _Type:
     """Stands in for `numpy.dtype`: a letter and a size such as `f8`."""
 
     def __init__(self, code: str, *_flags: Any) -> None:
+        if not isinstance(code, str) or len(code) > 8:
+            raise _Refused("an unknown type of NumPy")
         self.value = np.dtype(code)
         if self.value.hasobject:
             raise _Refused("NumPy objects")
@@ -125,32 +134,80 @@ class _Maker:
         raise _Refused("an attempt to change a function")
 
 
-class _Unpickler(pickle.Unpickler):
+class _Storage:
+    """Stands in for a class of PyTorch's storages, of one type of numbers."""
+
+    __slots__ = ("dtype",)
+
+    def __init__(self, name: str) -> None:
+        self.dtype = np.dtype(STORAGES[name])
+
+
+class _Unpickler(_PythonUnpickler):
     """Reads the pickle of a checkpoint; see the module's docstring."""
 
+    dispatch: ClassVar = dict(_PythonUnpickler.dispatch)
+
     def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
+        if archive.getinfo(name).file_size > MOST_PICKLED:
+            raise ValueError(f"{name} is larger than any network's")
         super().__init__(io.BytesIO(_read_stored(archive, name)), encoding="utf-8")
         self._archive, self._folder = archive, name.removesuffix("data.pkl")
         self._storages: dict[str, np.ndarray] = {}
+        self._left = Path(str(archive.filename)).stat().st_size
 
     def find_class(self, module: str, name: str) -> Any:
         if module in ("torch", "torch.storage") and name in STORAGES:
-            return STORAGES[name]
+            return _Storage(name)
         maker = _MAKERS.get(f"{module}.{name}")
         if maker is None:
             raise _Refused(f"{module}.{name}")
         return _Maker(maker)
 
     def persistent_load(self, pid: Any) -> np.ndarray:
-        kind, dtype, key, _device, count = pid
-        if kind != "storage" or not (isinstance(dtype, type) and dtype in STORAGES.values()):
-            raise _Refused(f"a reference of kind {kind!r}")
+        kind, storage, key, _device, count = pid
+        if kind != "storage" or not (isinstance(storage, _Storage) and isinstance(key, str)):
+            raise _Refused("a reference to something else than a tensor's bytes")
         if key not in self._storages:
             content = _read_stored(self._archive, f"{self._folder}data/{key}")
-            if len(content) != int(count) * np.dtype(dtype).itemsize:
+            self._left -= len(content)
+            if len(content) != int(count) * storage.dtype.itemsize or self._left < 0:
                 raise ValueError(f"tensor {key} is not as long as it says")
-            self._storages[key] = np.frombuffer(content, dtype)
+            values = np.frombuffer(content, storage.dtype)
+            if values.dtype == ml_dtypes.bfloat16:
+                values = values.astype(np.float32)
+            self._storages[key] = values
         return self._storages[key]
+
+    def load_setitem(self) -> None:
+        """Put one item into a dictionary."""
+        _check_keys(self.stack[-2:-1])
+        super().load_setitem()
+
+    def load_setitems(self) -> None:
+        """Put what lies above the mark into a dictionary."""
+        _check_keys(self.stack[::2])
+        super().load_setitems()
+
+    def load_dict(self) -> None:
+        """Make a dictionary of what lies above the mark."""
+        _check_keys(self.stack[::2])
+        super().load_dict()
+
+    def load_set(self) -> None:
+        """Refuse a set, whose members are keys, too."""
+        raise _Refused("a set")
+
+    dispatch[pickle.SETITEM[0]] = load_setitem
+    dispatch[pickle.SETITEMS[0]] = load_setitems
+    dispatch[pickle.DICT[0]] = load_dict
+    dispatch[pickle.EMPTY_SET[0]] = dispatch[pickle.FROZENSET[0]] = load_set
+
+
+def _check_keys(keys: Iterable[Any]) -> None:
+    """Let nothing be a key that takes long to hash, as a tuple of tuples of tuples does."""
+    if not all(isinstance(key, KEY_TYPES) for key in keys):
+        raise _Refused("a dictionary with other keys than names and numbers")
 
 
 def _read_stored(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -168,23 +225,22 @@ def _find_pickle(archive: zipfile.ZipFile) -> str | None:
 def _make_tensor(
     storage: np.ndarray, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_rest: Any
 ) -> np.ndarray:
-    if not isinstance(storage, np.ndarray) or len(size) != len(stride):
+    """Return a view of a storage, which takes no memory of its own."""
+    shaped = isinstance(size, tuple) and isinstance(stride, tuple) and len(size) == len(stride)
+    if not shaped or not isinstance(storage, np.ndarray):
         raise ValueError("a tensor is not described as one")
-    count = int(np.prod(size, dtype=object))
-    last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-    sound = min((offset, *size, *stride)) >= 0 and count <= len(storage)
-    if not sound or (count and last >= len(storage)):
+    if not all(type(number) is int and number >= 0 for number in (offset, *size, *stride)):
         raise ValueError("a tensor reaches beyond its bytes")
-    itemsize = storage.dtype.itemsize
-    view = np.lib.stride_tricks.as_strided(
+    count = math.prod(size)
+    last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+    if count > len(storage) or (count and last >= len(storage)):
+        raise ValueError("a tensor reaches beyond its bytes")
+    return np.lib.stride_tricks.as_strided(
         storage[offset:] if count else storage[:0],
         size,
-        [step * itemsize for step in stride],
+        [step * storage.dtype.itemsize for step in stride],
         writeable=False,
     )
-    if view.dtype == ml_dtypes.bfloat16:
-        return view.astype(np.float32)
-    return view.copy()
 
 
 def _make_parameter(data: np.ndarray, *_rest: Any) -> np.ndarray:
@@ -192,12 +248,14 @@ def _make_parameter(data: np.ndarray, *_rest: Any) -> np.ndarray:
 
 
 def _make_scalar(dtype: _Type, content: bytes) -> Any:
+    if not (isinstance(dtype, _Type) and isinstance(content, bytes)):
+        raise ValueError("a number is not described as one")
     return np.frombuffer(content, dtype.value)[0].item()
 
 
 def _encode(text: str, encoding: str) -> bytes:
     if encoding != "latin1":
-        raise _Refused(f"text in {encoding!r}")
+        raise _Refused("text in another encoding")
     return text.encode("latin1")
 
 
@@ -206,7 +264,14 @@ def _make_size(sizes: Any) -> tuple[int, ...]:
 
 
 def _make_device(*names: Any) -> str:
+    _check_keys(names)
     return ":".join(map(str, names))
+
+
+def _make_dictionary(items: Any = ()) -> _Dictionary:
+    pairs = [*items.items()] if isinstance(items, dict) else [*items]
+    _check_keys(key for key, _value in pairs)
+    return _Dictionary(pairs)
 
 
 # What a pickle may call. The names on the left are never imported.
@@ -215,8 +280,8 @@ _MAKERS: dict[str, Callable[..., Any]] = {
     "torch._utils._rebuild_parameter": _make_parameter,
     "torch.Size": _make_size,
     "torch.device": _make_device,
-    "collections.OrderedDict": _Dictionary,
-    "collections.Counter": _Dictionary,
+    "collections.OrderedDict": _make_dictionary,
+    "collections.Counter": _make_dictionary,
     "numpy.dtype": _Type,
     "numpy.core.multiarray.scalar": _make_scalar,
     "numpy._core.multiarray.scalar": _make_scalar,
