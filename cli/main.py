@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from importlib import import_module
 from typing import Any
 
 import click
 
 from keras_tracknet import __version__
-from keras_tracknet.backends import choose_backend
-from keras_tracknet.errors import InputError
 
 from .failures import explain_failures
 from .quiet import silence_frameworks
@@ -66,6 +63,3 @@ def cli() -> None:
     Start with: tracknet demo
     """
     silence_frameworks()
-    # A command that needs no framework runs without; one that does fails when it loads it.
-    with contextlib.suppress(InputError):
-        choose_backend()

@@ -1,6 +1,7 @@
 """Track small, fast balls and shuttlecocks in sports video with the TrackNet family.
 
-Importing this package loads no framework; Keras is loaded when a name that needs it is used.
+Importing this package loads no framework; Keras is loaded when a name that needs it is used, on
+the backend that `choose_backend` finds.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from keras_tracknet.backends import choose_backend
+from keras_tracknet.backends import choose_before_keras
 
 if TYPE_CHECKING:
     from keras_tracknet import checkpoints, layers, losses, metrics, presets
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from keras_tracknet.velocity import compute_velocity
 
 __version__ = "0.1.0"
+
+choose_before_keras()
 
 # Where each public name lives.
 _HOMES = {
@@ -57,8 +60,6 @@ _HOMES = {
     "save_model": "model_file",
     "write_track": "io.tracks",
 }
-
-WITHOUT_KERAS = ("analysis", "errors", "events", "io.tracks", "velocity")
 
 __all__ = [
     "FitConfig",
@@ -92,8 +93,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if _HOMES[name] not in WITHOUT_KERAS:
-        choose_backend()
     module = import_module(f"{__name__}.{_HOMES[name]}")
     return module if name == _HOMES[name] else getattr(module, name)
 

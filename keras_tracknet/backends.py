@@ -6,7 +6,9 @@ import importlib.util
 import json
 import os
 import sys
+from importlib.abc import MetaPathFinder
 from pathlib import Path
+from typing import Any
 
 from keras_tracknet.errors import InputError
 
@@ -19,7 +21,24 @@ DEVICES = ("auto", "cpu", "gpu")
 
 def find_backends() -> list[str]:
     """Return the frameworks that are installed, without loading any."""
-    return [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
+    return [name for name in BACKENDS if _is_installed(name)]
+
+
+class _Chooser(MetaPathFinder):
+    """Finds no module, but chooses the backend when Keras is about to be loaded."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        if name == "keras":
+            choose_backend()
+
+
+def choose_before_keras() -> None:
+    """See to it that the backend is chosen before Keras is loaded, whoever loads it.
+
+    Keras then fails with the `InputError` of `choose_backend` instead of its own traceback.
+    """
+    if not any(isinstance(finder, _Chooser) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Chooser())
 
 
 def choose_backend() -> str:
@@ -98,6 +117,13 @@ def find_device(wanted: str) -> str:
             "--device gpu: Keras finds none here; tracknet doctor shows what there is."
         )
     return devices[0]
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ImportError:  # a finder that forbids it
+        return False
 
 
 def _read_choice() -> tuple[str, str]:

@@ -4,9 +4,6 @@ import os
 
 from click.testing import CliRunner
 
-from keras_tracknet.backends import choose_backend
-
-choose_backend()  # Keras asks for TensorFlow; where that is missing, another one serves
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # Networks of a test run once or twice: compiling them well takes longer than running them.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")

@@ -74,6 +74,72 @@ def test_a_damaged_configuration_asks_for_nothing(choice, tmp_path):
     assert choice(["jax"]) == ("jax", "jax")
 
 
+# Hides every framework, as if none were installed.
+HIDING = """
+import sys
+
+class Hiding:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("tensorflow", "jax", "torch"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Hiding())
+"""
+
+
+def run_fresh(code, folder, **environment):
+    """Run code in a fresh Python for which nobody has chosen a backend."""
+    kept = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={**kept, "KERAS_HOME": str(folder), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+IMPORTS = [
+    "from keras_tracknet.models.v2 import build_v2",
+    "import keras_tracknet.losses",
+    "import keras_tracknet; keras_tracknet.build_v3()",
+    "import keras_tracknet; import keras",
+]
+
+
+@pytest.mark.parametrize("line", IMPORTS)
+def test_nothing_to_compute_with_is_one_error_wherever_keras_is_loaded(tmp_path, line):
+    hidden = run_fresh(f"{HIDING}\n{line}", tmp_path)
+    assert "InputError: no framework for Keras is installed; pip install" in hidden.stderr
+    unknown = run_fresh(line, tmp_path, KERAS_BACKEND="nonsense")
+    assert "InputError: KERAS_BACKEND asks for nonsense; Keras knows" in unknown.stderr
+    for result in (hidden, unknown):
+        assert result.stderr.count("Traceback") == 1
+
+
+def test_backend_is_chosen_by_whichever_module_loads_keras(tmp_path):
+    code = (
+        "import os\n"
+        "import keras_tracknet.backends as backends\n"
+        "backends.find_backends = lambda: ['jax']\n"
+        "try:\n"
+        "    from keras_tracknet.models.v2 import build_v2\n"
+        "except ModuleNotFoundError as error:\n"  # hidden all the same
+        "    print(error.name, os.environ['KERAS_BACKEND'])"
+    )
+    result = run_fresh(HIDING + code, tmp_path)
+    assert (result.stdout.split(), result.stderr) == (["jax", "jax"], "")
+
+
+def test_a_command_says_which_backend_is_unknown_in_a_line(tmp_path):
+    code = "from keras_tracknet_cli.main import cli; cli(['demo', '-o', 'out'])"
+    result = run_fresh(code, tmp_path, KERAS_BACKEND="nonsense")
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith("tracknet: KERAS_BACKEND asks for nonsense")
+    assert not (tmp_path / "out").exists()
+
+
 def test_once_keras_is_loaded_the_choice_is_made(monkeypatch):
     import keras
 
