@@ -12,11 +12,12 @@ from keras_tracknet.data.frames import BACKGROUND_MODES
 from keras_tracknet.data.trajectories import HIDDEN_POSITIONS
 from keras_tracknet.errors import InputError
 from keras_tracknet.io.labels import DEFAULT_VISIBLE, VISIBLE
-from keras_tracknet.model_file import VERSIONS, ModelFile, ModelSpec
+from keras_tracknet.model_file import ModelFile
 from keras_tracknet.models.blocks import check_count, check_input_size
 from keras_tracknet.models.resnet10 import BLOCK_FILTERS
 from keras_tracknet.models.tsm import BACKBONES, MODALITIES
 from keras_tracknet.run_folder import read_config
+from keras_tracknet.specification import VERSIONS, ModelSpec
 
 CHOICES = {
     "version": VERSIONS,

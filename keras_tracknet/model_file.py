@@ -9,79 +9,27 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_tracknet.data.frames import DIFFERENCES, FITS
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import replace_file
+from keras_tracknet.model_archive import SPEC_NAME, WEIGHTS_NAME, check_classes, read_content
+from keras_tracknet.specification import (
+    FORMAT,
+    ModelSpec,
+    Shape,
+    check_shapes,
+    damaged,
+)
 
 if TYPE_CHECKING:  # Keras is loaded with a network, not to read what a file says of it
     import keras
 
-SPEC_NAME = "tracknet.json"
-WEIGHTS_NAME = "model.weights.h5"
-VERSIONS = ("v1", "v2", "v3", "rectifier", "tsm")
 FLOAT32_LAYERS = ("heatmaps", "consensus", "probabilities")  # whatever the rest is
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """What a network expects and what its output means.
-
-    Attributes:
-        version: one of `VERSIONS`.
-        frames: frames in a window; for TSM those that it sees of a window.
-        heatmaps: maps out, for the last frames of the window; 0 for the rectifier and TSM.
-        background: background mode, as for `build_v3`.
-        input_size: (height, width) that frames are brought to, pixels; (0, 0) for the
-            rectifier.
-        threshold: probability that a pixel must exceed to be the ball's.
-        hidden: what the rectifier sees where a position is hidden: `zero` (published), or
-            `interpolated` between the positions beside it.
-        fit: how frames are made to fit the input, see `keras_tracknet.data.frames.picture_box`.
-        differences: how those to the background are kept in eight bits, see
-            `keras_tracknet.data.frames.subtract_background`.
-        stabilized: whether the frames of a window are moved so that the court stands still in them,
-            see `keras_tracknet.data.camera`.
-        classes: what TSM tells apart.
-        span: seconds that a window of TSM lasts.
-        trained_on: the footage in a few words, for people.
-        notes: whatever else is worth keeping: recipe, figures.
-    """
-
-    version: str
-    frames: int
-    heatmaps: int
-    background: str
-    input_size: tuple[int, int]
-    threshold: float = 0.5
-    hidden: str = "zero"
-    fit: str = "stretch"
-    differences: str = "saturated"
-    stabilized: bool = False
-    classes: tuple[str, ...] = ()
-    span: float = 0.0
-    trained_on: str = ""
-    notes: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.version not in VERSIONS:
-            raise ValueError(
-                f"version must be one of {', '.join(VERSIONS)}. Received: {self.version!r}"
-            )
-        if self.fit not in FITS:
-            raise ValueError(f"fit must be one of {', '.join(FITS)}. Received: {self.fit!r}")
-        if self.differences not in DIFFERENCES:
-            raise ValueError(
-                f"differences must be one of {', '.join(DIFFERENCES)}."
-                f" Received: {self.differences!r}"
-            )
-        for name in ("input_size", "classes"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
 
 
 @dataclass(frozen=True)
@@ -127,7 +75,7 @@ def save_model(
         with _not_synchronised(model):
             model.save(partial)
         with zipfile.ZipFile(partial, "a") as archive:
-            content = {"spec": asdict(spec), "training": training or {}}
+            content = {"format": FORMAT, "spec": asdict(spec), "training": training or {}}
             archive.writestr(SPEC_NAME, json.dumps(content, indent=1))
 
 
@@ -162,19 +110,24 @@ def load_model(path: Path, *, compile: bool = False) -> ModelFile:
     """
     import keras
 
-    # Registers the losses and metrics that a model file may name.
+    # Registers the layers, losses and metrics that a model file may name.
+    import keras_tracknet.layers
     import keras_tracknet.losses
     import keras_tracknet.metrics  # noqa: F401
 
     path = Path(path)
-    content = _read_content(path)
+    content = read_content(path)
+    check_classes(path)
     try:
-        model = keras.saving.load_model(path, compile=compile)
+        model = keras.saving.load_model(path, compile=compile, safe_mode=True)
     except Exception as error:  # whatever is wrong with the file, keras raises its own
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise InputError(f"{path}: cannot be loaded as a Keras model ({reason}).") from error
-    spec = ModelSpec(**known_fields(content["spec"])) if content else infer_spec(model, path)
-    return ModelFile(model, spec, path, hash_file(path), content.get("training", {}))
+        raise InputError(f"{path}: cannot be loaded as a Keras model ({reason[:200]}).") from error
+    if content is None:
+        return ModelFile(model, infer_spec(model, path), path, hash_file(path), {})
+    spec, training = content
+    _check_network(spec, model, path)
+    return ModelFile(model, spec, path, hash_file(path), training)
 
 
 def read_spec(path: Path) -> ModelSpec | None:
@@ -187,10 +140,10 @@ def read_spec(path: Path) -> ModelSpec | None:
         The specification; None where Keras alone wrote the file.
 
     Raises:
-        InputError: the file is missing or no Keras file.
+        InputError: the file is missing, no Keras file, or what it says cannot be.
     """
-    content = _read_content(Path(path))
-    return ModelSpec(**known_fields(content["spec"])) if content else None
+    content = read_content(Path(path))
+    return content[0] if content else None
 
 
 def pack_model(source: Path, target: Path, **changes: Any) -> None:
@@ -283,33 +236,34 @@ def set_precision(model: keras.Model, policy: str) -> None:
 
 def hash_file(path: Path) -> str:
     """Return the SHA-256 of a model file, or of the weights in a folder."""
-    file = path / WEIGHTS_NAME if path.is_dir() else path
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    with (path / WEIGHTS_NAME if path.is_dir() else path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read_content(path: Path) -> dict[str, Any]:
-    """Return what a model file or folder says beside the network: nothing if Keras's own."""
-    foreign = InputError(f"{path}: not a Keras model; give a .keras file that tracknet fit wrote.")
-    if path.is_dir():
-        if not all((path / name).is_file() for name in (WEIGHTS_NAME, "config.json")):
-            raise foreign
-        spec = path / SPEC_NAME
-        return json.loads(spec.read_text()) if spec.is_file() else {}
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; give a model that tracknet fit wrote.")
-    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        raise foreign
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-        if WEIGHTS_NAME not in names or "config.json" not in names:
-            raise foreign
-        return json.loads(archive.read(SPEC_NAME)) if SPEC_NAME in names else {}
+def _check_network(spec: ModelSpec, model: keras.Model, path: Path) -> None:
+    """Raise `InputError` for a specification that is not the network's."""
+    from keras_tracknet.models.v3 import INPUT_NAMES, input_channels
 
-
-def known_fields(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return a specification as read, without what a newer version of this package has added."""
-    names = {f.name for f in fields(ModelSpec)}
-    return {name: value for name, value in spec.items() if name in names}
+    inputs = getattr(model, "inputs", None) or []
+    found = [tuple(tensor.shape[1:]) for tensor in (*inputs, *model.outputs)]
+    size, frames = spec.input_size, spec.frames
+    channels = input_channels(spec.background, frames)
+    networks: dict[str, list[Shape]] = {
+        "rectifier": [(frames, 2), (frames, 1), (frames, 2)],
+        "tsm": [(frames, *size, 3), (len(spec.classes),)],
+        "v1": [(*size, channels), (*size, None)],
+    }
+    expected = networks.get(spec.version, [(*size, channels), (*size, spec.heatmaps)])
+    check_shapes(path, spec, expected, found)
+    if spec.version in ("rectifier", "tsm"):
+        return
+    name = inputs[0].name.split(":")[0]
+    if name in INPUT_NAMES.values() and name != INPUT_NAMES[spec.background]:
+        raise damaged(path, f"background {spec.background}, but the network takes {name}")
+    if spec.version == "v1" and any(layer.name == "heatmaps" for layer in model.layers):
+        raise damaged(path, "v1, but the network gives heatmaps")
+    if None in found[0] and any(side % 8 for side in size):
+        raise damaged(path, f"{size[0]}x{size[1]} pixels, which are no multiples of 8")
 
 
 def _halve(weights: bytes) -> bytes:

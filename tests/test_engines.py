@@ -366,7 +366,7 @@ def test_description_survives_its_text(tmp_path):
     described = Description(spec, "detections", (72, 128), "fp16", {"sha256": "0"})
     assert Description.from_json(described.as_json(), tmp_path) == described
     assert json.loads(described.as_json())["colour_order"] == "RGB"
-    with pytest.raises(InputError, match="says nothing of a tracker"):
+    with pytest.raises(InputError, match=r"specification is damaged .it does not say version"):
         Description.from_json('{"spec": {}}', tmp_path)
 
 

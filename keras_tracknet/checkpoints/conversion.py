@@ -28,7 +28,8 @@ from keras_tracknet.checkpoints.family import Family, Size
 from keras_tracknet.checkpoints.state import StateDict
 from keras_tracknet.checkpoints.torch_file import is_torch_file, read_torch_file
 from keras_tracknet.errors import InputError
-from keras_tracknet.model_file import SPEC_NAME, ModelFile
+from keras_tracknet.model_archive import SPEC_NAME
+from keras_tracknet.model_file import ModelFile
 from keras_tracknet.models.blocks import check_input_size
 
 FAMILIES = {

@@ -21,6 +21,7 @@ from keras_tracknet.engines.network import (
 )
 from keras_tracknet.errors import InputError
 from keras_tracknet.model_file import hash_file
+from keras_tracknet.specification import DAMAGED_ARCHIVE, LARGEST_TEXT, read_member
 
 NAME = "litert"
 # What makes frames of another size fit and heatmaps positions, to a fraction of a pixel out of
@@ -54,7 +55,9 @@ class LiteRTNetwork(Network):
         places = self._interpreter.get_input_details()
         # By shape: frames have one axis more than the background.
         self._inputs = sorted(places, key=lambda place: -len(place["shape"]))
-        self._output = self._interpreter.get_output_details()[0]["index"]
+        output = self._interpreter.get_output_details()[0]
+        self._output = output["index"]
+        described.check(path, [tuple(p["shape"]) for p in places], tuple(output["shape"]))
         super().__init__(
             described.spec, path, hash_file(path), NAME, described.precision, "cpu", 1,
             described.answers, described.frame_size,
@@ -78,10 +81,15 @@ def read_description(path: Path) -> Description:
         raise InputError(f"{path}: no such file; give one that tracknet export wrote.")
     if not zipfile.is_zipfile(path):
         raise foreign_file(path)
-    with zipfile.ZipFile(path) as archive:
+    try:
+        archive = zipfile.ZipFile(path)
+    except DAMAGED_ARCHIVE as error:
+        raise foreign_file(path) from error
+    with archive:
         if DESCRIPTION not in archive.namelist():
             raise foreign_file(path)
-        return Description.from_json(archive.read(DESCRIPTION).decode(), path)
+        text = read_member(archive, DESCRIPTION, path, LARGEST_TEXT)
+    return Description.from_json(text, path)
 
 
 def quantize(folder: str, windows: Callable[[], Iterator[dict[str, np.ndarray]]]) -> bytes:

@@ -11,10 +11,22 @@ from typing import Any
 
 import numpy as np
 
+from keras_tracknet.engines.conversion import PRECISIONS
 from keras_tracknet.errors import InputError
-from keras_tracknet.model_file import ModelSpec, known_fields
+from keras_tracknet.specification import (
+    FORMAT,
+    ModelSpec,
+    Shape,
+    check_shapes,
+    check_value,
+    damaged,
+    is_size,
+    one_of,
+    parse_specification,
+)
 
 DESCRIPTION = "tracknet.json"  # beside or inside every exported file
+ANSWERS = ("heatmaps", "detections", "positions")  # the last are a rectifier's
 
 
 @dataclass(frozen=True)
@@ -37,22 +49,55 @@ class Description:
 
     def as_json(self) -> str:
         """Return it as text."""
-        return json.dumps({**asdict(self), "colour_order": "RGB"})
+        return json.dumps({"format": FORMAT, **asdict(self), "colour_order": "RGB"})
 
     @classmethod
-    def from_json(cls, text: str, path: Path) -> Description:
+    def from_json(cls, text: bytes | str, path: Path) -> Description:
         """Read it back.
 
         Raises:
             InputError: it is not what this package wrote.
         """
+        spec, content = parse_specification(text, path)
+        size: Any = content.get("frame_size")
+        size = tuple(size) if isinstance(size, list) else size
+        answers: Any = content.get("answers")
+        precision: Any = content.get("precision")
+        provenance = content.get("provenance", {})
         try:
-            content = json.loads(text)
-            spec = ModelSpec(**known_fields(content["spec"]))
-            size = (int(content["frame_size"][0]), int(content["frame_size"][1]))
-            return cls(spec, content["answers"], size, content["precision"], content["provenance"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise foreign_file(path) from error
+            known = ANSWERS[2:] if spec.version == "rectifier" else ANSWERS[:2]
+            check_value("answers", answers, *one_of(known))
+            check_value("precision", precision, *one_of(PRECISIONS))
+            check_value("frame_size", size, is_size, "(height, width)")
+            check_value("colour_order", content.get("colour_order", "RGB"), *one_of(("RGB",)))
+            check_value("provenance", provenance, lambda it: isinstance(it, dict), "a dictionary")
+        except ValueError as error:
+            raise damaged(path, str(error).rstrip(".")) from error
+        return cls(spec, answers, size, precision, provenance)
+
+    def check(self, path: Path, inputs: Sequence[Shape], output: Shape) -> None:
+        """Compare it with the network's own shapes, the batch first.
+
+        Args:
+            path: the file, for messages.
+            inputs: in any order.
+            output: of the only output.
+
+        Raises:
+            InputError: they differ.
+        """
+        spec, frames = self.spec, self.spec.frames
+        if spec.version == "rectifier":
+            expected: list[Shape] = [(None, frames, 2), (None, frames, 1), (None, frames, 2)]
+        else:
+            expected = [(None, frames, *self.frame_size, 3)]
+            if spec.background != "none":
+                expected.append((None, *self.frame_size, 3))
+            maps = (None, spec.heatmaps)
+            expected.append((*maps, *(spec.input_size if self.answers == "heatmaps" else (3,))))
+        # The larger input first: formats have their own order.
+        ordered = sorted(inputs, key=lambda shape: (-len(shape), -(shape[-1] or 0)))
+        check_shapes(path, spec, expected, [*ordered, output])
 
 
 def foreign_file(path: Path) -> InputError:

@@ -12,6 +12,7 @@ import numpy as np
 from keras_tracknet.engines.network import Description, Network, foreign_file, hint_missing
 from keras_tracknet.errors import InputError
 from keras_tracknet.model_file import hash_file
+from keras_tracknet.specification import Shape
 
 NAME = "onnx"
 KEY = "tracknet"  # of the description among a file's metadata
@@ -46,6 +47,8 @@ class OnnxNetwork(Network):
         if KEY not in metadata:
             raise foreign_file(path)
         described = Description.from_json(metadata[KEY], path)
+        shapes = [_shape(place) for place in self._session.get_inputs()]
+        described.check(path, shapes, _shape(self._session.get_outputs()[0]))
         self._names = sorted(i.name.split(":")[0] for i in self._session.get_inputs())[::-1]
         provider = self._session.get_providers()[0]
         device = "cpu" if provider.startswith("CPU") else provider
@@ -58,6 +61,10 @@ class OnnxNetwork(Network):
         """Return the answers to a batch, see `Network.run`."""
         named = dict(zip(self._names, inputs, strict=True))  # frames, then background
         return np.asarray(self._session.run(None, named)[0])
+
+
+def _shape(place: Any) -> Shape:
+    return [side if isinstance(side, int) else None for side in place.shape]
 
 
 def halve(model: Any, *, keep: str) -> Any:

@@ -20,6 +20,7 @@ from keras_tracknet.engines.conversion import Conversion
 from keras_tracknet.engines.network import Description, Network, foreign_file, hint_missing
 from keras_tracknet.errors import InputError
 from keras_tracknet.model_file import ModelSpec, hash_file
+from keras_tracknet.specification import Shape
 
 NAME = "openvino"
 KEY = "tracknet"  # of the description in a file's runtime information
@@ -62,6 +63,7 @@ class OpenVINONetwork(Network):
         except RuntimeError as error:
             raise InputError(f"{path}: OpenVINO cannot read it; export it again.") from error
         described = read_description(model, path)
+        described.check(path, [_shape(port) for port in model.inputs], _shape(model.outputs[0]))
         if precision == "auto":
             has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
             precision = "mixed_bfloat16" if has_bf16 else "float32"
@@ -178,6 +180,10 @@ def read_description(model: Any, path: Path) -> Description:
     except RuntimeError as error:
         raise foreign_file(path) from error
     return Description.from_json(text, path)
+
+
+def _shape(port: Any) -> Shape:
+    return [side.get_length() if side.is_static else None for side in port.partial_shape]
 
 
 def describe_rectifier(spec: ModelSpec) -> Description:

@@ -16,7 +16,9 @@ from keras_tracknet.engines.network import (
     foreign_file,
     hint_missing,
 )
+from keras_tracknet.errors import InputError
 from keras_tracknet.model_file import hash_file
+from keras_tracknet.specification import read_beside
 
 NAME = "saved-model"
 GRAPH = "saved_model.pb"
@@ -43,8 +45,15 @@ class SavedModelNetwork(Network):
             raise foreign_file(path)
         import tensorflow as tf
 
-        described = Description.from_json((path / DESCRIPTION).read_text(), path)
-        self._loaded: Any = tf.saved_model.load(str(path))
+        described = Description.from_json(read_beside(path / DESCRIPTION, path), path)
+        try:
+            self._loaded: Any = tf.saved_model.load(str(path))
+            signature = self._loaded.signatures["serving_default"]
+        except Exception as error:  # TensorFlow's own have no common ancestor
+            raise InputError(f"{path}: TensorFlow cannot read it; export it again.") from error
+        inputs = signature.structured_input_signature[1].values()
+        (output,) = signature.structured_outputs.values()
+        described.check(path, [tuple(i.shape) for i in inputs], tuple(output.shape))
         device = "gpu:0" if tf.config.list_physical_devices("GPU") else "cpu"
         super().__init__(
             described.spec, path, hash_file(path / WEIGHTS), NAME, described.precision, device,
