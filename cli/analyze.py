@@ -114,11 +114,12 @@ def _track_video(
 
     probe_video(source)  # a source that cannot be read is told at once, before Keras is loaded
 
-    from keras_tracknet.outputs import OutputPaths, predict_video
+    from keras_tracknet.outputs import predict_video
+    from keras_tracknet.places import OutputPaths
 
-    paths = OutputPaths.choose(source, folder, ["csv"], overlay=False)
+    paths = OutputPaths.inside(folder, ["csv"], overlay=False)
     if not overwrite:
         paths.check_free()
     tracker = load_tracker(reporter, weights=weights, rectifier=None)
-    predict_video(tracker, source, paths, reporter=reporter)
+    predict_video(tracker, source, paths, overwrite=overwrite, reporter=reporter)
     return paths.tracks[0]

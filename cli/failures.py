@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shlex
 import signal
 import threading
 import time
@@ -31,6 +32,7 @@ NEXT_STEPS = {
 # What ends a command as Ctrl-C does: schedulers send TERM, a terminal that is closed sends HUP.
 STOPPING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 REPEATED = 2.0  # seconds within which a signal that comes again is the same: HUP comes twice
+COMMAND_LINE = "keras_tracknet_cli.command_line"  # where a context keeps the arguments
 # How frameworks say that the memory of a GPU is full: neither raises a MemoryError.
 OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError")
 
@@ -121,6 +123,18 @@ def describe_error(error: Exception) -> str | None:
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
         return _describe_os_error(error)
     return None
+
+
+def repeat_command(*more: str, leave_out: str = "") -> str:
+    """Return the command that is running, as one would type it.
+
+    Args:
+        more: arguments to add, where they are not there yet.
+        leave_out: an argument to leave out.
+    """
+    given = click.get_current_context().meta.get(COMMAND_LINE, [])
+    kept = [argument for argument in given if argument != leave_out]
+    return shlex.join(["tracknet", *kept, *(word for word in more if word not in kept)])
 
 
 def debugging() -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from importlib import import_module
+from itertools import pairwise
 from typing import Any
 
 import click
 
 from keras_tracknet import __version__
 
-from .failures import explain_failures
+from .failures import COMMAND_LINE, explain_failures
 from .quiet import silence_frameworks
 
 # Name and one line of help. The command of a name is the attribute of that name in the module
@@ -48,6 +49,16 @@ class LazyGroup(click.Group):
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the command line, to say it again; refuse what a forgotten variable leaves of it."""
+        ctx.meta[COMMAND_LINE] = list(args)
+        for before, argument in pairwise(["", *args]):
+            option = argument[:-1] if argument.startswith("--") else before
+            if not argument or (argument.startswith("--") and argument.endswith("=")):
+                place = f"{option} has" if option.startswith("-") else "an argument has"
+                raise click.UsageError(f"{place} no value: it is empty.", ctx)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; what goes wrong in it becomes a line and an exit code."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
+from .failures import repeat_command
 from .options import AT_LEAST_0, json_option, overwrite_option, quiet_option, tracker_options
 
 if TYPE_CHECKING:
     from keras_tracknet.corpus import CorpusSettings
+    from keras_tracknet.places import OutputPaths
 
     from .console import ConsoleReporter
 
@@ -90,6 +95,9 @@ def predict(
     frames, go to track.csv, or with -o - to stdout, and frames that come too fast are dropped
     and counted. Ctrl-C ends it.
 
+    With -o - the track of a video, too, goes to stdout, once it is complete, and nothing else
+    is written.
+
     \b
     tracknet predict match.mp4
     tracknet predict match.mp4 --weights runs/fit/v3 --mode accurate -o match.csv
@@ -112,14 +120,19 @@ def predict(
     reporter = ConsoleReporter(quiet=quiet)
     from keras_tracknet.corpus import CorpusSettings, find_videos
     from keras_tracknet.io.capture import is_live
+    from keras_tracknet.places import DEFAULT, OutputPaths, is_file_name
 
     if is_live(source):
         _predict_live(source, output, wanted, duration, settings, overwrite, reporter, as_json)
         return
     videos = find_videos(source)
+    if resume and overwrite:
+        raise click.UsageError("--resume goes on and --overwrite starts anew; leave one out.")
+    if str(output) == "-":
+        _check_stdout(wanted, many=videos is not None)
     if videos is not None:
         corpus = CorpusSettings(
-            output or Path("runs/predict"),
+            output or DEFAULT,
             formats=tuple(wanted) or ("csv",),
             schema=schema,
             overlay=overlay,
@@ -127,34 +140,99 @@ def predict(
             segments=segments,
             overwrite=overwrite,
         )
-        _predict_corpus(videos, corpus, settings, ray, reporter, as_json)
+        with _say_what_is_kept(corpus.output, reporter):
+            _predict_corpus(videos, corpus, settings, ray, reporter, as_json)
         return
     if ray is not None:
         raise click.UsageError("--ray is for many videos: a folder, a pattern or a list.")
     video = Path(source)
     probe_video(video)  # a source that cannot be read is told at once, before Keras is loaded
-    from keras_tracknet.outputs import OutputPaths, predict_video
+    if str(output) == "-":
+        _print_track(video, wanted, schema, settings, reporter)
+        return
+    from keras_tracknet.outputs import predict_video
 
     paths = OutputPaths.choose(
         video, output, wanted, overlay=overlay, plots=plots, segments=segments
     )
-    if not overwrite and not (resume and not paths.is_complete()):
+    if not (overwrite or resume):
         paths.check_free()
     tracker = load_tracker(reporter, **settings)
-    summary = predict_video(tracker, video, paths, schema=schema, resume=resume, reporter=reporter)
-    counts = ", ".join(f"{count} {status}" for status, count in summary["status"].items())
-    reporter.note(
-        f"{summary['frames']} frames ({counts}) in {summary['seconds']:.1f} s,"
-        f" {summary['frames_per_second']:.1f} frames a second"
-    )
+    with _say_what_is_kept(paths, reporter):
+        summary = predict_video(
+            tracker,
+            video,
+            paths,
+            schema=schema,
+            resume=resume,
+            overwrite=overwrite,
+            reporter=reporter,
+        )
     if as_json:
         click.echo(json.dumps(summary))
     else:
-        click.echo(
-            (paths.overlay or paths.tracks[0]).resolve().parent
-            if output is None or output.suffix.lstrip(".") not in FORMATS
-            else output.resolve()
-        )
+        whole = output if output is not None and is_file_name(output) else paths.summary.parent
+        click.echo(whole.resolve())
+
+
+def _check_stdout(wanted: list[str], *, many: bool) -> None:
+    """Raise `UsageError` where options ask for more than a track on stdout."""
+    if many:
+        raise click.UsageError("-o - is for one video; give many a folder.")
+    if len(wanted) > 1 or wanted == ["parquet"]:
+        raise click.UsageError("--format with -o - is csv or jsonl.")
+    context = click.get_current_context()
+    files = {"overlay": True, "plots": True, "segments": True, "resume": True, "as_json": True}
+    for name, value in files.items():
+        given = context.get_parameter_source(name) is not ParameterSource.DEFAULT
+        if given and context.params[name] is value:
+            option = name.removeprefix("as_")
+            raise click.UsageError(f"--{option} does not go with -o -: only the track is printed.")
+
+
+@contextlib.contextmanager
+def _say_what_is_kept(place: OutputPaths | Path, reporter: ConsoleReporter) -> Iterator[None]:
+    """Say how to go on where the `with` block is interrupted.
+
+    Args:
+        place: of the results of a video, or the folder of many.
+        reporter: where it is said.
+    """
+    from keras_tracknet.summaries import read_summary
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        if isinstance(place, Path):
+            again = repeat_command(leave_out="--overwrite")
+            reporter.warn(f"stopped; what is done is kept in {place}; go on with: {again}")
+            raise
+        with contextlib.suppress(OSError, ValueError):
+            summary = read_summary(place.summary)
+            if summary is not None and not summary["complete"]:
+                kept = f"stopped; {summary.get('frames', 0)} rows are kept in {place.tracks[0]}"
+                again = repeat_command("--resume", leave_out="--overwrite")
+                if place.raw is None or summary.get("schema") != "tracknet":
+                    again = repeat_command("--overwrite") + ", from the start"
+                reporter.warn(f"{kept}; go on with: {again}")
+        raise
+
+
+def _print_track(
+    video: Path,
+    wanted: list[str],
+    schema: str,
+    settings: dict[str, Any],
+    reporter: ConsoleReporter,
+) -> None:
+    """Track one video, and print its track instead of writing files."""
+    from keras_tracknet.outputs import track_to_stdout
+
+    from .options import load_tracker
+
+    tracker = load_tracker(reporter, **settings)
+    kind = wanted[0] if wanted else "csv"
+    track_to_stdout(tracker, video, format=kind, schema=schema, reporter=reporter)
 
 
 def _predict_live(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from keras_tracknet.corpus import (
     FAILED,
     CorpusSettings,
     Outcome,
-    find_finished,
+    claim_folder,
     name_folders,
     predict_one,
     report,
@@ -65,41 +67,62 @@ def predict_on_cluster(
     """
     if importlib.util.find_spec("ray") is None:
         raise InputError("--ray needs ray: pip install ray, or 'keras_tracknet[ray]'.")
-    import ray
 
     reporter = reporter or Reporter()
-    places = [
-        (video.absolute(), folder.absolute())
-        for video, folder in name_folders(videos, settings.output)
-    ]
-    done = {place: find_finished(*place, settings) for place in places}
-    waiting = [place for place in places if done[place] is None]
+    with claim_folder(settings.output), _connect(address):
+        return _share_out(make_tracker, videos, settings, reporter)
+
+
+@contextmanager
+def _connect(address: str | None) -> Iterator[None]:
+    """Connect to a cluster for the `with` block, or have one on this machine for so long."""
+    import ray
+
+    own: dict[str, Any] = {} if address else {"include_dashboard": False}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        own: dict[str, Any] = {} if address else {"include_dashboard": False}
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **own)
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = (str(error).strip().splitlines() or ["no reason given"])[0]
         raise InputError(f"{address}: no Ray cluster there ({reason}).") from error
+    finally:
+        for number, handler in before.items():  # Ray has its own, which end the process
+            signal.signal(number, handler)
     try:
-        workers = _start_workers(make_tracker, len(waiting)) if waiting else []
-        busy: dict[Any, tuple[tuple[Path, Path], Any]] = {}
-        with reporter.track("tracking videos", len(waiting), unit="videos") as advance:
-            while waiting or busy:
-                while waiting and workers:
-                    place, worker = waiting.pop(0), workers.pop()
-                    busy[worker.predict.remote(*place, settings)] = place, worker
-                (ready,), _ = ray.wait(list(busy))
-                place, worker = busy.pop(ready)
-                outcome = _collect(ready, place)
-                done[place] = outcome
-                report(outcome, reporter)
-                workers.append(worker)
-                write_outcomes([o for o in done.values() if o is not None], settings.output)
-                advance(1)
+        yield
     finally:
         ray.shutdown()
-    outcomes = [outcome for outcome in done.values() if outcome is not None]
-    write_outcomes(outcomes, settings.output)
+
+
+def _share_out(
+    make_tracker: Callable[[], Tracker],
+    videos: Sequence[Path],
+    settings: CorpusSettings,
+    reporter: Reporter,
+) -> list[Outcome]:
+    """Give each worker the next video, and collect the outcomes in the order of the videos."""
+    import ray
+
+    waiting = [
+        (video.absolute(), folder.absolute())
+        for video, folder in name_folders(videos, settings.output)
+    ]
+    done: dict[tuple[Path, Path], Outcome | None] = dict.fromkeys(waiting)
+    workers = _start_workers(make_tracker, len(waiting))
+    busy: dict[Any, tuple[tuple[Path, Path], Any]] = {}
+    with reporter.track("tracking videos", len(waiting), unit="videos") as advance:
+        while waiting or busy:
+            while waiting and workers:
+                place, worker = waiting.pop(0), workers.pop()
+                busy[worker.predict.remote(*place, settings)] = place, worker
+            (ready,), _ = ray.wait(list(busy))
+            place, worker = busy.pop(ready)
+            done[place] = outcome = _collect(ready, place)
+            report(outcome, reporter)
+            workers.append(worker)
+            outcomes = [outcome for outcome in done.values() if outcome is not None]
+            write_outcomes(outcomes, settings.output)
+            advance(1)
     return outcomes
 
 

@@ -14,8 +14,9 @@ from keras_tracknet.io.images import write_image
 from keras_tracknet.io.tracks import Track, read_track
 from keras_tracknet.io.video import read_frames
 from keras_tracknet.metrics import Counts, count_outcomes
-from keras_tracknet.outputs import OutputPaths, predict_video
+from keras_tracknet.outputs import predict_video
 from keras_tracknet.overlay import draw_overlay, write_overlay
+from keras_tracknet.places import OutputPaths
 from keras_tracknet.reporting import Reporter
 from keras_tracknet.synthetic import RallyConfig, write_rally
 
@@ -62,7 +63,7 @@ def run_demo(
         InputError: the folder holds a demo already, or cannot be written.
     """
     reporter = reporter or Reporter()
-    paths = OutputPaths.choose(Path("rally.mp4"), folder, ["csv"], overlay=False)
+    paths = OutputPaths.inside(folder, ["csv"], overlay=False)
     if not overwrite:
         paths.check_free()
     config = RallyConfig(seed=seed)

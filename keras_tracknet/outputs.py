@@ -1,127 +1,42 @@
-"""What prediction leaves behind: track files, overlay video, summary."""
+"""What prediction leaves behind: track files, overlay video, plots, shots and a summary."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import time
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from keras_tracknet import __version__
-from keras_tracknet.backends import backend_in_use
 from keras_tracknet.data.frames import estimate_background
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import write_json, write_text
 from keras_tracknet.inference import Tracker
 from keras_tracknet.io.tracks import (
-    FORMATS,
     Track,
     TrackRow,
     TrackWriter,
     check_format,
-    read_rows,
     write_track,
 )
 from keras_tracknet.io.video import VideoInfo, probe_video, sample_frames
+from keras_tracknet.locks import hold_lock
 from keras_tracknet.overlay import write_overlay
-from keras_tracknet.plots import check_matplotlib, name_plots, plot_track
+from keras_tracknet.places import OutputPaths
+from keras_tracknet.plots import check_matplotlib, plot_track
 from keras_tracknet.reporting import Reporter
 from keras_tracknet.streaming import Stopwatch
-from keras_tracknet.tracking import raw_track
+from keras_tracknet.summaries import (
+    check_same,
+    describe_run,
+    read_summary,
+    restore_rows,
+)
 
 PLOT_FRAMES = 15  # frames that the background of the plots is the median of
-FOREIGN = ("json", "txt", "tsv", "xlsx", "mp4", "avi", "mkv")  # suffixes that no folder has
-
-
-@dataclass(frozen=True)
-class OutputPaths:
-    """Where the results of one video go.
-
-    Attributes:
-        tracks: one file for each format.
-        overlay: the video with the track drawn on it, or None.
-        plots: pictures of the track; empty where none are wanted.
-        segments: CSV of the shots, or None.
-        summary: JSON with settings, counts and times.
-    """
-
-    tracks: tuple[Path, ...]
-    overlay: Path | None
-    plots: tuple[Path, ...]
-    segments: Path | None
-    summary: Path
-
-    @classmethod
-    def choose(
-        cls,
-        source: Path,
-        output: Path | None,
-        formats: Sequence[str],
-        *,
-        overlay: bool,
-        plots: bool = False,
-        segments: bool = False,
-    ) -> OutputPaths:
-        """Place the results.
-
-        Args:
-            source: the video.
-            output: a folder, or a track file by its suffix, beside which the rest goes; None
-                for `runs/predict/<video stem>` under the current folder.
-            formats: track formats, out of csv, jsonl and parquet; a track file's own suffix
-                comes first; csv when there is none.
-            overlay: whether there is an overlay video.
-            plots: whether there are plots.
-            segments: whether the shots are listed.
-
-        Raises:
-            InputError: the output is named like a file of another kind.
-        """
-        suffix = output.suffix.lstrip(".") if output is not None else ""
-        if output is not None and suffix in FORMATS:
-            kinds = list(dict.fromkeys((suffix, *formats)))
-            folder, prefix, name = output.parent, f"{output.stem}.", output.stem
-        elif suffix.lower() in FOREIGN:
-            raise InputError(
-                f"{output}: not a place for a track; give a folder or a file that ends in"
-                f" .{', .'.join(FORMATS)}."
-            )
-        else:
-            kinds, prefix, name = list(dict.fromkeys(formats or ("csv",))), "", "track"
-            folder = output or Path("runs/predict") / source.resolve().stem
-        return cls(
-            tracks=tuple(folder / f"{name}.{kind}" for kind in kinds),
-            overlay=folder / f"{prefix}overlay.mp4" if overlay else None,
-            plots=name_plots(folder, prefix) if plots else (),
-            segments=folder / f"{prefix}segments.csv" if segments else None,
-            summary=folder / f"{prefix}summary.json",
-        )
-
-    def check_free(self) -> None:
-        """Raise `InputError` where a result is there already."""
-        for path in (*self.tracks, self.overlay, *self.plots, self.segments, self.summary):
-            if path is not None and path.exists():
-                raise InputError(
-                    f"{path}: exists already; use --overwrite or choose another place with -o."
-                )
-
-    @property
-    def growing(self) -> Path | None:
-        """The track file that grows while the video is read; Parquet cannot."""
-        return next((path for path in self.tracks if path.suffix != ".parquet"), None)
-
-    def is_complete(self) -> bool:
-        """Return whether the summary says that everything was done."""
-        try:
-            return bool(json.loads(self.summary.read_text())["complete"])
-        except (OSError, ValueError, KeyError):
-            return False
 
 
 def predict_video(
@@ -131,166 +46,246 @@ def predict_video(
     *,
     schema: str = "tracknet",
     resume: bool = False,
+    overwrite: bool = True,
     reporter: Reporter | None = None,
 ) -> dict[str, Any]:
     """Track the ball through a video and write the results.
 
     The first track file grows while the video is read (Parquet cannot, and is written at the
     end), so that an interruption leaves what was tracked so far, and a summary that says
-    `complete: false`.
+    `complete: false`. Nobody else can write the same results meanwhile.
 
     Args:
         tracker: the tracker.
         source: a video, or a folder of images.
-        paths: where the results go; what is there is replaced.
+        paths: where the results go.
         schema: columns of the track files, see `TrackWriter`.
         resume: whether to go on from the rows that an interruption left; they are as they
-            would be without it.
+            would be without it. What is finished stays as it is.
+        overwrite: whether what is there is replaced, unless it is resumed.
         reporter: where progress goes.
 
     Returns:
         The content of `summary.json`.
 
     Raises:
-        InputError: the video cannot be read or a result cannot be written.
+        InputError: the video cannot be read, a result cannot be written or is there already, or
+            what is to be resumed was tracked with other settings.
     """
-    reporter, watch, began = reporter or Reporter(), Stopwatch(), time.perf_counter()
+    source, reporter = Path(source), reporter or Reporter()
     for path in paths.tracks:
         check_format(path)  # before hours of tracking, not after
     if paths.plots:
         check_matplotlib()
     info = probe_video(source)
-    rows = _read_rows(paths.growing, schema, reporter) if resume else []
-    shots: list[int] = []
-    try:
-        _track_rows(tracker, source, info, paths.growing, schema, rows, shots, watch, reporter)
-        detected = Track.from_rows(rows)
-        track = tracker.repair(detected, (info.height, info.width), shots=shots)
-        with watch.stage("write"):
-            for path in paths.tracks:
-                write_track(track, path, schema=schema)
-            if paths.segments is not None:
-                _write_segments(track, shots, paths.segments)
-        if paths.overlay is not None:
-            _draw(source, track, paths.overlay, watch, reporter)
-        if paths.plots:
-            with closing(sample_frames(source, PLOT_FRAMES)) as sample:
-                background = estimate_background(frame.image for frame in sample)
-            plot_track(track, background, paths.plots, threshold=tracker.threshold)
-    except BaseException:
-        if rows:
-            summary = _summarise(tracker, source, info, rows, shots, watch, began, complete=False)
-            with contextlib.suppress(OSError, InputError):  # the first error is to be told
-                if paths.growing is None:
-                    write_track(Track.from_rows(rows), paths.tracks[0], schema=schema)
-                write_json(summary, paths.summary)
-        raise
-    rows = list(track.rows())
-    summary = _summarise(tracker, source, info, rows, shots, watch, began, complete=True)
-    write_json(summary, paths.summary)
+    for path in (*paths.results, paths.summary):
+        if path.exists() and path.samefile(source):
+            raise InputError(f"{path}: this is the source video itself; choose another place.")
+    described = describe_run(tracker, source, info, schema)
+    with hold_lock(paths.summary):
+        rows: list[TrackRow] = []
+        if resume:
+            finished = find_finished(described, paths)
+            if finished is not None:
+                reporter.note(f"{paths.summary.parent}: finished before, and left as it is")
+                return finished
+            rows = _read_earlier(described, paths, reporter)
+        elif not overwrite:
+            paths.check_free()
+        run = _Run(tracker, source, info, paths, described, reporter, rows)
+        return run.predict()
+
+
+def find_finished(described: dict[str, Any], paths: OutputPaths) -> dict[str, Any] | None:
+    """Return the summary of a finished result, None where it is not finished.
+
+    Args:
+        described: what the result has to be of, see `describe_run`.
+        paths: the results that are wanted.
+
+    Raises:
+        InputError: it is finished but was tracked with other settings, or one of the results
+            is missing.
+    """
+    summary = read_summary(paths.summary)
+    if summary is None or not summary["complete"]:
+        return None
+    check_same(summary, described, paths.summary, exact=False)
+    for path in paths.results:
+        if not path.exists():
+            raise InputError(
+                f"{path}: missing, though tracking was finished; use --overwrite to track again."
+            )
     return summary
 
 
-def _read_rows(path: Path | None, schema: str, reporter: Reporter) -> list[TrackRow]:
+def _read_earlier(
+    described: dict[str, Any], paths: OutputPaths, reporter: Reporter
+) -> list[TrackRow]:
     """Return the rows that an interrupted run left; none where it left nothing of use."""
-    if path is None or schema != "tracknet":
+    growing, raw = paths.growing, paths.raw
+    if growing is None or raw is None or described["schema"] != "tracknet":
         raise InputError("--resume needs a track in csv or jsonl, with all its columns.")
-    if not path.exists():
-        return []
-    rows = list(raw_track(Track.from_rows(read_rows(path))).rows())
-    reporter.note(f"{path}: going on from frame {len(rows)}")
+    rows = restore_rows(raw if raw.exists() else growing)
+    if rows:
+        check_same(read_summary(paths.summary), described, paths.summary, exact=True)
+        reporter.note(f"{growing}: going on from frame {len(rows)}")
     return rows
+
+
+def track_to_stdout(
+    tracker: Tracker,
+    source: Path,
+    *,
+    format: str = "csv",
+    schema: str = "tracknet",
+    reporter: Reporter | None = None,
+) -> None:
+    """Track the ball through a video, then print the track that `predict_video` would write.
+
+    Args:
+        tracker, source, schema, reporter: as for `predict_video`.
+        format: `csv` or `jsonl`.
+    """
+    info = probe_video(source)
+    paths = OutputPaths((), None, (), None, Path("-"))
+    run = _Run(tracker, source, info, paths, {"schema": schema}, reporter or Reporter(), [])
+    run.add_rows()
+    with TrackWriter(paths.summary, format=format, schema=schema, to_stdout=True) as writer:
+        writer.write(run.repair().rows())
+
+
+@dataclass
+class _Run:
+    """A video on its way to its results.
+
+    Attributes:
+        described: what is known of it before the first frame is, see `describe_run`.
+        rows: of the frames so far, before any repair; those of an earlier run at the start.
+        shots: number of each shot's first frame.
+        done: rows of an earlier run.
+    """
+
+    tracker: Tracker
+    source: Path
+    info: VideoInfo
+    paths: OutputPaths
+    described: dict[str, Any]
+    reporter: Reporter
+    rows: list[TrackRow]
+    shots: list[int] = field(default_factory=list)
+    watch: Stopwatch = field(default_factory=Stopwatch)
+
+    def __post_init__(self) -> None:
+        self.done, self.began = len(self.rows), time.perf_counter()
+
+    def predict(self) -> dict[str, Any]:
+        """Track, write everything and return the summary."""
+        try:
+            self.add_rows()
+            track = self.repair()
+            self._write(track)
+        except BaseException:
+            if self.rows:
+                with contextlib.suppress(OSError, InputError):  # the first error is to be told
+                    self._keep_unfinished()
+            raise
+        summary = self._summarise(list(track.rows()), complete=True)
+        write_json(summary, self.paths.summary)
+        if self.paths.raw is not None:
+            self.paths.raw.unlink(missing_ok=True)
+        self.reporter.note(_describe(summary))
+        return summary
+
+    def add_rows(self) -> None:
+        """Add to `rows` and `shots`, and to the growing track file, frame by frame."""
+        name, left = f"tracking {self.source.name}", self.info.frames
+        if self.done:
+            name, left = f"{name} from frame {self.done}", left and max(0, left - self.done)
+        stream = self.tracker.stream(
+            self.source, stopwatch=self.watch, shots=self.shots, first=self.done
+        )
+        with self.reporter.track(name, left, unit="frames") as advance, closing(stream):
+            # Nothing is written for a video that cannot be read.
+            first = list(itertools.islice(stream, 1))
+            with self._open_growing() as writer:
+                for row in itertools.chain(first, stream):
+                    self.rows.append(row.rounded())
+                    if writer is not None:
+                        with self.watch.stage("write"):
+                            writer.write(self.rows[-1:])
+                    advance(1)
+
+    def repair(self) -> Track:
+        """Return the track that is to be written."""
+        size = self.info.height, self.info.width
+        return self.tracker.repair(Track.from_rows(self.rows), size, shots=self.shots)
+
+    def _open_growing(self) -> contextlib.AbstractContextManager[TrackWriter | None]:
+        """Open the growing track file, beside a summary that says what its rows are of."""
+        growing = self.paths.growing
+        if self.paths.tracks and not self.done:
+            write_json({**self.described, "complete": False}, self.paths.summary)
+            for path in (self.paths.raw, *self.paths.results):  # of an earlier run
+                if path is not None and path.is_file() and path != growing:
+                    path.unlink()
+        if growing is None:
+            return contextlib.nullcontext()
+        schema = self.described["schema"]
+        return TrackWriter(growing, format=growing.suffix[1:], schema=schema, append=self.done > 0)
+
+    def _write(self, track: Track) -> None:
+        """Write everything but the summary."""
+        with self.watch.stage("write"):
+            if self.paths.raw is not None:
+                write_track(Track.from_rows(self.rows), self.paths.raw)
+            for path in self.paths.tracks:
+                write_track(track, path, schema=self.described["schema"])
+            if self.paths.segments is not None:
+                _write_segments(track, self.shots, self.paths.segments)
+        if self.paths.overlay is not None:
+            drawing = self.reporter.track("drawing overlay", len(track), unit="frames")
+            with self.watch.stage("write"), drawing as advance:
+                write_overlay(
+                    self.source, track, self.paths.overlay, progress=lambda _done: advance(1)
+                )
+        if self.paths.plots:
+            with closing(sample_frames(self.source, PLOT_FRAMES)) as sample:
+                background = estimate_background(frame.image for frame in sample)
+            plot_track(track, background, self.paths.plots, threshold=self.tracker.threshold)
+
+    def _keep_unfinished(self) -> None:
+        """Write what there is, and a summary that says that it is not all."""
+        if self.paths.growing is None:
+            schema = self.described["schema"]
+            write_track(Track.from_rows(self.rows), self.paths.tracks[0], schema=schema)
+        write_json(self._summarise(self.rows, complete=False), self.paths.summary)
+
+    def _summarise(self, rows: list[TrackRow], *, complete: bool) -> dict[str, Any]:
+        seconds = time.perf_counter() - self.began
+        return {
+            **self.described,
+            "complete": complete,
+            "frames": len(rows),
+            "frames_before": self.done,
+            "shots": len(self.shots),
+            "status": dict(Counter(row.status for row in rows)),
+            "seconds": round(seconds, 3),
+            "frames_per_second": round((len(rows) - self.done) / seconds, 2),
+            "milliseconds": {stage: round(1e3 * s, 1) for stage, s in self.watch.seconds.items()},
+        }
+
+
+def _describe(summary: dict[str, Any]) -> str:
+    counts = ", ".join(f"{count} {status}" for status, count in summary["status"].items())
+    before = f", {summary['frames_before']} of them before" if summary["frames_before"] else ""
+    return (
+        f"{summary['frames']} frames ({counts}){before} in {summary['seconds']:.1f} s,"
+        f" {summary['frames_per_second']:.1f} frames a second"
+    )
 
 
 def _write_segments(track: Track, shots: list[int], path: Path) -> None:
     bounds = itertools.pairwise([*shots, len(track)])
     lines = [f"{a},{b - 1},{track.time[a]:.6f},{track.time[b - 1]:.6f}" for a, b in bounds]
     write_text("\n".join(["FirstFrame,LastFrame,FirstTime,LastTime", *lines]) + "\n", path)
-
-
-def _track_rows(
-    tracker: Tracker,
-    source: Path,
-    info: VideoInfo,
-    growing: Path | None,
-    schema: str,
-    rows: list[TrackRow],
-    shots: list[int],
-    watch: Stopwatch,
-    reporter: Reporter,
-) -> None:
-    """Add to `rows` and `shots`, and to the growing track file, frame by frame."""
-    done = len(rows)
-    with reporter.track(f"tracking {source.name}", info.frames, unit="frames") as advance:
-        if done:
-            advance(done)
-        stream = tracker.stream(source, stopwatch=watch, shots=shots, first=done)
-        try:
-            # Nothing is written for a video that cannot be read.
-            first = list(itertools.islice(stream, 1))
-            file: Any = contextlib.nullcontext()
-            if growing is not None:
-                file = TrackWriter(growing, format=growing.suffix[1:], schema=schema)
-            with file as writer:
-                if writer is not None and rows:
-                    writer.write(rows)
-                for row in itertools.chain(first, stream):
-                    rows.append(row.rounded())
-                    if writer is not None:
-                        with watch.stage("write"):
-                            writer.write(rows[-1:])
-                    advance(1)
-        finally:
-            stream.close()
-
-
-def _draw(source: Path, track: Track, path: Path, watch: Stopwatch, reporter: Reporter) -> None:
-    drawing = reporter.track("drawing overlay", len(track), unit="frames")
-    with watch.stage("write"), drawing as advance:
-        write_overlay(source, track, path, progress=lambda _done: advance(1))
-
-
-def _summarise(
-    tracker: Tracker,
-    source: Path,
-    info: VideoInfo,
-    rows: list[TrackRow],
-    shots: list[int],
-    watch: Stopwatch,
-    began: float,
-    *,
-    complete: bool,
-) -> dict[str, Any]:
-    seconds = time.perf_counter() - began
-    rectifier = tracker.rectifier
-    return {
-        "command": "predict",
-        "version": __version__,
-        "complete": complete,
-        "source": str(Path(source).resolve()),
-        "width": info.width,
-        "height": info.height,
-        "fps": str(info.fps),
-        "frames": len(rows),
-        "frames_promised": info.frames,
-        "shots": len(shots),
-        "status": dict(Counter(row.status for row in rows)),
-        "weights": str(tracker.network.path),
-        "weights_sha256": tracker.network.sha256,
-        "trained_on": tracker.spec.trained_on,
-        "rectifier": str(rectifier.path) if rectifier else None,
-        "rectifier_sha256": rectifier.sha256 if rectifier else None,
-        "network": tracker.spec.version,
-        "mode": tracker.mode,
-        "decode": tracker.decode,
-        "sampling": tracker.sampling,
-        "stabilized": tracker.stabilize,
-        "threshold": tracker.threshold,
-        "engine": tracker.network.engine,
-        "backend": backend_in_use(),
-        "device": tracker.network.device,
-        "precision": tracker.network.precision,
-        "seconds": round(seconds, 3),
-        "frames_per_second": round(len(rows) / seconds, 2),
-        "milliseconds": {stage: round(1e3 * s, 1) for stage, s in watch.seconds.items()},
-    }

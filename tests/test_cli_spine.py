@@ -363,7 +363,7 @@ def test_fine_tuning_keeps_the_network_unless_told_otherwise(data, trained, tmp_
         (write_rectifier, [*PREDICT, "--weights", "{made}"], "give it as rectifier"),
         (None, [*PREDICT, "--rectifier", "{weights}"], "a tracker, not a rectifier; give it as"),
         # Results.
-        (write_file, [*PREDICT, "-o", "{made}"], "file/track.csv: cannot be written (File exi"),
+        (write_file, [*PREDICT, "-o", "{made}"], "/file: cannot be written (File exists); choose"),
         (write_old_track, [*PREDICT, "-o", "{made}"], "track.csv: exists already; use --overwrite"),
         # Labelled clips.
         (in_folder("none"), [*EVALUATE, "--data", "{made}"], "none: no such folder; give one"),
@@ -452,7 +452,7 @@ def test_full_disk_is_one_line_with_the_file(data, weights, tmp_path):
     assert result.exit_code == 1
     assert result.stderr == (
         f"tracknet: {tmp_path / 'track.csv'}: cannot be written (No space left on device); make"
-        " room or choose another place with -o.\n"
+        " room or choose another place.\n"
     )
     assert json.loads((tmp_path / "summary.json").read_text())["complete"] is False
 

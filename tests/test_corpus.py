@@ -15,6 +15,8 @@ from keras_tracknet.corpus import (
 from keras_tracknet.errors import InputError
 from keras_tracknet.inference import Tracker
 from keras_tracknet.io.tracks import Track, read_track
+from keras_tracknet.io.video import probe_video
+from keras_tracknet.locks import hold_lock
 from keras_tracknet.overlay import write_overlay
 from keras_tracknet.reporting import Reporter
 
@@ -48,7 +50,7 @@ def test_what_is_meant_by_a_source(folder, tmp_path):
     assert find_videos(str(write_images(tmp_path / "images"))) is None
     with pytest.raises(InputError, match="no file is called like that"):
         find_videos(f"{folder}/*.mov")
-    (tmp_path / "empty.txt").write_text("\n")
+    (tmp_path / "empty.txt").write_text("\n# nothing\n")
     with pytest.raises(InputError, match="no video is listed there"):
         find_videos(str(tmp_path / "empty.txt"))
 
@@ -131,11 +133,84 @@ def test_finished_videos_are_skipped_and_interrupted_ones_go_on(folder, tmp_path
     assert [a == b for a, b in zip(after, before, strict=True)] == [True, False, True]
 
 
-def test_nothing_is_loaded_when_all_is_finished(folder, tmp_path):
-    videos, settings = find_videos(str(folder)), CorpusSettings(tmp_path / "out", overlay=False)
-    predict_corpus(make_tracker, videos, settings)
-    outcomes = predict_corpus(lambda: pytest.fail("made a tracker"), videos, settings)
-    assert {o.state for o in outcomes} == {"skipped"}
+@pytest.mark.parametrize("settings", [{"mode": "accurate"}, {"threshold": 0.4}, {"max_gap": 2}])
+def test_videos_tracked_with_other_settings_are_told_and_kept(folder, tmp_path, settings):
+    videos, corpus = find_videos(str(folder)), CorpusSettings(tmp_path / "out", overlay=False)
+    predict_corpus(make_tracker, videos[:2], corpus)
+    before = (tmp_path / "out" / "a" / "track.csv").stat().st_mtime_ns
+    reporter = Warnings()
+    outcomes = predict_corpus(
+        lambda: Tracker(make_detector(), precision="float32", **settings),
+        videos,
+        corpus,
+        reporter=reporter,
+    )
+    assert [o.state for o in outcomes] == ["failed", "failed", "finished"]
+    (name,) = settings
+    for warning in reporter.warnings:
+        assert f"tracked with other settings: --{name.replace('_', '-')} was" in warning
+        assert "use --overwrite" in warning
+    assert (tmp_path / "out" / "a" / "track.csv").stat().st_mtime_ns == before
+
+
+class BrokenTracker(Tracker):
+    """Has a mistake that one video shows."""
+
+    def stream(self, source, **settings):
+        if source.stem == "b":
+            raise ZeroDivisionError("ours\nand long")
+        return super().stream(source, **settings)
+
+
+def test_a_mistake_of_ours_with_one_video_does_not_stop_the_others(folder, tmp_path):
+    reporter = Warnings()
+    outcomes = predict_corpus(
+        lambda: BrokenTracker(make_detector(), precision="float32"),
+        find_videos(str(folder)),
+        CorpusSettings(tmp_path / "out", overlay=False),
+        reporter=reporter,
+    )
+    assert [o.state for o in outcomes] == ["finished", "failed", "finished"]
+    assert reporter.warnings == [f"{folder / 'b.mp4'}: ZeroDivisionError: ours and long"]
+    assert "in stream" in outcomes[1].traceback
+    assert not (tmp_path / "out" / "b").exists()
+
+
+def test_an_interruption_stops_all(folder, tmp_path):
+    class Stopped(Tracker):
+        def stream(self, source, **settings):
+            raise KeyboardInterrupt
+
+    settings = CorpusSettings(tmp_path / "out", overlay=False)
+    with pytest.raises(KeyboardInterrupt):
+        predict_corpus(lambda: Stopped(make_detector()), find_videos(str(folder)), settings)
+
+
+@pytest.mark.parametrize("name", ["tracks.csv", "tracks.mp4", "file"])
+def test_many_videos_need_a_folder(folder, tmp_path, name):
+    (tmp_path / "file").touch()
+    settings = CorpusSettings(tmp_path / name, overlay=False)
+    with pytest.raises(InputError, match=f"{name}: not a (folder|place)"):
+        predict_corpus(make_tracker, find_videos(str(folder)), settings)
+
+
+@pytest.mark.parametrize("content", ["[]", '{"videos": 3}', "null", "no JSON"])
+def test_a_corpus_file_of_something_else_is_kept(folder, tmp_path, content):
+    settings = CorpusSettings(tmp_path / "out", overlay=False)
+    settings.output.mkdir()
+    (settings.output / "corpus.json").write_text(content)
+    with pytest.raises(InputError, match=r"corpus\.json: not written by tracknet predict"):
+        predict_corpus(make_tracker, find_videos(str(folder)), settings)
+    assert (settings.output / "corpus.json").read_text() == content
+
+
+def test_two_runs_of_a_corpus_at_once(folder, tmp_path):
+    settings = CorpusSettings(tmp_path / "out", overlay=False)
+    with (
+        hold_lock(settings.output / "corpus.json"),
+        pytest.raises(InputError, match="another run of tracknet is writing there"),
+    ):
+        predict_corpus(make_tracker, find_videos(str(folder)), settings)
 
 
 def test_overwriting_tracks_all_again(folder, tmp_path):
@@ -145,7 +220,61 @@ def test_overwriting_tracks_all_again(folder, tmp_path):
     assert {o.state for o in predict_corpus(make_tracker, videos, again)} == {"finished"}
 
 
-def test_videos_of_one_name_have_folders_of_their_own():
-    videos = [Path("/m/one/rally.mp4"), Path("/m/two/rally.mp4"), Path("/m/two/final.mp4")]
-    folders = [folder for _, folder in name_folders(videos, Path("out"))]
-    assert folders == [Path("out/one-rally-mp4"), Path("out/two-rally-mp4"), Path("out/final")]
+@pytest.mark.parametrize(
+    ("encoding", "newline"), [("utf-8", "\n"), ("utf-8-sig", "\r\n"), ("utf-16", "\n")]
+)
+def test_a_list_is_read_in_unicode(tmp_path, encoding, newline):
+    path = tmp_path / "list.txt"
+    path.write_bytes(newline.join(["Müller.mp4", "", "# x", "b c.mp4"]).encode(encoding))
+    assert find_videos(str(path)) == [tmp_path / "Müller.mp4", tmp_path / "b c.mp4"]
+
+
+def test_a_list_in_latin_1_is_refused(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_bytes("Müller.mp4\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"list\.txt: not text in UTF-8; save the list as UTF-8"):
+        find_videos(str(path))
+
+
+def test_a_video_called_txt_is_a_video(folder, tmp_path):
+    video = (folder / "a.mp4").rename(tmp_path / "x.txt")
+    assert find_videos(str(video)) is None
+    assert probe_video(video).width == 64
+
+
+@pytest.mark.parametrize(
+    ("videos", "folders"),
+    [
+        (["m/one/rally.mp4", "m/final.mp4"], ["rally", "final"]),
+        (["m/one/rally.mp4", "m/two/rally.mp4"], ["one-rally-mp4", "two-rally-mp4"]),
+        (["m/a.mp4", "m/a.mov"], ["a-mp4", "a-mov"]),
+        (["m/a.b.mp4", "m/a.c.mp4", "m/a.mp4"], ["a.b", "a.c", "a"]),
+        (["m/clip.v1/", "m/clip.v2/"], ["clip.v1", "clip.v2"]),
+        (["m/match.csv.mp4", "m/x.mp4.mp4"], ["match.csv", "x.mp4"]),
+    ],
+)
+def test_videos_of_one_name_have_folders_of_their_own(tmp_path, videos, folders):
+    for video in videos:
+        (tmp_path / video).mkdir(parents=True) if video.endswith("/") else None
+    paths = [tmp_path / video for video in videos]
+    assert [folder for _, folder in name_folders(paths, Path("out"))] == [
+        Path("out") / name for name in folders
+    ]
+
+
+@pytest.mark.parametrize(
+    "videos", [["/m/x-y/c.mp4", "/m/x/y/c.mp4"], ["/m/a/c.mp4", "/m/b/c.mp4", "/m/b/a-c-mp4.mp4"]]
+)
+def test_joined_names_are_told_apart_too(videos):
+    names = [folder.name for _, folder in name_folders([*map(Path, videos)], Path("out"))]
+    assert len(set(names)) == len(videos)
+    again = [folder.name for _, folder in name_folders([*map(Path, videos[::-1])], Path("out"))]
+    assert again == names[::-1]
+
+
+def test_a_video_named_like_a_track_has_a_folder(folder, tmp_path):
+    (folder / "a.mp4").rename(folder / "a.csv.mp4")
+    settings = CorpusSettings(tmp_path / "out", overlay=False)
+    outcomes = predict_corpus(make_tracker, find_videos(str(folder)), settings)
+    assert {o.state for o in outcomes} == {"finished"}
+    assert len(read_track(tmp_path / "out" / "a.csv" / "track.csv")) == 7

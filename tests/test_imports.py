@@ -15,7 +15,7 @@ HEAVY = (*FRAMEWORKS, "cv2", "av")
 # The package from top to bottom: a module imports from what stands before it, and from its own
 # folder where the folder is one entry.
 ORDER = [
-    "errors", "files", "backends", "precision", "sports",
+    "errors", "files", "locks", "backends", "precision", "sports",
     "io.damage", "io.container", "io.images", "io.capture", "io.media", "io.hdr", "io.display",
     "io.clock", "io.video_info", "io.video", "io.video_writer", "io.video_folder",
     "io.clips", "io.columns", "io.records", "io.track_tables", "io.tracks", "io.events",
@@ -34,7 +34,8 @@ ORDER = [
     "velocity", "marks", "courts", "court_drawing",
     "analysis", "stills", "charts", "report", "analysis_run", "court_page", "court_file",
     "run_folder", "fit_config", "fit_data", "devices", "training",
-    "engines", "streaming", "inference", "outputs", "corpus", "cluster", "live",
+    "engines", "streaming", "inference", "places", "summaries", "outputs", "corpus",
+    "cluster", "live",
     "evaluation", "clip_evaluation", "exporting", "benchmark", "demo", "doctor",
 ]  # fmt: skip
 

@@ -17,7 +17,8 @@ CODE = """
 import resource, sys
 from pathlib import Path
 from keras_tracknet.inference import Tracker
-from keras_tracknet.outputs import OutputPaths, predict_video
+from keras_tracknet.outputs import predict_video
+from keras_tracknet.places import OutputPaths
 weights, video, output = map(Path, sys.argv[1:])
 tracker = Tracker.from_file(weights, precision="float32", engine="keras")
 paths = OutputPaths.choose(video, output, ["csv"], overlay=True)

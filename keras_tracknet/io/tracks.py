@@ -247,6 +247,7 @@ class TrackWriter:
             `Frame,Visibility,X,Y` in whole pixels with 0,0 for an absent ball, as the
             published code does.
         to_stdout: write to stdout, and no file.
+        append: write behind what the file holds.
 
     Raises:
         InputError: the file cannot be created.
@@ -259,13 +260,14 @@ class TrackWriter:
         format: str = "csv",
         schema: str = "tracknet",
         to_stdout: bool = False,
+        append: bool = False,
     ) -> None:
         if format not in ("csv", "jsonl"):
             raise ValueError(f"format must be csv or jsonl. Received: format={format!r}")
         if schema not in SCHEMAS:
             raise ValueError(f"schema must be one of {SCHEMAS}. Received: schema={schema!r}")
         self.path, self.format, self.schema = Path(path), format, schema
-        self.to_stdout = to_stdout
+        self.to_stdout, self.append = to_stdout, append
         self._file: IO[str] | None = None
 
     def __enter__(self) -> TrackWriter:
@@ -274,8 +276,10 @@ class TrackWriter:
         else:
             with explain_writing(self.path):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = open(self.path, "w", newline="", encoding="utf-8")
-        self._file.write(_head(self.format, self.schema))
+                mode = "a" if self.append else "w"
+                self._file = open(self.path, mode, newline="", encoding="utf-8")
+        if not self.append:
+            self._file.write(_head(self.format, self.schema))
         return self
 
     def __exit__(
