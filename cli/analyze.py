@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from .options import json_option, overwrite_option, quiet_option
+from .options import RATE, json_option, overwrite_option, quiet_option
 
 if TYPE_CHECKING:
     from keras_tracknet.reporting import Reporter
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="The video of the track. [default: that of its summary.json, or of its name, beside it]",
 )
+@click.option(
+    "--fps",
+    type=RATE,
+    help="Frames a second, such as 60 or 30000/1001. [default: by the times in the track, the video"
+    " or its summary.json]",
+)
 @click.option("--clips", is_flag=True, help="Also cut each rally into a file of its own.")
 @click.option("--weights", help="Weights to track a VIDEO with. [default: badminton-v3]")
 @click.option(
@@ -46,6 +53,7 @@ def analyze(
     sport: str,
     court_file: Path | None,
     video: Path | None,
+    fps: Fraction | None,
     clips: bool,
     weights: str | None,
     output: Path | None,
@@ -73,7 +81,7 @@ def analyze(
     from .console import ConsoleReporter
 
     reporter = ConsoleReporter(quiet=quiet)
-    tracked = source.suffix.lstrip(".") in FORMATS
+    tracked = source.suffix.lower().lstrip(".") in FORMATS
     name = source.resolve()
     stem = name.parent.name if tracked and name.stem == "track" else name.stem
     folder = output or Path("runs/analyze") / stem
@@ -89,6 +97,7 @@ def analyze(
         find_sport(sport),
         court=court,
         video=video,
+        fps=None if fps is None else float(fps),
         clips=clips,
         reporter=reporter,
     )

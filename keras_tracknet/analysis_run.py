@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-from dataclasses import dataclass, replace
+import warnings
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from keras_tracknet.analysis import Analysis, analyze_track, write_tables
 from keras_tracknet.courts import Court
-from keras_tracknet.data.shots import split_shots
 from keras_tracknet.errors import InputError
+from keras_tracknet.footage import (
+    Footage,
+    choose_times,
+    find_footage,
+    fit_to_picture,
+    fit_to_video,
+    guess_size,
+    measure_rate,
+    watch_video,
+)
 from keras_tracknet.io.clips import cut_clip
 from keras_tracknet.io.formats.recognise import read_label_file, recognise_format
-from keras_tracknet.io.media import VIDEO_SUFFIXES, open_media
+from keras_tracknet.io.images import show_size
+from keras_tracknet.io.media import open_media
+from keras_tracknet.io.track_tables import OtherTableError
 from keras_tracknet.io.tracks import Track, read_track
-from keras_tracknet.io.video import VideoInfo, probe_video, read_frames
 from keras_tracknet.report import write_report
 from keras_tracknet.reporting import Reporter
 from keras_tracknet.sports import Sport
@@ -26,22 +35,6 @@ from keras_tracknet.sports import Sport
 RESULTS = ("events.csv", "rallies.csv", "speed.csv", "report.html")
 CLIPS = "clips"
 LEAD, TAIL = 1.0, 1.0  # seconds that a clip begins before its rally and goes on after it
-USUAL_SIZES = ((360, 640), (720, 1280), (1080, 1920), (1440, 2560), (2160, 3840))
-
-
-@dataclass(frozen=True)
-class Footage:
-    """What is known of the video that a track belongs to.
-
-    Attributes:
-        size: (height, width) in pixels.
-        fps: frames a second; None when unknown.
-        video: None where it is not there.
-    """
-
-    size: tuple[int, int]
-    fps: float | None
-    video: Path | None
 
 
 def run_analysis(
@@ -51,6 +44,7 @@ def run_analysis(
     *,
     court: Court | None = None,
     video: Path | None = None,
+    fps: float | None = None,
     clips: bool = False,
     reporter: Reporter | None = None,
 ) -> dict[str, Any]:
@@ -62,6 +56,7 @@ def run_analysis(
         sport: what is played.
         court: for places in metres.
         video: that the track belongs to; found as `find_footage` does when omitted.
+        fps: frames a second, instead of what the track or the video says.
         clips: whether to cut each rally into a file of its own.
         reporter: where progress goes.
 
@@ -77,26 +72,35 @@ def run_analysis(
     if clips and footage.video is None:
         raise InputError(f"{track_file}: its video is needed to cut clips; give it with --video.")
     track = _read_positions(track_file, footage)
-    if footage.video is None:
-        height, width = footage.size
-        reporter.note(f"no video: taken as {width}x{height}; give it with --video.")
-    cuts = np.zeros(0)
-    if footage.video is not None:
-        times, cuts = watch_video(footage.video, len(track), reporter)
-        if not np.isfinite(track.time).all():
-            track = replace(track.resized(len(times)), time=times)
+    if not len(track):
+        raise InputError(f"{track_file}: there are no rows in it; track the video again.")
+    size = footage.size or guess_size(track)
+    if footage.size is None:
+        reporter.note(f"no video: taken as {show_size(size)}; give it with --video.")
+    try:
+        placed = _place_track(track, size, footage, fps, reporter)
+    except InputError as error:
+        raise InputError(f"{track_file}: {error}") from error
+    track = placed.track
+    reporter.note(f"time base: {placed.base}")
     seen = int(track.visibility.sum())
     with reporter.track("reading the play", seen, unit="positions") as advance:
         analysis = analyze_track(
-            track, footage.size, sport, court=court, fps=footage.fps, cuts=cuts, progress=advance
+            track, size, sport, court=court, cuts=placed.cuts, progress=advance
         )
     files = []
     if clips and footage.video is not None:
-        files = _cut_rallies(analysis, footage.video, folder / CLIPS, reporter)
+        files = _cut_rallies(analysis, footage.video, placed.shown, folder / CLIPS, reporter)
     write_tables(analysis, folder, clips=files)
     with reporter.track("writing the report", 1, unit="pages") as advance:
         title = (footage.video or track_file).stem
-        write_report(analysis, folder / "report.html", title=title, video=footage.video)
+        write_report(
+            analysis,
+            folder / "report.html",
+            title=title,
+            video=footage.video,
+            time_base=placed.base,
+        )
         advance()
     kinds = [event.kind for event in analysis.found.events]
     return {
@@ -104,6 +108,8 @@ def run_analysis(
         "track": str(track_file.resolve()),
         "video": str(footage.video.resolve()) if footage.video else None,
         "sport": sport.name,
+        "time_base": placed.base,
+        "frames_per_second": round(measure_rate(track.time), 3) if len(track) > 1 else None,
         "rallies": len(analysis.rallies),
         **{f"{kind}s": kinds.count(kind) for kind in sorted(set(kinds))},
         "position_error_pixels": round(analysis.found.error, 2),
@@ -121,82 +127,63 @@ def check_free(folder: Path) -> None:
             )
 
 
-def find_footage(track_file: Path, video: Path | None) -> Footage:
-    """Find the video of a track, and without one guess its size from the positions.
+class _Placed(NamedTuple):
+    """A track on the frames of its video.
 
-    Without being told, the video is that which `summary.json` beside the track names, or the one
-    beside it that has its name.
-
-    Raises:
-        InputError: a video is given and cannot be read.
+    `track` has times; `base` says in words where they are from; `cuts` are seconds, too; `shown`
+    is when the video shows its pictures by its own timestamps.
     """
-    summary: dict[str, Any] = {}
-    for name in ("summary.json", f"{track_file.stem}.summary.json"):
-        path = track_file.with_name(name)
-        if path.is_file():
-            try:
-                summary = json.loads(path.read_text(encoding="utf-8"))
-            except ValueError:
-                continue
-    if video is None and Path(summary.get("source") or "").is_file():
-        video = Path(summary["source"])
-    if video is None:
-        beside = (track_file.with_suffix(suffix) for suffix in VIDEO_SUFFIXES)
-        video = next((path for path in beside if path.is_file()), None)
-    if video is not None:
-        info: VideoInfo = probe_video(video)
-        return Footage((info.height, info.width), float(info.fps), video)
-    if "width" in summary and "height" in summary:
-        return Footage((int(summary["height"]), int(summary["width"])), None, None)
-    track = read_track(track_file)
-    far = np.nanmax(track.positions, axis=0) if track.visibility.any() else np.zeros(2)
-    for size in USUAL_SIZES:
-        if far[1] <= size[0] and far[0] <= size[1]:
-            return Footage(size, None, None)
-    return Footage((int(far[1]) + 1, int(far[0]) + 1), None, None)
+
+    track: Track
+    base: str
+    cuts: np.ndarray
+    shown: np.ndarray
 
 
-def watch_video(video: Path, frames: int, reporter: Reporter) -> tuple[np.ndarray, np.ndarray]:
-    """Look through a video for the times of its pictures, and for cuts to another camera.
-
-    Args:
-        video: a video, or a folder of images.
-        frames: how many there are about.
-        reporter: where progress goes.
-
-    Returns:
-        Seconds of every picture, and of every cut, halfway between the pictures around it.
-    """
-    times: list[float] = []
-    firsts = []
-    with (
-        reporter.track("looking for cuts", frames, unit="frames") as advance,
-        contextlib.closing(read_frames(video)) as pictures,
-    ):
-        for first, shot in split_shots(pictures, lambda frame: frame.image):
-            firsts.append(first)
-            for frame in shot:
-                times.append(frame.time)
-                advance()
-    return np.array(times), np.array([(times[k - 1] + times[k]) / 2 for k in firsts[1:]])
+def _place_track(
+    track: Track,
+    size: tuple[int, int],
+    footage: Footage,
+    fps: float | None,
+    reporter: Reporter,
+) -> _Placed:
+    track = fit_to_picture(track, size, reporter)
+    shown, firsts = np.zeros(0), np.zeros(0, dtype=np.intp)
+    if footage.video is not None:
+        shown, firsts = watch_video(footage.video, len(track), reporter)
+    track = fit_to_video(track, len(shown) or None, reporter)
+    if not np.isfinite(track.time).any():
+        track = track.resized(max(len(shown), len(track)))
+    base = choose_times(track, footage, reporter, fps=fps, video_times=shown)
+    firsts = firsts[firsts < len(track)]
+    cuts = (base.times[firsts - 1] + base.times[firsts]) / 2
+    return _Placed(replace(track, time=base.times), base.name, cuts, shown)
 
 
 def _read_positions(track_file: Path, footage: Footage) -> Track:
     """Read a track, or labels in any of their units."""
     try:
         return read_track(track_file)
-    except InputError:
-        if footage.video is None or recognise_format(track_file) is None:
+    except OtherTableError:
+        if footage.video is None or footage.size is None or not recognise_format(track_file):
             raise
-        return read_label_file(track_file, open_media(footage.video)).track(footage.size)
+        table = read_label_file(track_file, open_media(footage.video))
+        for doubt in table.doubts:
+            warnings.warn(f"{track_file}: {doubt}.", stacklevel=2)
+        return table.track(footage.size)
 
 
-def _cut_rallies(analysis: Analysis, video: Path, folder: Path, reporter: Reporter) -> list[Path]:
+def _cut_rallies(
+    analysis: Analysis, video: Path, shown: np.ndarray, folder: Path, reporter: Reporter
+) -> list[Path]:
+    """Cut a clip of each rally, at the moments that the video shows its frames."""
     paths = []
+    times = analysis.velocity.time[: len(shown)]
     with reporter.track("cutting clips", len(analysis.rallies), unit="clips") as advance:
         for rally in analysis.rallies:
             path = folder / f"rally-{rally.number:03d}.mp4"
-            cut_clip(video, path, max(rally.start - LEAD, 0.0), rally.end + TAIL)
+            start, end = np.interp((rally.start, rally.end), times, shown[: len(times)]).tolist()
+            cut_clip(video, path, max(start - LEAD, 0.0), end + TAIL)
             paths.append(path)
             advance()
     return paths

@@ -39,7 +39,14 @@ th { border-bottom: 2px solid #bbb } td { border-bottom: 1px solid #e5e5e5 }
 """
 
 
-def write_report(analysis: Analysis, path: Path, *, title: str, video: Path | None = None) -> None:
+def write_report(
+    analysis: Analysis,
+    path: Path,
+    *,
+    title: str,
+    video: Path | None = None,
+    time_base: str = "",
+) -> None:
     """Write an analysis as one self-contained page of HTML.
 
     Args:
@@ -47,6 +54,7 @@ def write_report(analysis: Analysis, path: Path, *, title: str, video: Path | No
         path: file to create.
         title: heading of the page.
         video: for thumbnails and the background; drawings stand on grey without it.
+        time_base: where the times are from, in words.
 
     Raises:
         InputError: the video cannot be read or the page cannot be written.
@@ -60,6 +68,7 @@ def write_report(analysis: Analysis, path: Path, *, title: str, video: Path | No
     sections = [
         f"<h1>{html.escape(title)}</h1>",
         _write_facts(analysis),
+        f'<p class="note">Times: {html.escape(time_base)}.</p>' if time_base else "",
         _write_strip(thumbnails),
         _write_trajectory(analysis, background),
         _write_court(analysis),

@@ -62,7 +62,7 @@ def compute_velocity(
         track: labels or predictions, pixels of the source video. Repaired positions count less.
         size: (height, width) of the video, pixels.
         breaks: moments in seconds of hits, bounces and cuts; a position at one comes after it.
-        fps: frames a second, for a track without times; 30 when unknown.
+        fps: frames a second, for a track without times, which needs it.
         position_error: standard deviation of a detected position, pixels; the picture's height
             times `POSITION_ERROR` when omitted.
         window: seconds.

@@ -72,7 +72,7 @@ def test_court_reads_points_from_json(tmp_path):
     assert json.loads(result.stdout)["marks"] == 4
     (tmp_path / "points.json").write_text("[1]")
     again = run(court, video, "--points", tmp_path / "points.json", "-o", tmp_path / "d.json")
-    assert "not a file of points" in str(again.exception)
+    assert "not a point" in str(again.exception)
 
 
 def test_court_warns_of_a_point_that_the_others_contradict(tmp_path):

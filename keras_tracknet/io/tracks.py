@@ -22,6 +22,7 @@ from keras_tracknet.io.columns import (
     make_detections,
     write_parquet,
 )
+from keras_tracknet.io.timestamps import mend_times
 from keras_tracknet.io.track_tables import (
     ABSENT,
     DETECTED,
@@ -111,16 +112,30 @@ class Track:
         return self.status != UNLABELLED
 
     def seconds(self, fps: float | None = None) -> np.ndarray:
-        """`(frames,)` float64: when each frame was shown, by its number where `time` does not tell.
+        """`(frames,)` float64: when each frame was shown, strictly ascending.
 
-        Some files give all their frames one time.
+        Where a few times repeat or go back those alone are mended, see `mend_times`, with a
+        warning.
 
         Args:
-            fps: frames a second, for a track without times; 30 when unknown.
+            fps: frames a second, for a track without times.
+
+        Raises:
+            InputError: the track has no times that could be true, and `fps` is omitted.
         """
-        if np.isfinite(self.time).all() and (np.diff(self.time) > 0).all():
-            return self.time
-        return np.arange(len(self)) / (fps or 30.0)
+        found = mend_times(self.time)
+        if found is not None:
+            times, mended = found
+            if mended:
+                warnings.warn(
+                    f"{mended} of {len(self)} timestamps repeat or go back: interpolated from"
+                    " their neighbours.",
+                    stacklevel=2,
+                )
+            return times
+        if fps is None and len(self) > 1:
+            raise InputError("the track has no times; say how many frames a second it has (fps).")
+        return np.arange(len(self)) / (fps or 1.0)
 
     @classmethod
     def from_positions(
