@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from keras_tracknet.backends import choose_before_keras
+from keras_tracknet.folders import ensure_home
 
 if TYPE_CHECKING:
     from keras_tracknet import checkpoints, layers, losses, metrics, presets
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+ensure_home()
 choose_before_keras()
 
 # Where each public name lives.

@@ -130,10 +130,18 @@ def _read_choice() -> tuple[str, str]:
     """Return who asked for a backend, and for which; nobody asks for the default."""
     if os.environ.get("KERAS_BACKEND"):
         return "KERAS_BACKEND", os.environ["KERAS_BACKEND"]
-    path = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "keras.json"
+    path = _find_keras_home() / "keras.json"
     try:
         configured = str(json.loads(path.read_text(encoding="utf-8"))["backend"])
     except (OSError, ValueError, KeyError, TypeError):
         return "", BACKENDS[0]
     # Keras writes the default into this file by itself, so that is nobody's wish.
     return ("" if configured == BACKENDS[0] else str(path)), configured
+
+
+def _find_keras_home() -> Path:
+    """Return where Keras looks for its settings, by its own rule."""
+    if "KERAS_HOME" in os.environ:
+        return Path(os.environ["KERAS_HOME"])
+    home = os.path.expanduser("~")
+    return Path(home if os.access(home, os.W_OK) else "/tmp") / ".keras"

@@ -12,6 +12,7 @@ from typing import Any
 import keras_tracknet
 from keras_tracknet.backends import choose_backend, find_backends, list_devices
 from keras_tracknet.errors import InputError
+from keras_tracknet.folders import cache_folder
 from keras_tracknet.precision import CPU_FACTS, choose_precision, cpu_has_bf16
 from keras_tracknet.presets import list_presets
 
@@ -153,11 +154,12 @@ def _examine_codecs(problems: list[dict[str, Any]]) -> dict[str, bool]:
 def _examine_cache(problems: list[dict[str, Any]]) -> dict[str, Any]:
     """Return where decoded frames are kept, and the room there."""
     try:
-        from keras_tracknet.data.cache import FrameCache
-    except ImportError:  # PyAV or OpenCV, which stands among the problems already
-        return {"folder": None, "free": None, "writable": None}
-    folder = FrameCache().folder
-    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        folder = cache_folder("frames")
+    except InputError as error:
+        what, _, step = str(error).rstrip(".").partition("; ")
+        _add(problems, what, step)
+        return {"folder": None, "free": None, "writable": False}
+    existing = next(p for p in (folder, *folder.absolute().parents) if os.path.exists(p))
     free = shutil.disk_usage(existing).free
     writable = existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
     if not writable:

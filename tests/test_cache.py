@@ -200,24 +200,6 @@ def test_unusable_source_is_an_input_error(cache, tmp_path, name):
     assert not cache.folder.exists() or list(cache.folder.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("variables", "folder"),
-    [
-        ({"TRACKNET_CACHE": "/big/disk", "XDG_CACHE_HOME": "/x"}, "/big/disk"),
-        ({"TRACKNET_CACHE": "~/frames"}, "/home/me/frames"),
-        ({"XDG_CACHE_HOME": "/x"}, "/x/keras_tracknet/frames"),
-        ({"TRACKNET_CACHE": ""}, "/home/me/.cache/keras_tracknet/frames"),
-    ],
-)
-def test_default_folder_follows_the_environment(monkeypatch, variables, folder):
-    for name in ("TRACKNET_CACHE", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", "/home/me")
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    assert FrameCache().folder == Path(folder)
-
-
 def test_prepare_clips_keeps_the_order_and_reports_every_clip(cache, tmp_path):
     labels = write_labels(tmp_path / "labels.csv")
     table = read_label_file(labels, Media(tmp_path / "long.mp4"))

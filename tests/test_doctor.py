@@ -29,7 +29,7 @@ def whole(tmp_path, monkeypatch):
     """An installation without a problem, whatever this one lacks."""
     monkeypatch.setattr(module, "list_presets", lambda: {"v3": StoredPreset()})
     monkeypatch.setattr(module, "LEAST_FREE", 0)
-    monkeypatch.setenv("TRACKNET_CACHE", str(tmp_path / "cache" / "frames"))
+    monkeypatch.setenv("TRACKNET_CACHE", str(tmp_path / "cache"))
 
 
 def problems(report):
@@ -111,12 +111,20 @@ def test_a_missing_encoder_is_a_problem_for_overlays_only(whole, monkeypatch):
 
 def test_a_cache_that_cannot_be_written_is_a_problem(whole, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    monkeypatch.setenv("TRACKNET_CACHE", str(tmp_path / "file" / "frames"))
+    monkeypatch.setenv("TRACKNET_CACHE", str(tmp_path / "file"))
     report = examine()
     assert report["cache"]["writable"] is False
     assert problems(report) == [
         (f"{tmp_path}/file/frames: frames cannot be cached there", False),
     ]
+
+
+def test_a_cache_in_a_home_that_there_is_not_is_a_problem(whole, monkeypatch):
+    monkeypatch.setenv("TRACKNET_CACHE", "~nobody-of-that-name/cache")
+    report = examine()
+    assert report["cache"] == {"folder": None, "free": None, "writable": False}
+    ((what, _),) = problems(report)
+    assert what.endswith("there is no home of that name")
 
 
 def test_a_full_disk_is_a_problem(whole, monkeypatch):

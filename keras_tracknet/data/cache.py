@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import time
 import uuid
@@ -20,6 +19,7 @@ import numpy as np
 
 from keras_tracknet.data.frames import estimate_background, resize_frame, sample_indices
 from keras_tracknet.errors import InputError
+from keras_tracknet.folders import cache_folder
 from keras_tracknet.io.images import IMAGE_SUFFIXES
 from keras_tracknet.io.layouts.clip import Clip
 from keras_tracknet.io.video import probe_video, read_frames
@@ -66,8 +66,7 @@ class FrameCache:
     for a clip. At 288 x 512, a thousand frames take 0.44 GB.
 
     Args:
-        folder: where to keep the clips; else what `TRACKNET_CACHE` says, else
-            `keras_tracknet/frames` in the user's cache folder.
+        folder: where to keep the clips; else `frames` in the cache, see `cache_folder`.
 
     Example:
         >>> cached = FrameCache().open(Path("rally.mp4"), (288, 512))  # doctest: +SKIP
@@ -76,7 +75,7 @@ class FrameCache:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = Path(folder) if folder is not None else _default_folder()
+        self.folder = Path(folder) if folder is not None else cache_folder("frames")
 
     def open(
         self,
@@ -200,14 +199,6 @@ def hash_source(source: Path) -> str:
 def _hash_file(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _default_folder() -> Path:
-    chosen = os.environ.get("TRACKNET_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
-    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(home).expanduser() / "keras_tracknet" / "frames"
 
 
 def _decode(

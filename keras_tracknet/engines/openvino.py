@@ -8,7 +8,6 @@ cache, and what OpenVINO compiles it to beside it.
 from __future__ import annotations
 
 import importlib.util
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from keras_tracknet.engines.conversion import Conversion
 from keras_tracknet.engines.network import Description, Network, foreign_file, hint_missing
 from keras_tracknet.errors import InputError
+from keras_tracknet.folders import cache_folder
 from keras_tracknet.model_file import ModelSpec, hash_file
 from keras_tracknet.specification import Shape
 
@@ -72,7 +72,7 @@ class OpenVINONetwork(Network):
         settings: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
             "NUM_STREAMS": str(batch_size),
-            "CACHE_DIR": str(cache_folder()),
+            "CACHE_DIR": str(_make_cache()),
         }
         self._compiled = core.compile_model(model, "CPU", settings)
         self._requests = [self._compiled.create_infer_request() for _ in range(batch_size)]
@@ -113,7 +113,7 @@ def convert_weights(path: Path, sha256: str) -> Path:
     Raises:
         InputError: the conversion failed.
     """
-    target = cache_folder() / f"{sha256[:32]}-{CONVERSION}.xml"
+    target = _make_cache() / f"{sha256[:32]}-{CONVERSION}.xml"
     if target.is_file() and target.with_suffix(".bin").is_file():
         return target
     Conversion(str(path), str(target), NAME).run()
@@ -191,9 +191,14 @@ def describe_rectifier(spec: ModelSpec) -> Description:
     return Description(replace(spec, notes={}), "positions", (0, 0), "fp32")
 
 
-def cache_folder() -> Path:
+def _make_cache() -> Path:
     """Return the folder of converted and compiled networks, made if need be."""
-    chosen = os.environ.get("TRACKNET_CACHE")
-    folder = (Path(chosen) if chosen else Path.home() / ".cache" / "keras_tracknet") / "engines"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = cache_folder("engines")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: networks cannot be kept there ({error.strerror or error}); choose another"
+            " place with TRACKNET_CACHE."
+        ) from error
     return folder
