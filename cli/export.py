@@ -90,20 +90,17 @@ def export(
     import json
     from dataclasses import asdict
 
-    from keras_tracknet.errors import InputError
     from keras_tracknet.exporting import F1_COST, SUFFIXES
     from keras_tracknet.exporting import export as write_export
     from keras_tracknet.presets import DEFAULT, find_weights
 
     from .console import ConsoleReporter
 
+    if data is not None and not verify:
+        raise click.UsageError("--data is what --verify compares on; give --verify, too.")
     reporter, name = ConsoleReporter(quiet=quiet), weights or DEFAULT
     path = find_weights(name).tracker
     target = output or Path("runs/export") / f"{Path(name).stem}{SUFFIXES[format]}"
-    if target.exists() and not overwrite:
-        raise InputError(
-            f"{target}: exists already; use --overwrite or choose another place with -o."
-        )
     verification = write_export(
         path,
         target,
@@ -115,17 +112,20 @@ def export(
         calibrate=calibrate,
         verify=verify,
         data=data,
+        overwrite=overwrite,
         reporter=reporter,
     )
     if verification is not None:
         if verification.position_mean is not None:
             reporter.note(
                 f"positions differ by {verification.position_mean:.3g} pixels on average and"
-                f" {verification.position_largest:.3g} at most, in {verification.frames} frames"
+                f" {verification.position_largest:.3g} at most, in {verification.frames} frames of"
+                f" {verification.data}"
             )
         if verification.f1_cost is not None:
             reporter.note(
-                f"F1 {verification.f1_before:.3f} before, {verification.f1_after:.3f} after"
+                f"F1 on {verification.data}: {verification.f1_before:.3f} before,"
+                f" {verification.f1_after:.3f} after"
             )
             if verification.f1_cost > F1_COST:
                 reason = (

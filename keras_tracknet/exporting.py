@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,6 +22,7 @@ from keras_tracknet.data.windows import stream_windows
 from keras_tracknet.detections import decode_centroid
 from keras_tracknet.engines import open_network
 from keras_tracknet.engines.conversion import Conversion
+from keras_tracknet.engines.exports import check_place
 from keras_tracknet.engines.keras import KerasNetwork
 from keras_tracknet.engines.network import Network
 from keras_tracknet.errors import InputError
@@ -33,6 +34,7 @@ from keras_tracknet.io.media import VIDEO_SUFFIXES
 from keras_tracknet.io.video import read_frames, sample_frames
 from keras_tracknet.model_file import load_model, read_spec
 from keras_tracknet.reporting import Reporter
+from keras_tracknet.specification import ModelSpec
 from keras_tracknet.synthetic import write_rallies
 
 SUFFIXES = {"saved-model": "", "tflite": ".tflite", "onnx": ".onnx", "openvino": ".xml"}
@@ -57,6 +59,7 @@ class Verification:
         disagreements: frames where one found the ball and the other did not.
         frames: frames compared.
         f1_before, f1_after, accuracy_before, accuracy_after: on labelled clips, None without.
+        data: what they were compared on.
     """
 
     windows: int
@@ -70,6 +73,7 @@ class Verification:
     f1_after: float | None = None
     accuracy_before: float | None = None
     accuracy_after: float | None = None
+    data: str = ""
 
     @property
     def f1_cost(self) -> float | None:
@@ -98,6 +102,7 @@ def export(
     calibrate: Path | None = None,
     verify: bool = False,
     data: Path | None = None,
+    overwrite: bool = False,
     reporter: Reporter | None = None,
 ) -> Verification | None:
     """Write a tracker as a file that another runtime takes.
@@ -107,7 +112,7 @@ def export(
 
     Args:
         weights: a `.keras` model file.
-        output: file or folder to write.
+        output: file or folder to write; it appears complete, or what is there stays.
         format: `saved-model`, `tflite`, `onnx` or `openvino`.
         precision: `fp32`; `fp16`, half the size; `int8`, a quarter, calibrated on real frames.
         end_to_end: whether positions come out, `(1, heatmaps, 3)` x, y and confidence, 0 to 1;
@@ -119,6 +124,7 @@ def export(
         verify: whether to run the file beside the model and compare.
         data: labelled clips or a video to verify on; those to calibrate on, or a rendered
             rally, when None.
+        overwrite: whether an earlier export is replaced. What is no export never is.
         reporter: where progress goes.
 
     Returns:
@@ -137,6 +143,7 @@ def export(
         raise InputError(f"{weights}: says nothing of its network; train it with tracknet fit.")
     if spec.version in ("rectifier", "tsm"):
         raise InputError(f"{weights}: no tracker; give the weights of one.")
+    check_place(output, overwrite=overwrite)
     answers = "detections" if end_to_end else "heatmaps"
     size = frame_size or input_size or spec.input_size
     with TemporaryDirectory() as folder:
@@ -156,24 +163,28 @@ def export(
             input_size, frame_size, calibration,
         )  # fmt: skip
         conversion.check()
+        source = data or calibrate or Path(folder) / "rally"
+        if verify:
+            if not (data or calibrate):
+                write_rallies(source, 1, size=(720, 1280))
+            compared = _sample(source, spec, size, reporter)
         output.parent.mkdir(parents=True, exist_ok=True)
         with reporter.track(f"exporting to {format}", None, unit="files") as advance:
             conversion.run()
             advance(1)
         if not verify:
             return None
-        source = data or calibrate
-        if source is None:
-            source = Path(folder) / "rally"
-            write_rallies(source, 1, size=(720, 1280))
-        verification = verify_export(weights, output, source, reporter=reporter)
+        theirs = open_network(output, precision="float32", batch_size=1)
+        verification = _compare(weights, theirs, source, compared, reporter)
+    if not (data or calibrate):
+        verification = replace(verification, data="a rendered rally")
     report = {"file": str(output), "precision": precision, **asdict(verification)}
     report["within_tolerance"] = verification.is_within(precision)
-    write_json(report, _beside(output, "verification"))
+    told = output.with_name(f"{output.name}.verification.json")
+    write_json(report, told)
     if not report["within_tolerance"] and precision in TOLERANCES:
         raise InputError(
-            f"{output}: differs from {weights} more than {precision} explains; see"
-            f" {_beside(output, 'verification')}."
+            f"{output}: differs from {weights} more than {precision} explains; see {told}."
         )
     return verification
 
@@ -194,14 +205,22 @@ def verify_export(
     """
     reporter = reporter or Reporter()
     theirs = open_network(exported, precision="float32", batch_size=1)
+    compared = _sample(source, theirs.spec, theirs.frame_size, reporter)
+    return _compare(weights, theirs, source, compared, reporter)
+
+
+def _compare(
+    weights: Path,
+    theirs: Network,
+    source: Path,
+    compared: tuple[np.ndarray, np.ndarray],
+    reporter: Reporter,
+) -> Verification:
+    """Return how answers to the same windows differ, and the scores where there are labels."""
     ours = KerasNetwork(
         load_model(weights), precision="float32", batch_size=1, answers=theirs.answers
     )
-    spec = theirs.spec
-    frames, backgrounds = sample_windows(
-        _find_videos(source), spec.frames, theirs.frame_size, VERIFIED_WINDOWS,
-        fit=spec.fit, reporter=reporter,
-    )  # fmt: skip
+    frames, backgrounds = compared
     maps: list[np.ndarray] = []
     ours_found, theirs_found = [], []
     with reporter.track("comparing windows", len(frames), unit="windows") as advance:
@@ -216,7 +235,7 @@ def verify_export(
     first, second = np.concatenate(ours_found), np.concatenate(theirs_found)
     distance = np.linalg.norm(first - second, axis=-1)
     both = distance[np.isfinite(distance)]
-    scores = _score(weights, exported, source, reporter)
+    scores = _score(weights, theirs.path, source, reporter)
     return Verification(
         windows=len(frames),
         heatmap_largest=float(max(m.max() for m in maps)) if maps else None,
@@ -225,7 +244,18 @@ def verify_export(
         position_mean=float(both.mean()) if len(both) else None,
         disagreements=int((np.isnan(first[:, 0]) != np.isnan(second[:, 0])).sum()),
         frames=len(distance),
+        data=str(source),
         **scores,
+    )
+
+
+def _sample(
+    source: Path, spec: ModelSpec, size: tuple[int, int], reporter: Reporter
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the windows to compare on, frames and backgrounds."""
+    videos = _find_videos(source)
+    return sample_windows(
+        videos, spec.frames, size, VERIFIED_WINDOWS, fit=spec.fit, reporter=reporter
     )
 
 
@@ -332,7 +362,3 @@ def _find_videos(source: Path) -> list[Path]:
     if not found:
         raise InputError(f"{source}: no video in it.")
     return found
-
-
-def _beside(output: Path, what: str) -> Path:
-    return output.with_name(f"{output.stem}.{what}.json")

@@ -1,4 +1,5 @@
 import json
+import os
 
 import cv2
 import numpy as np
@@ -7,11 +8,15 @@ from click.testing import CliRunner
 from helpers_models import build_tiny, randomize_weights
 from helpers_trackers import detector_spec, make_detector, save_detector
 from keras_tracknet_cli.export import export as export_command
+from keras_tracknet_cli.main import cli
 
 from keras_tracknet import exporting
+from keras_tracknet.engines import exports
 from keras_tracknet.engines.conversion import Conversion
 from keras_tracknet.engines.converters import _read_calibration
+from keras_tracknet.engines.exports import put_in_place
 from keras_tracknet.engines.keras import KerasNetwork
+from keras_tracknet.engines.network import Description
 from keras_tracknet.errors import InputError
 from keras_tracknet.exporting import Verification, export, sample_windows, verify_export
 from keras_tracknet.model_file import ModelSpec, save_model
@@ -83,8 +88,8 @@ def test_export_that_differs_fails_and_leaves_the_figures(
     target = weights.with_suffix(".tflite")
     with pytest.raises(InputError, match=r"differs from .* more than fp32 explains"):
         export(weights, target, format="tflite", end_to_end=False, verify=True, data=rally)
-    report = json.loads((target.with_name("w.verification.json")).read_text())
-    assert report["within_tolerance"] is False
+    report = json.loads((target.with_name("w.tflite.verification.json")).read_text())
+    assert (report["within_tolerance"], report["data"]) == (False, str(rally))
     assert report["heatmap_largest"] > 0.05
 
 
@@ -183,6 +188,152 @@ def test_what_cannot_be_exported_is_told_before_the_work(tmp_path, weights, sett
     assert not output.exists()
 
 
+def test_what_cannot_be_verified_is_told_before_the_work(tmp_path, weights, without_conversion):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    for data in ("empty", "broken.mp4", "missing.mp4"):
+        with pytest.raises(InputError, match=data):
+            export(weights, tmp_path / "w.tflite", format="tflite", verify=True,
+                   data=tmp_path / data)  # fmt: skip
+    assert without_conversion == []
+
+
+def test_data_without_verification_is_wrong_usage(tmp_path):
+    arguments = ["--format", "tflite", "--data", str(tmp_path), "-o", str(tmp_path / "a.tflite")]
+    result = CliRunner().invoke(export_command, arguments)
+    assert result.exit_code == 2
+    assert "give --verify, too" in result.output
+
+
+# --- what is there already
+
+DESCRIBED = detector_spec("v2")
+TEXT = Description(DESCRIBED, "heatmaps", (32, 64), "fp32").as_json()
+OURS = {
+    "saved_model.pb": "graph",
+    "tracknet.json": TEXT,
+    "fingerprint.pb": "",
+    "variables/variables.index": "",
+    "variables/variables.data-00000-of-00001": "",
+}
+XML = f'<net><rt_info><tracknet value="{TEXT.replace(chr(34), "&quot;")}" /></rt_info></net>'
+
+
+def write_files(folder, files):
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def list_files(folder):
+    return {str(p.relative_to(folder)): p.read_text() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("format", "output", "files", "replaced"),
+    [
+        ("saved-model", "models", {f"models/{name}": text for name, text in OURS.items()}, True),
+        ("tflite", "w.tflite", {"w.tflite": f"TFL3...{TEXT}"}, True),
+        ("onnx", "w.onnx", {"w.onnx": TEXT}, True),
+        ("openvino", "w.xml", {"w.xml": XML, "w.bin": "weights"}, True),
+        # Folders and files that export did not write, or not alone.
+        ("saved-model", "models", {"models/notes.txt": "mine"}, False),
+        ("saved-model", "models", {"models/a/b/notes.txt": "mine"}, False),
+        ("saved-model", "models", {"models": "mine"}, False),
+        ("saved-model", "models", {"models/saved_model.pb": "", "models/variables/a": ""}, False),
+        ("saved-model", "models",
+         {**{f"models/{name}": text for name, text in OURS.items()}, "models/mine.csv": "x"},
+         False),
+        ("saved-model", "models",
+         {**{f"models/{name}": text for name, text in OURS.items()}, "models/variables/x": "x"},
+         False),
+        ("saved-model", "models", {"models/saved_model.pb": "", "models/tracknet.json": "{}"},
+         False),
+        ("tflite", "w.tflite", {"w.tflite": "mine"}, False),
+        ("tflite", "w.tflite", {"w.tflite": ""}, False),
+        ("tflite", "w.tflite", {"w.tflite/mine.csv": "x"}, False),
+        ("onnx", "w.onnx", {"w.onnx": "mine"}, False),
+        ("openvino", "w.xml", {"w.xml": "mine"}, False),
+        ("openvino", "w.xml", {"w.bin": "mine"}, False),  # would be written too
+    ],
+)  # fmt: skip
+def test_only_exports_are_replaced_and_only_when_asked_for(
+    tmp_path, weights, without_conversion, format, output, files, replaced
+):
+    place = tmp_path / "place"
+    write_files(place, files)
+    with pytest.raises(InputError, match=r"exists already; use --overwrite"):
+        export(weights, place / output, format=format)
+    if replaced:
+        export(weights, place / output, format=format, overwrite=True)
+        assert [done.format for done in without_conversion] == [format]
+    else:
+        with pytest.raises(InputError, match="was not written by tracknet export, and is left"):
+            export(weights, place / output, format=format, overwrite=True)
+        assert without_conversion == []
+    assert list_files(place) == files
+
+
+def test_the_command_does_not_empty_a_folder(tmp_path, weights):
+    write_files(tmp_path / "models", {"a.csv": "1", "b/c.mp4": "2"})
+    arguments = ["--weights", str(weights), "--format", "saved-model", "--overwrite"]
+    result = CliRunner().invoke(cli, ["export", *arguments, "-o", str(tmp_path / "models")])
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert "was not written by tracknet export" in result.stderr
+    assert list_files(tmp_path / "models") == {"a.csv": "1", "b/c.mp4": "2"}
+
+
+def test_an_export_takes_the_place_of_the_one_before(tmp_path):
+    made, place = tmp_path / "made", tmp_path / "place"
+    write_files(place, {**{f"m/{name}": text for name, text in OURS.items()}, "other.csv": "x"})
+    write_files(made, {"m/saved_model.pb": "new", "m/tracknet.json": TEXT, "w.tflite": "new"})
+    put_in_place(made, place)
+    assert list_files(place) == {
+        "m/saved_model.pb": "new", "m/tracknet.json": TEXT, "w.tflite": "new", "other.csv": "x",
+    }  # fmt: skip
+    write_files(made, {"m/saved_model.pb": "newer"})
+    write_files(place, {"m/mine.csv": "x"})
+    before = list_files(place)
+    with pytest.raises(InputError, match="is left as it is"):
+        put_in_place(made, place)
+    assert list_files(place) == before
+
+
+def test_an_export_that_cannot_be_put_in_place_leaves_the_one_before(tmp_path, monkeypatch):
+    made, place = tmp_path / "made", tmp_path / "place"
+    before = {"w.bin": "old weights", "w.xml": XML}
+    write_files(place, before)
+    write_files(made, {"w.bin": "new weights", "w.xml": "new"})
+    real = os.replace
+
+    def fail(source, target):
+        if source == made / "w.xml":
+            raise OSError(28, "No space left on device")
+        real(source, target)
+
+    monkeypatch.setattr(exports.os, "replace", fail)
+    with pytest.raises(OSError, match="No space left"):
+        put_in_place(made, place)
+    assert list_files(place) == before
+
+
+def test_a_conversion_that_fails_leaves_the_export_before(tmp_path, weights, monkeypatch):
+    converters = pytest.importorskip("keras_tracknet.engines.converters")
+
+    def fail(model, path, described, wanted):
+        path.write_text("half of it")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setitem(converters.WRITERS, "tflite", fail)
+    monkeypatch.setattr(converters, "is_trained", lambda _: True)
+    (tmp_path / "a.tflite").write_text("what was there")
+    with pytest.raises(OSError, match="No space left"):
+        converters.convert(Conversion(str(weights), str(tmp_path / "a.tflite"), "tflite"))
+    assert (tmp_path / "a.tflite").read_text() == "what was there"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.tflite", "w.keras"]
+
+
 def test_missing_library_is_one_line(monkeypatch):
     from keras_tracknet.engines import conversion
 
@@ -218,12 +369,12 @@ def test_network_of_another_size_and_larger_frames(tmp_path):
 
 @pytest.mark.parametrize(("flags", "positions"), [([], True), (["--heatmaps"], False)])
 def test_a_file_that_is_worse_than_its_weights_says_so(tmp_path, monkeypatch, flags, positions):
-    scores = {"f1_before": 0.93, "f1_after": 0.915}
+    scores = {"f1_before": 0.93, "f1_after": 0.915, "data": "clips of halls"}
     found = Verification(1, None, None, 0.1, 0.2, 0, 8, **scores)
     monkeypatch.setattr(exporting, "export", lambda *_args, **_more: found)
     arguments = ["--format", "tflite", "--verify", "-o", str(tmp_path / "a.tflite")]
     result = CliRunner().invoke(export_command, [*arguments, *flags])
     assert result.exit_code == 0, result.output
-    assert "F1 0.930 before, 0.915 after" in result.output
+    assert "F1 on clips of halls: 0.930 before, 0.915 after" in result.output
     assert "the file has 1.5 points of F1 less than the weights" in result.output
     assert ("nothing faint is followed" in result.output) == positions

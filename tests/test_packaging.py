@@ -1,3 +1,5 @@
+import ast
+import re
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -36,6 +38,35 @@ def test_the_version_is_said_once():
     assert project["version"] == keras_tracknet.__version__
     result = CliRunner().invoke(cli, ["--version"])
     assert result.stdout == f"tracknet {keras_tracknet.__version__}\n"
+
+
+def find_hints():
+    """Yield (file, extra, package or None) of each hint to install an extra of this package."""
+    pattern = re.compile(r"(?:keras_tracknet|pip install (?:-e )?'\.)\[([a-z0-9,]+)\]")
+    files = [
+        path
+        for place in ("keras_tracknet/**/*.py", "cli/*.py", "docs/**/*.md", "*.md")
+        for path in ROOT.glob(place)
+    ]
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        for found in pattern.finditer(text):
+            yield from ((path.name, extra, None) for extra in found[1].split(","))
+        for node in ast.walk(ast.parse(text)) if path.suffix == ".py" else ():
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "hint_missing":
+                package, *extra = (ast.literal_eval(value) for value in node.args[1:])
+                yield path.name, extra[0] if extra else None, package
+
+
+def test_hints_name_extras_that_there_are_and_that_have_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = {None: project["dependencies"], **project["optional-dependencies"]}
+    hints = list(find_hints())
+    assert {"onnx", "openvino", "litert", "plots", "parquet"} <= {extra for _, extra, _ in hints}
+    assert [hint for hint in hints if hint[1] not in extras] == []
+    for file, extra, package in hints:
+        names = [re.split(r"[<>=\[]", line)[0] for line in extras[extra]]
+        assert package is None or package in names, (file, extra, package)
 
 
 def test_help_lists_every_command():

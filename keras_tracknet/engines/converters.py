@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,6 +16,7 @@ from keras_tracknet import __version__
 from keras_tracknet.engines import litert, onnx, openvino
 from keras_tracknet.engines.channels_first import turn_channels_first
 from keras_tracknet.engines.conversion import FAILED, Conversion
+from keras_tracknet.engines.exports import put_in_place
 from keras_tracknet.engines.network import DESCRIPTION, Description
 from keras_tracknet.errors import InputError
 from keras_tracknet.model_file import ModelFile, is_trained, load_model, set_precision
@@ -54,11 +53,7 @@ def convert(wanted: Conversion) -> None:
     with TemporaryDirectory(dir=wanted.folder, prefix=".export") as folder:
         made = Path(folder) / Path(wanted.target).name
         WRITERS[wanted.format](model, made, described, wanted)
-        for name in sorted(os.listdir(folder)):  # the weights before the file that names them
-            target = wanted.folder / name
-            if target.is_dir():
-                shutil.rmtree(target)
-            os.replace(Path(folder) / name, target)
+        put_in_place(Path(folder), wanted.folder)
 
 
 def _fix_tracker(file: ModelFile, wanted: Conversion) -> tuple[keras.Model, Description]:

@@ -146,8 +146,13 @@ class Network(ABC):
         """
 
 
-def hint_missing(name: str, package: str, extra: str) -> InputError:
-    """Return the error that an engine's library is not installed."""
-    return InputError(
-        f"engine {name} needs {package}: pip install {package}, or 'keras_tracknet[{extra}]'."
-    )
+def hint_missing(name: str, package: str, extra: str | None = None) -> InputError:
+    """Return the error that an engine's library is not installed.
+
+    Args:
+        name: of the engine.
+        package: of the library.
+        extra: of this package that installs it, if any does.
+    """
+    other = f", or 'keras_tracknet[{extra}]'" if extra else ""
+    return InputError(f"engine {name} needs {package}: pip install {package}{other}.")

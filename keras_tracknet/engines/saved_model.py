@@ -40,7 +40,7 @@ class SavedModelNetwork(Network):
 
     def __init__(self, path: Path, *, batch_size: int = 2) -> None:
         if not is_installed():
-            raise hint_missing(NAME, "tensorflow", "tensorflow")
+            raise hint_missing(NAME, "tensorflow")
         if not (path / DESCRIPTION).is_file():
             raise foreign_file(path)
         import tensorflow as tf
