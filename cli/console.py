@@ -7,7 +7,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
@@ -17,6 +17,7 @@ from keras_tracknet.reporting import Advance, Reporter
 LINE_EVERY = 5.0  # seconds between two lines where there is no terminal
 DRAW_EVERY = 0.1  # seconds between two changes of the text beside a bar
 RATE_OVER = 30.0  # seconds that the rate is measured over
+RATE_AFTER = 2.0  # seconds after the first unit, which waits for a network to be compiled
 
 
 class ConsoleReporter(Reporter):
@@ -34,11 +35,11 @@ class ConsoleReporter(Reporter):
     def note(self, message: str) -> None:
         """Print a message, unless quiet."""
         if not self.quiet:
-            click.echo(message, err=True)
+            tell(message)
 
     def warn(self, message: str) -> None:
         """Print a message in any case."""
-        click.echo(f"tracknet: warning: {message}", err=True)
+        tell(f"tracknet: warning: {message}")
 
     @contextmanager
     def track(
@@ -104,14 +105,14 @@ class Gauge:
         self.total, self.unit, self.done = total, unit, 0
         self.figures: dict[str, float] = {}
         self.began = time.monotonic()
-        self._recent = deque([(self.began, 0)])
+        self._recent: deque[tuple[float, int]] = deque()
 
     def add(self, n: int, figures: dict[str, float]) -> None:
         """Count `n` more units, and take over what is shown beside them."""
         self.done += n
         self.figures |= figures
         now = time.monotonic()
-        if now - self._recent[-1][0] >= DRAW_EVERY:
+        if not self._recent or now - self._recent[-1][0] >= DRAW_EVERY:
             self._recent.append((now, self.done))
         while len(self._recent) > 2 and now - self._recent[0][0] > RATE_OVER:
             self._recent.popleft()
@@ -121,9 +122,8 @@ class Gauge:
         known = self.total is not None and self.total >= self.done
         count = f"{self.done:,}/{self.total:,}" if known else f"{self.done:,}"
         parts = [f"{count} {self.unit}"]
-        (then, before), (now, latest) = self._recent[0], self._recent[-1]
-        if latest > before:
-            rate = (latest - before) / (now - then)
+        rate = self._measure_rate()
+        if rate:
             parts.append(f"{show_number(rate)}/s")
             if known and self.total is not None:
                 parts.append(f"{show_time((self.total - self.done) / rate)} left")
@@ -137,8 +137,46 @@ class Gauge:
             parts.append(f"{show_number(self.done / seconds)}/s")
         return ", ".join(parts + self._show_figures())
 
+    def _measure_rate(self) -> float | None:
+        """Units a second lately; None until it means something."""
+        if not self._recent:
+            return None
+        (then, before), (now, latest) = self._recent[0], self._recent[-1]
+        return (latest - before) / (now - then) if now - then >= RATE_AFTER else None
+
     def _show_figures(self) -> list[str]:
         return [f"{name} {show_number(value)}" for name, value in self.figures.items()]
+
+
+def tell(message: str) -> None:
+    """Print a line on stderr; that nobody reads it any more does not stop the work."""
+    with suppress(OSError):
+        click.echo(message, err=True)
+
+
+class QuietStream:
+    """A stream that may be closed on its other side: a terminal that is gone stops no work.
+
+    Args:
+        stream: what is written to.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write as much as is taken."""
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand over what was written, where somebody takes it."""
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def is_terminal() -> bool:
@@ -167,21 +205,21 @@ def show_time(seconds: float) -> str:
 def _track_lines(description: str, total: int | None, unit: str) -> Iterator[Advance]:
     gauge = Gauge(total, unit)
     printed = gauge.began
-    click.echo(f"{description}: {gauge.describe()}", err=True)
+    tell(f"{description}: {gauge.describe()}")
 
     def advance(n: int = 1, **figures: float) -> None:
         nonlocal printed
         gauge.add(n, figures)
         if time.monotonic() - printed >= LINE_EVERY:
             printed = time.monotonic()
-            click.echo(f"{description}: {gauge.describe()}", err=True)
+            tell(f"{description}: {gauge.describe()}")
 
     ending = "stopped after "
     try:
         yield advance
         ending = ""
     finally:
-        click.echo(f"{description}: {ending}{gauge.summarise()}", err=True)
+        tell(f"{description}: {ending}{gauge.summarise()}")
 
 
 def _make_progress() -> Any:
@@ -195,7 +233,7 @@ def _make_progress() -> Any:
         BarColumn(bar_width=20, table_column=Column(min_width=8)),
         TaskProgressColumn(table_column=Column(no_wrap=True, min_width=4)),
         TextColumn("{task.fields[beside]}", markup=False, table_column=Column(no_wrap=True)),
-        console=Console(stderr=True),
+        console=Console(file=QuietStream(sys.stderr)),  # type: ignore[arg-type]
         # Results printed meanwhile go around the bar on a terminal, and untouched to a pipe.
         redirect_stdout=sys.stdout.isatty(),
     )

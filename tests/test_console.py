@@ -1,3 +1,4 @@
+import errno
 import io
 import subprocess
 import sys
@@ -66,6 +67,40 @@ def test_a_total_that_does_not_hold_is_left_out(clock, capsys, total):
     lines = capsys.readouterr().err.splitlines()
     assert lines[1] == "tracking [a].mp4: 50 frames, 10/s, loss 0.2"
     assert lines[-1].startswith("tracking [a].mp4: 60 frames in 6.0 s")
+
+
+def test_the_first_rate_is_not_that_of_compiling(clock, capsys):
+    with ConsoleReporter().track("tracking", 100, unit="frames") as advance:
+        clock.now += 20  # the network is compiled
+        for _ in range(10):
+            advance(10)
+            clock.now += 2
+    assert capsys.readouterr().err.splitlines()[:4] == [
+        "tracking: 0/100 frames",
+        "tracking: 10/100 frames",
+        "tracking: 40/100 frames, 5/s, 12 s left",
+        "tracking: 70/100 frames, 5/s, 6.0 s left",
+    ]
+
+
+class ClosedTerminal(Terminal):
+    """What a terminal is whose window is gone."""
+
+    def write(self, text):
+        raise OSError(errno.EIO, "Input/output error")
+
+    def flush(self):
+        raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_a_terminal_that_is_gone_stops_no_work(clock, monkeypatch, term):
+    monkeypatch.setenv("TERM", term)
+    reporter = ConsoleReporter()
+    with redirect_stderr(ClosedTerminal()):
+        work(reporter, clock, total=60, steps=6)
+        reporter.note("a note")
+        reporter.warn("a warning")
 
 
 def break_off():
