@@ -126,6 +126,8 @@ def predict(
         _predict_live(source, output, wanted, duration, settings, overwrite, reporter, as_json)
         return
     videos = find_videos(source)
+    if duration is not None:
+        raise click.UsageError("--duration is for a camera or a stream.")
     if resume and overwrite:
         raise click.UsageError("--resume goes on and --overwrite starts anew; leave one out.")
     if str(output) == "-":
@@ -182,10 +184,9 @@ def _check_stdout(wanted: list[str], *, many: bool) -> None:
     if len(wanted) > 1 or wanted == ["parquet"]:
         raise click.UsageError("--format with -o - is csv or jsonl.")
     context = click.get_current_context()
-    files = {"overlay": True, "plots": True, "segments": True, "resume": True, "as_json": True}
-    for name, value in files.items():
+    for name in ("overlay", "plots", "segments", "resume", "as_json"):
         given = context.get_parameter_source(name) is not ParameterSource.DEFAULT
-        if given and context.params[name] is value:
+        if given and context.params[name]:
             option = name.removeprefix("as_")
             raise click.UsageError(f"--{option} does not go with -o -: only the track is printed.")
 

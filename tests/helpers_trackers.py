@@ -7,12 +7,15 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_tracknet.inference import Tracker
+from keras_tracknet.io.tracks import DETECTED, TrackRow
 from keras_tracknet.model_file import ModelFile, ModelSpec, save_model
 from keras_tracknet.models import v1, v2, v3
 from keras_tracknet.models.blocks import conv_block
 from keras_tracknet.models.v3 import INPUT_NAMES, input_channels
 
 SIZE = (32, 64)  # (height, width) of the model's input
+SCRIPTED = 16  # rows of a scripted tracker
 GAIN = 40.0  # steepness of the probability over brightness
 
 
@@ -85,3 +88,29 @@ def shorten_networks(patch) -> None:
     patch.setattr(v1, "conv_stage", no_stage)
     patch.setattr(v2, "unet", short_unet)
     patch.setattr(v3, "unet", short_unet)
+
+
+def make_rows(seed=6):
+    """Rows of a ball that jumps so often that what looks like a jump depends on the others."""
+    rng = np.random.default_rng(seed)
+    path = np.cumsum(rng.normal(0, 2, (2, SCRIPTED)), axis=1) + np.array([[30], [18]])
+    jumps = rng.random(SCRIPTED) < 0.35
+    spots = np.stack([rng.uniform(0, 64, SCRIPTED), rng.uniform(0, 36, SCRIPTED)])
+    x, y = np.where(jumps, spots, path).tolist()
+    return [TrackRow(k, x[k], y[k], 0.75, DETECTED, k / 25) for k in range(SCRIPTED)]
+
+
+class ScriptedTracker(Tracker):
+    """Finds the ball where the rows say that it is, and stops where it is told to."""
+
+    def __init__(self, rows=None, *, stop=None, sha256="0" * 64, **settings):
+        super().__init__(make_detector(), precision="float32", **settings)
+        self.rows, self.stop = rows or make_rows(), stop
+        self.network.sha256 = sha256
+
+    def stream(self, source, *, stopwatch=None, shots=None, first=0):
+        shots.append(0)
+        for row in self.rows[first:]:
+            if row.frame == self.stop:
+                raise KeyboardInterrupt
+            yield row

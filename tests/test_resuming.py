@@ -6,49 +6,20 @@ import shutil
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 from helpers_clips import write_images, write_video
-from helpers_trackers import make_detector
+from helpers_trackers import SCRIPTED as FRAMES
+from helpers_trackers import ScriptedTracker
 
 from keras_tracknet import outputs
 from keras_tracknet.errors import InputError
-from keras_tracknet.inference import Tracker
-from keras_tracknet.io.tracks import DETECTED, TrackRow, read_track
+from keras_tracknet.io.tracks import read_track
 from keras_tracknet.locks import hold_lock
 from keras_tracknet.outputs import predict_video, track_to_stdout
 from keras_tracknet.places import OutputPaths
 from keras_tracknet.reporting import Reporter
 from keras_tracknet.summaries import hash_source
 from keras_tracknet.tracking import remove_outliers
-
-FRAMES = 16
-
-
-def make_rows(seed=6):
-    """Rows of a ball that jumps so often that what looks like a jump depends on the others."""
-    rng = np.random.default_rng(seed)
-    path = np.cumsum(rng.normal(0, 2, (2, FRAMES)), axis=1) + np.array([[30], [18]])
-    jumps = rng.random(FRAMES) < 0.35
-    spots = np.stack([rng.uniform(0, 64, FRAMES), rng.uniform(0, 36, FRAMES)])
-    x, y = np.where(jumps, spots, path).tolist()
-    return [TrackRow(k, x[k], y[k], 0.75, DETECTED, k / 25) for k in range(FRAMES)]
-
-
-class ScriptedTracker(Tracker):
-    """Finds the ball where the rows say that it is, and stops where it is told to."""
-
-    def __init__(self, rows=None, *, stop=None, sha256="0" * 64, **settings):
-        super().__init__(make_detector(), precision="float32", **settings)
-        self.rows, self.stop = rows or make_rows(), stop
-        self.network.sha256 = sha256
-
-    def stream(self, source, *, stopwatch=None, shots=None, first=0):
-        shots.append(0)
-        for row in self.rows[first:]:
-            if row.frame == self.stop:
-                raise KeyboardInterrupt
-            yield row
 
 
 class Notes(Reporter):
