@@ -176,6 +176,51 @@ def test_written_events_are_read_back(tmp_path):
     assert np.isnan(second.x)
 
 
+EVENTS = "Time,Frame,Kind,X,Y,Score,Rally,PeakSpeed\n0.5,15,hit,10.25,20.5,0.75,1,900\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        EVENTS,
+        EVENTS.upper().replace("HIT", "hit"),
+        EVENTS.replace(",", ";").replace(".", ","),
+        EVENTS.encode("utf-16"),
+        "\ufeff" + EVENTS,
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*decimal commas")
+def test_events_are_read_as_spreadsheets_save_them(tmp_path, content):
+    data = content if isinstance(content, bytes) else content.encode()
+    (tmp_path / "events.csv").write_bytes(data)
+    assert read_events(tmp_path / "events.csv") == [Event(0.5, 15, HIT, 10.25, 20.5, 0.75, 1)]
+
+
+def test_an_event_that_was_cut_off_is_left_out(tmp_path):
+    (tmp_path / "events.csv").write_text(EVENTS + "0.75,22,hit,1")
+    with pytest.warns(UserWarning, match="its last line has no end"):
+        assert len(read_events(tmp_path / "events.csv")) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("nan,1,hit,1,1,1,1,", "line 3 is no event: expected a finite time"),
+        ("inf,1,hit,1,1,1,1,", "expected a finite time"),
+        ("1,-1,hit,1,1,1,1,", "a frame and a rally of 0 or more"),
+        ("1,1.5,hit,1,1,1,1,", "invalid literal"),
+        ("1,1,smash,1,1,1,1,", "kind is 'smash', expected one of hit, bounce, landing"),
+        ("1,1,hit,inf,1,1,1,", "expected pixels"),
+        ("1,1,hit,1,1,7,1,", "a score of 0 to 1"),
+        ("1,1,hit", "line 3 has 3 cells, the header 8"),
+    ],
+)
+def test_what_is_no_event_is_refused_by_its_line(tmp_path, row, said):
+    (tmp_path / "events.csv").write_text(f"{EVENTS}{row}\n")
+    with pytest.raises(InputError, match=said):
+        read_events(tmp_path / "events.csv")
+
+
 def test_another_file_is_no_file_of_events(tmp_path):
     (tmp_path / "track.csv").write_text("Frame,Visibility,X,Y\n0,1,2,3\n")
     with pytest.raises(InputError, match="not a file of events"):

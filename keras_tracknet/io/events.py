@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import math
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import write_table
+from keras_tracknet.io.records import read_records
 
 HIT = "hit"
 BOUNCE = "bounce"
@@ -50,28 +51,43 @@ def write_events(events: Iterable[Event], path: Path) -> None:
 
 
 def read_events(path: Path) -> list[Event]:
-    """Read what `write_events` wrote.
+    """Read what `write_events` wrote; more columns, as `analyze` writes them, do no harm.
+
+    A last line that has no end is left out with a warning.
 
     Raises:
         InputError: the file is missing or holds something else.
     """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            return [
-                Event(
-                    time=float(row["Time"]),
-                    frame=int(row["Frame"]),
-                    kind=row["Kind"],
-                    x=float(row["X"] or "nan"),
-                    y=float(row["Y"] or "nan"),
-                    score=float(row["Score"] or 1),
-                    rally=int(row["Rally"] or 0),
-                )
-                for row in csv.DictReader(file)
-            ]
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path.") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path}: not a file of events; expected {','.join(EVENT_COLUMNS)}."
-        ) from error
+    path = Path(path)
+    records = read_records(path)
+    if not {name.lower() for name in EVENT_COLUMNS} <= set(records.names):
+        raise InputError(f"{path}: not a file of events; expected {','.join(EVENT_COLUMNS)}.")
+    for note in records.notes:
+        warnings.warn(f"{path}: {note}.", stacklevel=2)
+    events = []
+    for record in records.rows:
+        try:
+            events.append(_parse(record.cells))
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path}: line {record.line} is no event: {error}.") from error
+    return events
+
+
+def _parse(cells: dict[str, str]) -> Event:
+    x, y = (float(cells[name] or "nan") for name in ("x", "y"))
+    event = Event(
+        time=float(cells["time"]),
+        frame=int(cells["frame"]),
+        kind=cells["kind"],
+        x=x,
+        y=y,
+        score=float(cells["score"] or 1),
+        rally=int(cells["rally"] or 0),
+    )
+    if event.kind not in KINDS:
+        raise ValueError(f"kind is {event.kind!r}, expected one of {', '.join(KINDS)}")
+    if not (math.isfinite(event.time) and event.frame >= 0 and event.rally >= 0):
+        raise ValueError("expected a finite time, and a frame and a rally of 0 or more")
+    if math.isinf(x) or math.isinf(y) or not 0 <= event.score <= 1:
+        raise ValueError("expected pixels, and a score of 0 to 1")
+    return event
