@@ -18,6 +18,7 @@ from keras_tracknet.io.tracks import Track
 from keras_tracknet.outliers import FAR
 from keras_tracknet.rallies import Rally
 from keras_tracknet.reporting import Reporter
+from keras_tracknet.segments import LONGEST_GAP
 from keras_tracknet.sports import Sport
 from keras_tracknet.velocity import VELOCITY_COLUMNS, Velocity, compute_velocity
 
@@ -165,6 +166,7 @@ def drop_strays(track: Track, found: EventList, height: int, *, fps: float | Non
     """Return the track without positions far from the flights around them: false detections.
 
     A picture may be shown a frame early or late, so the flight is looked at a frame around, too.
+    What is more than `LONGEST_GAP` away from all flights in time belongs to none.
 
     Args:
         track: pixels of the source video.
@@ -179,6 +181,7 @@ def drop_strays(track: Track, found: EventList, height: int, *, fps: float | Non
     starts = [*(segment.start for segment in found.segments[1:]), np.inf]
     ends = [-np.inf, *(segment.end for segment in found.segments[:-1])]
     for segment, low, high in zip(found.segments, ends, starts, strict=True):
+        low, high = max(low, segment.start - LONGEST_GAP), min(high, segment.end + LONGEST_GAP)
         own = np.flatnonzero(track.visibility & (times >= low) & (times <= high))
         places = [segment.locate(times[own] + k * step) for k in (-1, 0, 1)]
         apart = np.linalg.norm(np.stack(places) - track.positions[own], axis=-1)

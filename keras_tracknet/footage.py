@@ -207,7 +207,7 @@ def choose_times(
         return TimeBase(frames / fps, f"{fps:g} frames a second, by --fps")
     _tell_slow_motion(footage, reporter)
     found = mend_times(track.time)
-    if found is not None and len(track) > 1:
+    if found is not None:
         times, mended = found
         _check_pace(times, footage, reporter)
         if mended:
@@ -247,6 +247,8 @@ def _tell_slow_motion(footage: Footage, reporter: Reporter) -> None:
 
 def _check_pace(times: np.ndarray, footage: Footage, reporter: Reporter) -> None:
     rate = measure_rate(times)
+    if np.isnan(rate):
+        return
     if not STEPS[0] <= 1 / rate <= STEPS[1]:
         raise InputError(
             f"the track's times go on by {1 / rate:.4g} from frame to frame and are taken as"

@@ -59,6 +59,7 @@ def write_report(
     Raises:
         InputError: the video cannot be read or the page cannot be written.
     """
+    title = title.encode("utf-8", "replace").decode()  # a file's name may be no text
     thumbnails: list[tuple[float, np.ndarray]] = []
     base = np.full((*choose_size(analysis.size), 3), 232, np.uint8)
     background = None

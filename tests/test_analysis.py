@@ -102,6 +102,14 @@ def test_a_false_detection_within_a_flight_has_no_velocity():
     np.testing.assert_allclose(np.delete(velocity.x, 14), 240, rtol=0.02)
 
 
+def test_a_clock_that_jumps_ahead_by_years_costs_nothing():
+    t = np.arange(40)
+    track = Track.from_positions(300 + 8 * t, 500 - 16 * t + 0.4 * t**2, np.ones(40), time=t / 30)
+    track.time[20:] += 1e9
+    velocity = analyze_track(track, SIZE, TENNIS).velocity
+    np.testing.assert_allclose(velocity.x[[5, 14, 25, 35]], 240, rtol=0.05)
+
+
 def test_a_court_of_another_picture_is_told_in_a_line(rally):
     with pytest.raises(InputError, match="1280x720 pixels and the video has 640x360"):
         analyze_track(rally.track, (360, 640), TENNIS, court=mark_court(rally))
@@ -147,6 +155,11 @@ def test_the_report_needs_nothing_but_itself(analysis, tmp_path):
     for heading in ("Trajectory", "On the court", "Speed", "Rallies", "Shots", "Confidence"):
         assert f"<h2>{heading}</h2>" in page
     assert not re.search(r"(?<!floor )(?<!least \()km/h", page)
+
+
+def test_a_name_that_is_no_text_is_a_title(analysis, tmp_path):
+    write_report(analysis, tmp_path / "report.html", title="m\udcffx")
+    assert "<h1>m?x</h1>" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_report_without_court_and_rallies_says_so(tmp_path):

@@ -178,6 +178,14 @@ def test_what_cannot_be_is_refused_in_a_line(tmp_path, kind):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["folder.csv", "none.csv"])
+def test_what_is_no_file_is_told(tmp_path, name):
+    (tmp_path / "folder.csv").mkdir()
+    said = "not a file" if name == "folder.csv" else "no such file"
+    with pytest.raises(InputError, match=f"{name}: {said}; give a track"):
+        read_track(tmp_path / name)
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

@@ -367,7 +367,8 @@ def read_track(path: Path) -> Track:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such file; give a track written by tracknet predict.")
+        what = "not a file" if path.exists() else "no such file"
+        raise InputError(f"{path}: {what}; give a track written by tracknet predict.")
     table = read_table(path)
     if table.notes:
         warnings.warn(f"{path}: {'; '.join(table.notes)}.", stacklevel=2)
