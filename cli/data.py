@@ -122,16 +122,20 @@ def split(
     Whole matches or whole clips are held out, never frames: a frame's neighbours look like it.
     Clips under a test folder are for neither.
     """
+    from keras_tracknet.io.checks import list_doubts
     from keras_tracknet.io.datasets import find_labelled_clips
     from keras_tracknet.io.splits import split_dataset, write_split
 
     if output.exists() and not overwrite:
         raise click.UsageError(f"{output} exists; use --overwrite or choose another -o.")
     names = [part for value in validation for part in value.split(",") if part]
-    parts = split_dataset(find_labelled_clips(folder), names or None, **settings)
+    dataset = find_labelled_clips(folder)
+    parts = split_dataset(dataset, names or None, **settings)
     write_split(parts, output)
     counts = f"{len(parts.train)} train, {len(parts.validation)} validate, {len(parts.test)} test"
     click.echo(f"{counts} ({', '.join(parts.validation[:8])} validate)", err=True)
+    for doubt in list_doubts(dataset, ()):
+        click.echo(f"tracknet: warning: {doubt}", err=True)
     if parts.train == parts.validation:
         click.echo("tracknet: warning: only one clip: it validates what learns from it", err=True)
     click.echo(output.resolve())
@@ -163,6 +167,7 @@ def convert(
     Videos and images are linked, or copied where that cannot be; for COCO videos are taken
     apart into images.
     """
+    from keras_tracknet.io.checks import list_doubts
     from keras_tracknet.io.conversion import convert_dataset
     from keras_tracknet.io.datasets import find_labelled_clips
 
@@ -170,8 +175,9 @@ def convert(
 
     reporter = ConsoleReporter(quiet=quiet)
     dataset = find_labelled_clips(folder, visible=visible)
-    if dataset.doubts:
-        reporter.note(dataset.describe_doubts())
+    # Counted from 1, labels fit once they are converted.
+    for doubt in list_doubts(dataset, () if first_frame else dataset.clips):
+        reporter.warn(doubt)
     with reporter.track("converting", len(dataset.clips), unit="clips") as advance:
         notes = convert_dataset(
             dataset, output, to, first_frame=first_frame, progress=lambda _clip: advance(1)

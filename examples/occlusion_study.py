@@ -102,7 +102,7 @@ def hide_ball(
 def make_scene(clip, size: tuple[int, int], share: float, length: int, cover: str) -> Scene:
     """Read a clip and hide the ball in it."""
     cached = FrameCache().open(clip.source, size)
-    labels = read_labels(clip, size=cached.source_size).resized(len(cached))
+    labels = read_labels(clip, size=cached.source_size, frames=len(cached))
     positions = scale_positions(labels.positions, cached.source_size, size)
     hidden = choose_hidden(np.isfinite(positions[:, 0]), share, length, seed=len(cached))
     frames = hide_ball(cached.frames, positions, hidden, cover, seed=len(cached))

@@ -57,7 +57,7 @@ def run_tracker(tracker: kt.Tracker, clip) -> SimpleNamespace:
     track = tracker.track(clip.source)
     seconds = time.perf_counter() - began
     size = FrameCache().open(clip.source, tracker.spec.input_size).source_size
-    labels = read_labels(clip, size=size).resized(len(track))
+    labels = read_labels(clip, size=size, frames=len(track))
     wrong = np.diff(track.positions, axis=0) - np.diff(labels.positions, axis=0)
     events = kt.find_events(track, size, SPORTS["badminton"]).events
     hits = [np.searchsorted(track.seconds(), event.time) for event in events if event.kind == HIT]

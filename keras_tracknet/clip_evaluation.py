@@ -16,6 +16,7 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.evaluation import prepare_folder
 from keras_tracknet.files import replace_file, write_json, write_table
 from keras_tracknet.fit_data import load_classified, read_clips
+from keras_tracknet.io.checks import list_doubts
 from keras_tracknet.io.datasets import Clip, find_labelled_clips, pick_clips
 from keras_tracknet.model_file import ModelFile, set_precision
 from keras_tracknet.plots import draw_confusion
@@ -118,9 +119,9 @@ def evaluate_classes(
     if not file.spec.span:
         raise InputError(f"{file.path}: does not say how long its windows are; train it with fit.")
     dataset = find_labelled_clips(data)
-    if dataset.doubts:
-        reporter.note(dataset.describe_doubts())
     found = pick_clips(dataset.clips, clips) if clips else dataset.clips
+    for doubt in list_doubts(dataset, found):
+        reporter.warn(doubt)
     if output is not None:
         prepare_folder(output, overwrite)
     cached = read_clips(found, file.spec.input_size, reporter)

@@ -184,11 +184,11 @@ def _count_chosen(clips: Sequence[Clip], count: int = SAMPLES) -> int:
 
 def _sample_clip(clip: Clip, count: int) -> list[Sample]:
     info = probe_video(clip.source)
-    track = read_labels(clip, size=(info.height, info.width))
-    frames = min(SEARCHED, len(track), info.frames or SEARCHED)
-    steps = np.linalg.norm(np.diff(track.positions[:frames], axis=0), axis=1)
+    frames = min(SEARCHED, info.frames or SEARCHED)
+    track = read_labels(clip, size=(info.height, info.width), frames=frames)
+    steps = np.linalg.norm(np.diff(track.positions, axis=0), axis=1)
     speed = np.minimum(np.append(np.nan, steps), np.append(steps, np.nan))
-    seen = np.flatnonzero(track.visibility[:frames])
+    seen = np.flatnonzero(track.visibility)
     fast = seen[np.nan_to_num(speed[seen]) >= FAST * info.height]
     pool = fast if len(fast) >= count else seen
     chosen = [int(pool[i]) for i in _spread(len(pool), min(count, len(pool)))]

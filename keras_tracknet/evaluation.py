@@ -12,6 +12,7 @@ from keras_tracknet.data.frames import scale_positions
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import explain_writing, write_json
 from keras_tracknet.inference import Tracker
+from keras_tracknet.io.checks import list_doubts
 from keras_tracknet.io.datasets import find_labelled_clips, pick_clips, read_labels
 from keras_tracknet.io.labels import DEFAULT_VISIBLE
 from keras_tracknet.io.layouts.clip import Clip
@@ -103,9 +104,9 @@ def evaluate(
         raise ValueError(f"unit must be one of {', '.join(UNITS)}. Received: unit={unit!r}")
     reporter = reporter or Reporter()
     dataset = find_labelled_clips(data, visible=visible)
-    if dataset.doubts:
-        reporter.note(dataset.describe_doubts())
     found = pick_clips(dataset.clips, clips) if clips else dataset.clips
+    for doubt in list_doubts(dataset, found):
+        reporter.warn(doubt)
     if output is not None:
         prepare_folder(output, overwrite)
     results = []
@@ -152,7 +153,7 @@ def count_clip(
     """
     info = probe_video(clip.source)
     size = (info.height, info.width)
-    labels = read_labels(clip, size=size).resized(len(track))
+    labels = read_labels(clip, size=size, frames=len(track))
     counted = labels.labelled.copy()
     if clip.evaluated is not None:
         start, stop = clip.evaluated

@@ -17,8 +17,10 @@ from keras_tracknet.data.pipeline import Batches, LabelledFrames, WindowBatches,
 from keras_tracknet.data.trajectories import Trajectory, TrajectoryBatches
 from keras_tracknet.errors import InputError
 from keras_tracknet.fit_config import FitConfig
+from keras_tracknet.io.checks import list_doubts
 from keras_tracknet.io.datasets import find_labelled_clips, read_labels
 from keras_tracknet.io.layouts.clip import Clip
+from keras_tracknet.io.media import estimate_frames
 from keras_tracknet.io.splits import split_clips
 from keras_tracknet.io.tracks import read_track
 from keras_tracknet.io.video import probe_video
@@ -78,7 +80,7 @@ def load_clip(clip: Clip, frames: Any, size: tuple[int, int]) -> LabelledFrames:
         frames: the clip's `CachedFrames`.
         size: (height, width) of the cached frames, pixels.
     """
-    track = read_labels(clip, size=frames.source_size).resized(len(frames.frames))
+    track = read_labels(clip, size=frames.source_size, frames=len(frames.frames))
     positions = scale_positions(track.positions, frames.source_size, size)
     return LabelledFrames(frames.frames, frames.background, positions, track.labelled)
 
@@ -91,7 +93,7 @@ def load_classified(clip: Clip, frames: CachedFrames, span: float) -> Classified
         frames: of the clip.
         span: seconds that a window lasts.
     """
-    track = read_labels(clip, size=frames.source_size).resized(len(frames))
+    track = read_labels(clip, size=frames.source_size, frames=len(frames))
     fps = float(frames.fps)
     events = find_events(track.positions / frames.source_size[0], track.labelled, fps)
     return ClassifiedFrames(frames.frames, events, max(1, round(span * fps)))
@@ -135,11 +137,11 @@ def _find_clips(config: FitConfig, reporter: Reporter) -> tuple[Sequence[Clip], 
     else:
         root = Path(config.data)
     dataset = find_labelled_clips(root, visible=config.visible)
-    if dataset.doubts:
-        reporter.note(dataset.describe_doubts())
     train, validation = split_clips(
         dataset, config.validation or None, train=config.training or None, seed=config.seed
     )
+    for doubt in list_doubts(dataset, [*train, *(c for c in validation if c not in train)]):
+        reporter.warn(doubt)
     if set(c.name for c in train) == set(c.name for c in validation):
         reporter.note(f"{root}: a single clip, so validation is on the clip that trains.")
     return train, validation
@@ -219,7 +221,8 @@ def _trajectory_batches(
     def load(clip: Clip) -> Trajectory:
         info = probe_video(clip.source)
         size = np.array([info.width, info.height], dtype=np.float64)
-        labels = read_labels(clip, size=(info.height, info.width))
+        frames = estimate_frames(info)
+        labels = read_labels(clip, size=(info.height, info.width), frames=frames)
         labelled = labels.positions / size
         if config.tracks is None:
             return Trajectory(labelled, labelled)

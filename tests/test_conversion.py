@@ -16,7 +16,7 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
 def read_tracks(dataset, size=SIZE, frames=6):
-    return {clip.name: read_labels(clip, size=size).resized(frames) for clip in dataset.clips}
+    return {clip.name: read_labels(clip, size=size, frames=frames) for clip in dataset.clips}
 
 
 def assert_same_tracks(before, after):

@@ -315,7 +315,7 @@ def test_visible_row_without_a_position_is_unlabelled(tmp_path, cell):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "its columns are none; expected Frame,Visibility,X,Y or Frame,Ball,x,y"),
+        ("", "is empty; expected Frame,Visibility,X,Y or Frame,Ball,x,y"),
         ("Frame;Visibility;X;Y\n0;1;2;3\n", "its columns are Frame;Visibility;X;Y"),
         ("Frame,Visibility,X,Y\n", "has no labelled rows"),
         ("Frame,Visibility,X,Y\n0,1,2\n", "line 2 is '0,1,2'"),

@@ -16,8 +16,8 @@ HEAVY = (*FRAMEWORKS, "cv2", "av")
 # folder where the folder is one entry.
 ORDER = [
     "errors", "files", "locks", "folders", "backends", "precision", "sports",
-    "io.damage", "io.container", "io.images", "io.capture", "io.media", "io.hdr", "io.display",
-    "io.clock", "io.video_info", "io.video", "io.video_writer", "io.video_folder",
+    "io.damage", "io.container", "io.images", "io.capture", "io.hdr", "io.display",
+    "io.clock", "io.video_info", "io.video", "io.media", "io.video_writer", "io.video_folder",
     "io.clips", "io.columns", "io.records", "io.timestamps", "io.track_tables",
     "io.tracks", "io.events", "io.labels", "io.formats", "io.layouts",
     "io.datasets", "io.splits", "io.checks", "io.conversion",

@@ -10,8 +10,8 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.io.checks import check_dataset
 from keras_tracknet.io.datasets import find_dataset, read_labels
 from keras_tracknet.io.formats import positions, tables
+from keras_tracknet.io.formats.objects import choose_ball
 from keras_tracknet.io.formats.recognise import LABEL_SUFFIXES, read_label_file, recognise_format
-from keras_tracknet.io.labels import choose_ball
 from keras_tracknet.io.media import Media
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -25,7 +25,7 @@ def test_every_format_gives_the_same_track(tmp_path, write):
     assert [clip.name for clip in dataset.clips] == [name]
     assert layout in dataset.layout
     assert dataset.doubts == ()
-    track = read_labels(dataset.clips[0], size=SIZE).resized(FRAMES)
+    track = read_labels(dataset.clips[0], size=SIZE, frames=FRAMES)
     assert track.labelled.all()
     assert np.flatnonzero(track.visibility).tolist() == list(BALL)
     np.testing.assert_allclose(track.positions[list(BALL)], list(BALL.values()), atol=1e-9)
@@ -145,7 +145,7 @@ def test_labels_made_on_another_size_are_scaled(tmp_path):
     text = f"<annotations>{meta}</task></meta>{track}</annotations>"
     write_text(tmp_path / "a.xml", text)
     dataset = find_dataset(tmp_path)
-    assert read_labels(dataset.clips[0], size=SIZE).positions.tolist() == [[20, 18]]
+    assert read_labels(dataset.clips[0], size=SIZE, frames=1).positions.tolist() == [[20, 18]]
     (problem,) = check_dataset(dataset).clips[0].problems
     assert problem == "labels were made on 128 x 36 pixels, the frames are 64 x 36: scaled"
 
@@ -168,7 +168,11 @@ def test_two_balls_in_a_frame_leave_it_unlabelled(tmp_path):
         (["player", "Tennis Ball"], "Tennis Ball"),
         (["player", "shuttlecock"], "shuttlecock"),
         (["player", "referee"], None),
-        (["ball", "basketball hoop"], None),
+        (["ball", "basketball hoop"], "ball"),
+        (["ball", "football player"], "ball"),
+        (["football player", "tennis-ball"], "tennis-ball"),
+        (["football player", "referee"], "football player"),
+        (["tennis-ball", "Volleyball"], None),
         ([], None),
     ],
 )
@@ -194,7 +198,7 @@ def test_yolo_takes_the_ball_by_its_name(tmp_path, place, text):
     write_text(tmp_path / place, text)
     write_text(tmp_path / "labels/train/0.txt", "0 0.1 0.1 0.1 0.1\n1 0.5 0.5 0.1 0.1\n")
     (clip,) = find_dataset(tmp_path).clips
-    assert read_labels(clip, size=SIZE).positions[0].tolist() == [31.5, 17.5]
+    assert read_labels(clip, size=SIZE, frames=2).positions[0].tolist() == [31.5, 17.5]
     assert "1 images without a text, as 1.png: taken as no ball" in clip.table.doubts
 
 
@@ -220,7 +224,7 @@ def test_label_studio_box_moves_on_a_line_and_stops_at_its_last_keyframe(tmp_pat
 def test_coco_file_without_folders_is_for_the_images_beside_it(tmp_path):
     for part in ("train", "valid"):
         images = write_images(tmp_path / part, 3)
-        box = [{"image_id": 1, "category_id": 1, "bbox": [part == "train", 0, 9, 9]}]
+        box = [{"image_id": 1, "category_id": 1, "bbox": [int(part == "train"), 0, 9, 9]}]
         document = {
             "images": [{"id": 1, "file_name": "1.png"}],
             "annotations": box,
@@ -253,12 +257,12 @@ def test_coco_file_that_may_be_for_any_folder_is_a_doubt(tmp_path):
         ("a.xml", "<annotations>", "not what CVAT writes"),
         ("a.xml", "<annotations></annotations>", "has no points or boxes"),
         ("a.xml", '<annotations><track label="ball"><points frame="x" points="1,2"/></track>'
-         "</annotations>", "not what CVAT writes"),
+         "</annotations>", "has no points or boxes (1 shapes of no frame, as x"),
         ("a.jsonl", '{"frame": 0, "x": 1, "y": 2}\n{"frame": 1}\n', "line 2"),
         ("a.jsonl", '{"frame": 0, "x": 1, "y": 2}\n[1]\n', "line 2 is not a JSON object"),
         ("a.txt", "1 2\n3 4\n" * 1000 + "5\n", "line 2001"),
         ("a.json", '{"images": [{"id": 1, "file_name": "a/1.png"}], "annotations": [{}],'
-         ' "categories": [{"id": 1, "name": "ball"}]}', "not what COCO has"),
+         ' "categories": [{"id": 1, "name": "ball"}]}', "unknown category, as {}"),
         ("a.json", '[{"annotations": [{"result": [{"type": "videorectangle", "value": {}}]}]}]',
          "not what Label Studio writes"),
     ],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,13 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.io.datasets import Dataset
 from keras_tracknet.io.images import show_size
 from keras_tracknet.io.layouts.clip import Clip
-from keras_tracknet.io.media import number_images, open_media
+from keras_tracknet.io.media import estimate_frames, number_images, open_media
 from keras_tracknet.io.tracks import Track
 from keras_tracknet.io.video import probe_video, read_frames
+
+MOST_LINES = 12  # of doubts, before a run
+DENSE = 24  # labels without a hole that are too many for a sample
+EARLY = 0.98  # share of a clip before which its labels end early
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,31 @@ class DatasetReport:
         }
 
 
+def list_doubts(dataset: Dataset, clips: Sequence[Clip]) -> list[str]:
+    """Return what was left out or looks wrong, a line each, before clips are made use of.
+
+    A doubt that several clips give rise to is one line.
+
+    Args:
+        dataset: as `find_dataset` returns it.
+        clips: those of them that are used; their videos are opened, not decoded.
+    """
+    lines = [*dataset.doubts]
+    for clip in clips:
+        lines += [f"{clip.name}: {problem}" for problem in _check_clip(clip, exact=False).problems]
+    alike: dict[str, list[str]] = {}
+    for line in lines:
+        alike.setdefault(re.sub(r"\d+", "", line.partition(": ")[2]), []).append(line)
+    shown = [
+        f"{same[0]} (and {len(same) - 1} more like it)" if len(same) > 1 else same[0]
+        for same in alike.values()
+    ]
+    if len(lines) > len(shown) or len(shown) > MOST_LINES:
+        more = f"{len(shown) - MOST_LINES} more doubts; " if len(shown) > MOST_LINES else ""
+        shown[MOST_LINES:] = [f"{more}tracknet data check {dataset.root} lists them all"]
+    return shown
+
+
 def check_dataset(dataset: Dataset) -> DatasetReport:
     """Compare labels and videos of every clip of a dataset.
 
@@ -95,22 +125,23 @@ def check_dataset(dataset: Dataset) -> DatasetReport:
     doubts = dataset.doubts
     if len(dataset.clips) == 1:
         doubts += ("only one clip: a model would be validated on what it learns from",)
-    reports = tuple(_check_clip(clip) for clip in dataset.clips)
+    reports = tuple(_check_clip(clip, exact=True) for clip in dataset.clips)
     return DatasetReport(dataset.root, dataset.layout, reports, doubts)
 
 
-def _check_clip(clip: Clip) -> ClipReport:
+def _check_clip(clip: Clip, *, exact: bool) -> ClipReport:
     table = clip.table
     try:
         info = probe_video(clip.source)
-        frames = info.frames or sum(1 for _ in read_frames(clip.source))
+        counted = info.frames or not exact
+        frames = estimate_frames(info) if counted else sum(1 for _ in read_frames(clip.source))
     except InputError as error:
         problems = (str(error),)
         return ClipReport(
             clip.name, clip.group, clip.part, clip.evaluated, 0, 0, 0, None, None, problems
         )
     size = (info.height, info.width)
-    track = table.track(size).resized(frames)
+    track = table.track(size, frames)
     return ClipReport(
         name=clip.name,
         group=clip.group,
@@ -127,13 +158,20 @@ def _check_clip(clip: Clip) -> ClipReport:
 
 def _find_problems(clip: Clip, frames: int, size: tuple[int, int], track: Track) -> Iterator[str]:
     table = clip.table
-    if table.frame[0] == 1 and table.frame[-1] == frames:
+    first, last = int(table.frame[0]), int(table.frame[-1])
+    if first >= 1 and last == frames:
         yield (
-            f"labels are for frames 1 to {frames} of a clip whose frames are 0 to {frames - 1}:"
-            " probably counted from 1; tracknet data convert --first-frame 1 mends that"
+            f"labels are for frames {first} to {frames} of a clip whose frames are 0 to"
+            f" {frames - 1}: probably counted from 1; tracknet data convert --first-frame 1 mends"
+            " that"
         )
     elif (late := table.frame >= frames).any():
         yield f"{late.sum()} labels after the last frame, {frames - 1}: ignored"
+    elif not table.format and DENSE <= len(table.frame) == last + 1 < EARLY * frames:
+        yield (
+            f"every frame up to {last} has a label, and none of the other {frames - last - 1}:"
+            " labels may count at another rate than the video, or be of a shorter cut"
+        )
     if table.size not in (None, size):
         made_on, shown = show_size(table.size), show_size(size)
         yield f"labels were made on {made_on} pixels, the frames are {shown}: scaled"

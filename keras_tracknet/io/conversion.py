@@ -168,7 +168,7 @@ def _load_track(clip: Clip) -> tuple[Track, tuple[int, int]]:
     info = probe_video(clip.source)
     size = (info.height, info.width)
     frames = info.frames or sum(1 for _ in read_frames(clip.source))
-    return read_labels(clip, size=size).resized(frames), size
+    return read_labels(clip, size=size, frames=frames), size
 
 
 def _extract_frames(source: Path, folder: Path) -> list[str]:

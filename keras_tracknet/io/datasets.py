@@ -15,6 +15,7 @@ from keras_tracknet.io.layouts.clip import Clip
 from keras_tracknet.io.layouts.collections import find_collection, find_yolo
 from keras_tracknet.io.layouts.matches import find_match
 from keras_tracknet.io.layouts.pairs import find_pairs, find_twins
+from keras_tracknet.io.layouts.predictions import find_prediction
 from keras_tracknet.io.layouts.runs import find_labels_inside, find_run
 from keras_tracknet.io.layouts.search import MAX_DEPTH, LayoutSearch
 from keras_tracknet.io.tracks import Track
@@ -22,6 +23,7 @@ from keras_tracknet.io.tracks import Track
 # Tried on each folder in this order: what one has found, the next do not look at again.
 LAYOUTS = (
     find_match,
+    find_prediction,
     find_run,
     find_collection,
     find_yolo,
@@ -100,22 +102,22 @@ def find_labelled_clips(root: Path, *, visible: str = DEFAULT_VISIBLE) -> Datase
     return dataset
 
 
-def read_labels(clip: Clip, *, size: tuple[int, int]) -> Track:
+def read_labels(clip: Clip, *, size: tuple[int, int], frames: int) -> Track:
     """Read the labels of a clip.
 
     Rows are placed by their Frame, never by their order. Frames without a row are
     unlabelled; so are positions more than four pixels beyond the picture, while nearer ones
-    are kept as they stand. The track ends with the last row: `Track.resized` fits it to the
-    video.
+    are kept as they stand. Rows after the video's end are left out.
 
     Args:
         clip: whose labels to read.
         size: (height, width) of the source video.
+        frames: in the source video.
 
     Returns:
-        A `Track` in pixels of the source video.
+        A `Track` in pixels of the source video, with a row for each of its frames.
     """
-    return clip.table.track(size)
+    return clip.table.track(size, frames)
 
 
 def pick_clips(clips: Iterable[Clip], names: Iterable[str]) -> tuple[Clip, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +23,7 @@ DEFAULT_VISIBLE = "hard"
 
 MARGIN = 4.0  # pixels beyond the picture at which a position still counts
 LAST_FRAME = 10_000_000  # more than four days of video; beyond it is a typing error
+FAR = 1e9  # what lies beyond is no position
 FRACTION_SHARE = 0.9  # of the visible positions; the rest may be slips of the pen
 HALF_PIXEL = 0.5  # from the picture's edge to the centre of its first pixel
 
@@ -79,6 +79,7 @@ class LabelTable:
         """Build a table of labels in any order, one a frame.
 
         A row that is visible without a position says nothing, so its frame is unlabelled.
+        Frames that no video has are left out.
 
         Args:
             labels: one a frame at most.
@@ -89,19 +90,23 @@ class LabelTable:
         Raises:
             InputError: no row is left.
         """
-        rows = sorted(labels)
+        every = sorted(labels)
+        rows = [label for label in every if 0 <= label.frame <= LAST_FRAME]
         array = np.array(rows, dtype=np.float64).reshape(-1, 4)
         seen = (array[:, 1] > NO_BALL) & (array[:, 1] <= VISIBLE[visible])
         notes = [*doubts]
+        if len(rows) < len(every):
+            lost = len(every) - len(rows)
+            notes.append(f"{lost} labels of frames below 0 or beyond {LAST_FRAME}: left out")
         doubt = _doubt_visibility(array, seen)
         if doubt:
             notes.append(doubt)
-        blank = seen & ~np.isfinite(array[:, 2:]).all(axis=1)
+        blank = seen & ~(np.abs(array[:, 2:]) < FAR).all(axis=1)
         if blank.any():
             notes.append(f"{blank.sum()} rows are visible without a position: taken as unlabelled")
             array, seen = array[~blank], seen[~blank]
         if not len(array):
-            raise InputError("has no labelled rows")
+            raise InputError("has no labelled rows" + (f" ({'; '.join(notes)})" if notes else ""))
         positions = np.where(seen[:, None], array[:, 2:], np.nan)
         if units is None or not seen.any():
             units, doubt = _decide_units(positions[seen].T)
@@ -159,70 +164,27 @@ class LabelTable:
             y=self.y[kept],
         )
 
-    def track(self, size: tuple[int, int]) -> Track:
+    def track(self, size: tuple[int, int], frames: int | None = None) -> Track:
         """Place the rows on the frames they name.
 
-        Frames without a row, and positions that `beyond` marks, are unlabelled.
+        Frames without a row, and positions that `beyond` marks, are unlabelled; rows after the
+        last frame are left out.
 
         Args:
             size: (height, width) of the source video.
+            frames: in the source video; when omitted the track ends with the last row.
 
         Returns:
-            A `Track` that ends with the last row's frame, in pixels of the source video.
+            A `Track` in pixels of the source video.
         """
-        frames = int(self.frame[-1]) + 1 if len(self.frame) else 0
+        if frames is None:
+            frames = int(self.frame[-1]) + 1 if len(self.frame) else 0
+        there = self.frame < frames
         columns = np.zeros((4, frames))
         x, y = self.positions(size)
-        columns[:, self.frame] = [x, y, self.visibility, ~self.beyond(size)]
+        rows = np.stack([x, y, self.visibility, ~self.beyond(size)])
+        columns[:, self.frame[there]] = rows[:, there]
         return Track.from_positions(columns[0], columns[1], columns[2], labelled=columns[3])
-
-
-def merge_labels(labels: Iterable[Label]) -> tuple[list[Label], list[str]]:
-    """Keep one label a frame of those that a tool has written as objects.
-
-    An object that is seen counts more than one that is not. Where two balls are seen in a
-    frame, nobody knows which is meant: the frame is unlabelled.
-
-    Returns:
-        (labels, doubts), ascending by frame.
-    """
-    found: dict[int, set[Label]] = {}
-    for label in labels:
-        found.setdefault(label.frame, set()).add(label)
-    kept, several = [], []
-    for frame, candidates in sorted(found.items()):
-        seen = [label for label in candidates if label.grade != NO_BALL]
-        if len(seen) > 1:
-            several.append(frame)
-        else:
-            kept.append(seen[0] if seen else Label(frame, NO_BALL, np.nan, np.nan))
-    doubts = (
-        [f"{len(several)} frames with several balls, as frame {several[0]}: taken as unlabelled"]
-        if several
-        else []
-    )
-    return kept, doubts
-
-
-def choose_ball(names: Iterable[str], path: Path) -> str:
-    """Choose the class of the ball: the only one, or the only one that sounds like a ball.
-
-    Args:
-        names: classes that occur.
-        path: the file, for the message.
-
-    Raises:
-        InputError: no class is the ball's, or several may be.
-    """
-    known = sorted(set(names))
-    balls = [name for name in known if any(word in name.lower() for word in ("ball", "shuttle"))]
-    chosen = known if len(known) == 1 else balls
-    if len(chosen) != 1:
-        raise InputError(
-            f"{path}: its classes are {', '.join(known) or 'none'}; expected one class, or one"
-            " with ball or shuttle in its name."
-        )
-    return chosen[0]
 
 
 def _doubt_visibility(array: np.ndarray, seen: np.ndarray) -> str:

@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import write_json
 from keras_tracknet.io.datasets import Dataset, pick_clips
+from keras_tracknet.io.formats.json_file import parse_json
 from keras_tracknet.io.layouts.clip import Clip
 
 HELD_OUT = 0.15  # of the clips, for validation
@@ -74,11 +76,13 @@ def read_split(path: Path) -> Split:
         InputError: the file cannot be read, is no split, or has a clip twice.
     """
     try:
-        parts = json.loads(path.read_text(encoding="utf-8-sig"))
-        lists = {part: tuple(map(str, parts.get(part, ()))) for part in PARTS}
+        parts = parse_json(path.read_text(encoding="utf-8-sig"))
+        lists = {part: _read_names(part, parts.get(part, [])) for part in PARTS}
         if not lists["train"] or not lists["validation"]:
             raise ValueError("train and validation must name clips")
-        split = Split(data=str(parts["data"]), **lists)
+        if not isinstance(parts["data"], str):
+            raise ValueError("data must be the dataset's folder")
+        split = Split(data=parts["data"], **lists)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -88,6 +92,12 @@ def read_split(path: Path) -> Split:
     if twice and len(counts) > 1:  # a single clip is validated on what it trains
         raise InputError(f"{path}: {twice[0]} stands twice; a clip trains or validates, not both.")
     return split
+
+
+def _read_names(part: str, names: Any) -> tuple[str, ...]:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{part} must be a list of names of clips")
+    return tuple(names)
 
 
 def split_clips(

@@ -1,36 +1,51 @@
-"""CVAT XML 1.1, for videos (tracks) and for images; points, or the centres of boxes."""
+"""CVAT XML 1.1, for videos (tracks) and for images; points, or the middles of other shapes."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
-from math import nan
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.io.formats.objects import (
+    LeftOut,
+    choose_ball,
+    merge_labels,
+    read_number,
+    shorten,
+)
 from keras_tracknet.io.labels import (
     DEFAULT_VISIBLE,
     EASY,
     HALF_PIXEL,
     HIDDEN,
+    LAST_FRAME,
     NO_BALL,
     PIXELS,
     Label,
     LabelTable,
-    choose_ball,
-    merge_labels,
 )
-from keras_tracknet.io.media import Media
+from keras_tracknet.io.media import Media, split_name
 from keras_tracknet.io.tracks import Track
 
 FORMAT = "CVAT XML"
-SHAPES = ("points", "box")
 # Attributes of a shape that speak about the ball: WASB's soccer labels mark the ball of the
 # game among several; ours mark frames that nobody has looked at.
 IN_GAME = "used_in_game"
 LABELLED = "labelled"
 YES, NO = "true", "false"
+
+
+class Drawn(NamedTuple):
+    """A shape: its class, its frame, and whether it only repeats the last one set by hand."""
+
+    name: str
+    frame: int
+    shape: ElementTree.Element
+    stands: bool
 
 
 def recognise(path: Path, head: str) -> bool:
@@ -42,39 +57,51 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
     """Read the ball from CVAT's XML.
 
     Of the frames that the file is about, those have no ball where no shape is, or where it is
-    outside; an occluded ball is `HIDDEN`.
+    outside; an occluded ball is `HIDDEN`. After the last keyframe that a person set, CVAT lets
+    a shape stand still, which no ball does: those frames are unlabelled, as are those with a
+    shape that has no middle.
 
     Raises:
         InputError: the file cannot be read, or its ball is not to be told from the rest.
     """
     try:
         root = ElementTree.parse(path).getroot()
-        shapes = list(_find_shapes(root, media))
-        if not shapes:
-            raise InputError(f"{path}: has no points or boxes; expected a track of the ball.")
-        ball = choose_ball((name for name, _, _ in shapes), path)
-        labels, unlabelled = [], set()
-        for name, frame, shape in shapes:
-            attributes = {a.get("name"): (a.text or "").strip() for a in shape.iter("attribute")}
-            if attributes.get(LABELLED) == NO:
-                unlabelled.add(frame)
-            elif name == ball and attributes.get(IN_GAME, YES).lower() in ("1", YES):
-                labels.append(_parse_shape(frame, shape))
-        last = max(frame for _, frame, _ in shapes)
-        about = [Label(frame, NO_BALL, nan, nan) for frame in _find_frames(root, media, last)]
-        size = _find_size(root)
-    except (OSError, ElementTree.ParseError, ValueError, KeyError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: not what CVAT writes ({error}); export it anew.") from error
-    merged, doubts = merge_labels([*labels, *about])
+    except (OSError, SyntaxError, ValueError, LookupError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: not what CVAT writes ({why}); export it anew.") from error
+    left_out = LeftOut()
+    objects = list(_find_objects(root, media, left_out))
+    if not objects:
+        why = "; ".join(left_out.doubts()) or "expected a track of the ball"
+        raise InputError(f"{path}: has no points or boxes ({why}).")
+    ball = choose_ball((drawn.name for drawn in objects), path)
+    labels = []
+    standing = set()
+    for name, frame, shape, stands in objects:
+        attributes = {a.get("name"): (a.text or "").strip() for a in shape.iter("attribute")}
+        if attributes.get(LABELLED) == NO:
+            left_out.frames.add(frame)
+        elif name != ball or attributes.get(IN_GAME, YES).lower() not in ("1", YES):
+            continue
+        elif stands:
+            standing.add(frame)
+        elif (label := _parse_shape(frame, shape)) is not None:
+            labels.append(label)
+        else:
+            left_out.add(f"shapes of the kind {shorten(shape.tag)}", f"frame {frame}", frame)
+    standing -= {label.frame for label in labels if label.grade != NO_BALL}
+    left_out.frames |= standing
+    last = max(drawn.frame for drawn in objects)
+    merged, doubts = merge_labels(labels, _find_frames(root, media, last), left_out)
+    if standing:
+        doubts.append(f"{len(standing)} frames after a last keyframe: taken as unlabelled")
     return LabelTable.from_labels(
-        (label for label in merged if label.frame not in unlabelled),
+        merged,
         visible=visible,
         units=PIXELS,
         doubts=doubts,
         format=FORMAT,
-        size=size,
+        size=_find_size(root),
     )
 
 
@@ -137,63 +164,111 @@ def write(track: Track, path: Path, size: tuple[int, int]) -> None:
     ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
 
 
-def _find_shapes(
-    root: ElementTree.Element, media: Media
-) -> Iterator[tuple[str, int, ElementTree.Element]]:
-    """Yield (class, frame, shape) of every point and box."""
+def _find_objects(root: ElementTree.Element, media: Media, left_out: LeftOut) -> Iterator[Drawn]:
+    """Yield all that is drawn, and leave out what is of no frame."""
     for track in root.findall("track"):
-        for shape in track:
-            if shape.tag in SHAPES:
-                yield track.get("label", ""), int(shape.attrib["frame"]), shape
-    for frame, image in _find_images(root, media):
+        shapes = [shape for shape in track if "frame" in shape.attrib]
+        by_hand = [place for place, shape in enumerate(shapes) if shape.get("keyframe") != "0"]
+        last = max(by_hand, default=-1)
+        for place, shape in enumerate(shapes):
+            frame = _read_frame(shape.get("frame"))
+            if frame is None:
+                left_out.add("shapes of no frame", shape.get("frame"))
+            else:
+                yield Drawn(track.get("label", ""), frame, shape, place > last)
+    for frame, image in _find_images(root, media, left_out):
         for shape in image:
-            if shape.tag in SHAPES:
-                yield shape.get("label", ""), frame, shape
+            if shape.get("label") is not None and shape.tag != "tag":
+                yield Drawn(shape.get("label", ""), frame, shape, False)
 
 
 def _find_images(
-    root: ElementTree.Element, media: Media
+    root: ElementTree.Element, media: Media, left_out: LeftOut
 ) -> Iterator[tuple[int, ElementTree.Element]]:
     """Yield (frame, image) of the images that a file for images lists and that are there."""
-    frames = media.frames_by_name
-    for image in root.findall("image"):
-        if not media.images:
-            yield int(image.attrib["id"]), image
-        elif (name := PurePosixPath(image.attrib["name"]).name) in frames:
-            yield frames[name], image
+    images = root.findall("image")
+    places = {split_name(image.get("name", ""))[0] for image in images}
+    for image in images:
+        if media.images:
+            # One folder may have been renamed since; of several, a clip has its own.
+            frame = media.find_image(image.get("name", ""), folders=len(places) > 1)
+        else:
+            frame = _read_frame(image.get("id"))
+            if frame is None:
+                left_out.add("images without a number", image.get("name"))
+        if frame is not None:
+            yield frame, image
 
 
-def _parse_shape(frame: int, shape: ElementTree.Element) -> Label:
+def _read_frame(text: str | None) -> int | None:
+    number = read_number(text)
+    return int(number) if number % 1 == 0 and 0 <= number <= LAST_FRAME else None
+
+
+def _parse_shape(frame: int, shape: ElementTree.Element) -> Label | None:
+    """Return where the ball is; None for a shape without a middle."""
     if shape.get("outside") == "1":
-        return Label(frame, NO_BALL, nan, nan)
-    if shape.tag == "points":
-        x, y = map(float, shape.attrib["points"].split(";")[0].split(","))
-    else:
-        left, top, right, bottom = (float(shape.attrib[n]) for n in ("xtl", "ytl", "xbr", "ybr"))
-        x, y = (left + right) / 2 - HALF_PIXEL, (top + bottom) / 2 - HALF_PIXEL
+        return Label(frame, NO_BALL, math.nan, math.nan)
+    x, y = _find_middle(shape)
+    if math.isnan(x + y):
+        return None
     return Label(frame, HIDDEN if shape.get("occluded") == "1" else EASY, x, y)
+
+
+def _find_middle(shape: ElementTree.Element) -> tuple[float, float]:
+    """Return the middle of a shape in pixels, NaN where it has none."""
+
+    def side(name: str) -> float:
+        return read_number(shape.get(name))
+
+    if shape.tag == "points":
+        points = _read_points(shape)
+        return points[0] if points else (math.nan, math.nan)
+    if shape.tag == "box":
+        x, y = (side("xtl") + side("xbr")) / 2, (side("ytl") + side("ybr")) / 2
+    elif shape.tag == "ellipse":
+        x, y = side("cx"), side("cy")
+    elif shape.tag == "mask":
+        x, y = side("left") + side("width") / 2, side("top") + side("height") / 2
+    elif shape.tag == "polygon" and (points := _read_points(shape)):
+        x, y = ((min(values) + max(values)) / 2 for values in zip(*points, strict=True))
+    else:
+        return math.nan, math.nan
+    return x - HALF_PIXEL, y - HALF_PIXEL
+
+
+def _read_points(shape: ElementTree.Element) -> list[tuple[float, float]]:
+    pairs = [part.split(",") for part in shape.get("points", "").split(";") if part.strip()]
+    if any(len(pair) != 2 for pair in pairs):
+        return []
+    return [(read_number(x), read_number(y)) for x, y in pairs]
 
 
 def _find_frames(root: ElementTree.Element, media: Media, last: int) -> Iterable[int]:
     """Return the frames that the file is about; up to the last shape where it does not say."""
     if root.find("image") is not None:
-        return [frame for frame, _ in _find_images(root, media)]
+        return [frame for frame, _ in _find_images(root, media, LeftOut())]
+    end = media.most_frames
     meta = root.find("meta")
     source = [] if meta is None else meta.findall("task") + meta.findall("job")
     for about in source:
-        start = int(about.findtext("start_frame") or 0)
-        stop = about.findtext("stop_frame") or about.findtext("size")
-        step = re.search(r"step=(\d+)", about.findtext("frame_filter") or "")
-        if stop:
-            end = int(stop) + (about.findtext("stop_frame") is not None)
-            return range(start, end, int(step[1]) if step else 1)
-    return range(last + 1)
+        start = _read_frame(about.findtext("start_frame") or "0")
+        stop = _read_frame(about.findtext("stop_frame"))
+        size = _read_frame(about.findtext("size"))
+        step = re.search(r"step=([1-9][0-9]{0,6})\b", about.findtext("frame_filter") or "")
+        if start is not None and (stop is not None or size):
+            upto = stop + 1 if stop is not None else size or 0
+            return range(start, min(upto, end), int(step[1]) if step else 1)
+    return range(min(last + 1, end))
 
 
 def _find_size(root: ElementTree.Element) -> tuple[int, int] | None:
     original, image = root.find(".//original_size"), root.find("image")
     if original is not None:
-        return int(original.findtext("height") or 0), int(original.findtext("width") or 0)
-    if image is not None and image.get("height") and image.get("width"):
-        return int(image.attrib["height"]), int(image.attrib["width"])
-    return None
+        sides = original.findtext("height"), original.findtext("width")
+    elif image is not None:
+        sides = image.get("height"), image.get("width")
+    else:
+        return None
+    height, width = map(read_number, sides)
+    return (int(height), int(width)) if height >= 1 and width >= 1 else None

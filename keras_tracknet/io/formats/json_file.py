@@ -19,9 +19,22 @@ def load_json(path: Path) -> Any:
     try:
         return _load(path, path.stat().st_mtime_ns)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({error}); export it anew.") from error
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: cannot be read as JSON ({why}); export it anew.") from error
+
+
+def parse_json(text: str) -> Any:
+    """Return what a JSON text holds.
+
+    Raises:
+        ValueError: it is not JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 @lru_cache(maxsize=4)
 def _load(path: Path, _changed: int) -> Any:
-    return json.loads(path.read_text(encoding="utf-8-sig"))
+    return parse_json(path.read_text(encoding="utf-8-sig"))

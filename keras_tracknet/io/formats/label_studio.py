@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from math import nan
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.io.formats.json_file import load_json
+from keras_tracknet.io.formats.label_studio_time import find_scale
+from keras_tracknet.io.formats.objects import (
+    LeftOut,
+    choose_ball,
+    merge_labels,
+    read_number,
+    shorten,
+)
 from keras_tracknet.io.labels import (
     DEFAULT_VISIBLE,
     EASY,
     FRACTION,
     HALF_PIXEL,
-    NO_BALL,
     Label,
     LabelTable,
-    choose_ball,
-    merge_labels,
 )
 from keras_tracknet.io.media import Media
 
@@ -26,9 +32,28 @@ FORMAT = "Label Studio JSON"
 KIND = "videorectangle"
 
 
+class Keyframe(NamedTuple):
+    """A box that a person has set.
+
+    `place` is in frames of the video, counted from 0, and between two of them where Label
+    Studio counted at another rate; `x` and `y` are fractions of the picture, NaN where the box
+    cannot be made out; `enabled` says whether the box is there until the next keyframe.
+    """
+
+    place: float
+    x: float
+    y: float
+    enabled: bool
+
+
 def recognise(path: Path, head: str) -> bool:
     """Return whether a file holds tasks of Label Studio with boxes on videos."""
-    return KIND in head or (_starts_like_tasks(head) and any(_find_regions(_load(path))))
+    if KIND in head:
+        return True
+    try:
+        return _starts_like_tasks(head) and any(_find_values(_load(path)))
+    except InputError:
+        return False
 
 
 def covered(path: Path, media: Media) -> set[int]:
@@ -39,9 +64,11 @@ def covered(path: Path, media: Media) -> set[int]:
 def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable:
     """Read the ball's boxes on one video; a position is the middle of its box.
 
-    Label Studio counts frames from 1. A box moves on a line from one keyframe to the next,
-    unless it is switched off at the first. After the last keyframe it would stand still,
-    which no ball does: those frames are unlabelled.
+    Label Studio counts frames from 1, at a rate of its own: where its count of frames is not
+    the video's, frames are mapped by time. A box moves on a line from one keyframe to the
+    next, unless it is switched off at the first; boxes that Label Studio filled in between are
+    not needed. After the last keyframe the box would stand still, which no ball does: those
+    frames are unlabelled.
 
     Raises:
         InputError: the file has no such video, or its ball is not to be told from the rest.
@@ -50,25 +77,28 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
     about = [task for task in tasks if _is_about(task, media)] or tasks
     if len(about) != 1:
         raise InputError(f"{path}: has {len(about)} tasks for {media.path.name}; keep one.")
-    regions = list(_find_regions(about))
-    labels: list[Label] = []
-    unknown: set[int] = set()
-    count = 0
-    try:
-        ball = choose_ball((_class(region) for region in regions), path)
-        for region in (region for region in regions if _class(region) == ball):
-            value = region["value"]
-            boxes = sorted(value["sequence"], key=lambda box: box["frame"])
-            count = max(count, int(value.get("framesCount") or 0))
-            labels += _fill_sequence(boxes)
-            if boxes and boxes[-1].get("enabled", True):
-                unknown |= set(range(boxes[-1]["frame"], count))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not what Label Studio writes ({error!r}).") from error
-    doubts = [f"{len(unknown)} frames after a last keyframe: taken as unlabelled"] * bool(unknown)
+    values = list(_find_values(about))
+    ball = choose_ball((_class(value) for value in values), path)
+    balls = [value for value in values if _class(value) == ball]
+    sequences = [_read_sequence(path, value) for value in balls]
+    scale, doubts = find_scale(balls, [box for boxes in sequences for box in boxes], media)
+    stated = max((read_number(value.get("framesCount")) for value in balls), default=math.nan)
+
+    count = math.ceil((stated if stated >= 1 else 0) * scale)
+    left_out = LeftOut()
+    tracks = []
+    for boxes in sequences:
+        keyframes = _find_keyframes(boxes, scale, media, left_out)
+        tracks.append(keyframes)
+        last = max((_place(box, scale) for box in boxes), default=0.0)
+        count = max(count, math.floor(last) + 1)
+    count = min(count, media.most_frames)
+    labels = [label for keyframes in tracks for label in _fill(keyframes, count)]
     known = {label.frame for label in labels}
-    absent = (Label(f, NO_BALL, nan, nan) for f in range(count) if f not in unknown)
-    merged, more = merge_labels([*labels, *(label for label in absent if label.frame not in known)])
+    unknown = {frame for keyframes in tracks for frame in _after_last(keyframes, count)} - known
+    if unknown:
+        doubts.append(f"{len(unknown)} frames after a last keyframe: taken as unlabelled")
+    merged, more = merge_labels(labels, sorted(set(range(count)) - unknown), left_out)
     return LabelTable.from_labels(
         merged,
         visible=visible,
@@ -79,22 +109,95 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
     )
 
 
-def _fill_sequence(boxes: list[dict[str, Any]]) -> Iterator[Label]:
-    """Yield a label for every frame from the first keyframe to the last where the box is on."""
-    for box, following in zip(boxes, [*boxes[1:], None], strict=True):
-        frame, (x, y) = box["frame"], _middle(box)
-        yield Label(frame - 1, EASY, x, y)
-        if following is not None and box.get("enabled", True):
-            steps = following["frame"] - frame
-            right, down = _middle(following)
-            for step in range(1, steps):
-                share = step / steps
-                yield Label(frame - 1 + step, EASY, x + share * (right - x), y + share * (down - y))
+def _read_sequence(path: Path, value: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the boxes of a region by their frames.
+
+    Raises:
+        InputError: a box is of no frame, so nobody knows between which others it is.
+    """
+    boxes = value.get("sequence")
+    boxes = boxes if isinstance(boxes, list) else [boxes]
+    for box in boxes:
+        if not (isinstance(box, dict) and read_number(box.get("frame")) >= 1):
+            raise InputError(
+                f"{path}: not what Label Studio writes: a box of no frame, {shorten(box)};"
+                " export it anew."
+            )
+    return sorted(boxes, key=lambda box: read_number(box["frame"]))
 
 
-def _middle(box: dict[str, Any]) -> tuple[float, float]:
-    """Return the middle of a box as a fraction; Label Studio writes per cent."""
-    return (box["x"] + box["width"] / 2) / 100, (box["y"] + box["height"] / 2) / 100
+def _find_keyframes(
+    boxes: list[dict[str, Any]], scale: float, media: Media, left_out: LeftOut
+) -> list[Keyframe]:
+    """Return the boxes that a person set; those filled in follow from them."""
+    keyframes = []
+    for box in boxes:
+        if box.get("auto"):
+            continue
+        place = _place(box, scale)
+        x, y = _middle(box, media)
+        if math.isnan(x + y) and round(place) < media.most_frames:
+            left_out.add("boxes that cannot be made out", f"frame {round(place)}", round(place))
+        keyframes.append(Keyframe(place, x, y, box.get("enabled") is not False))
+    return keyframes
+
+
+def _place(box: dict[str, Any], scale: float) -> float:
+    return (read_number(box["frame"]) - 1) * scale
+
+
+def _fill(keyframes: list[Keyframe], count: int) -> Iterator[Label]:
+    """Yield a label for every frame from a keyframe on to the next where the box is on.
+
+    Where a keyframe lies between two frames, and no line leads from or to it, the nearer one
+    gets its position. Frames beside a box that cannot be made out get no position, and so are
+    unlabelled.
+    """
+    filled = set()
+    for box, following in pairwise(keyframes):
+        if not box.enabled:
+            continue
+        steps = following.place - box.place
+        for frame in range(math.ceil(box.place), min(math.floor(following.place) + 1, count)):
+            share = (frame - box.place) / steps if steps else 0.0
+            if frame < following.place:
+                filled.add(frame)
+                x = box.x if not share else box.x + share * (following.x - box.x)
+                y = box.y if not share else box.y + share * (following.y - box.y)
+                yield Label(frame, EASY, x, y)
+    for box in keyframes:
+        frame = math.floor(box.place + 0.5)
+        if frame < count and frame not in filled:
+            yield Label(frame, EASY, box.x, box.y)
+
+
+def _after_last(keyframes: list[Keyframe], count: int) -> range:
+    """Return the frames for which a box is there only because nobody has switched it off."""
+    if not keyframes:
+        return range(count)
+    if not keyframes[-1].enabled:
+        return range(0)
+    return range(math.floor(keyframes[-1].place + 0.5) + 1, count)
+
+
+def _middle(box: dict[str, Any], media: Media) -> tuple[float, float]:
+    """Return the middle of a box as a fraction; Label Studio writes per cent.
+
+    A box is turned around its first corner, in pixels, so that the picture's shape counts.
+    """
+    x, y, width, height = (read_number(box.get(name)) for name in ("x", "y", "width", "height"))
+    degrees = read_number(box.get("rotation") or 0)
+    right, down = width / 2, height / 2
+    if degrees % 360:
+        if media.info is None:
+            return math.nan, math.nan
+        shape = media.info.width / media.info.height
+        turn = math.radians(degrees)
+        right, down = (
+            right * math.cos(turn) - down / shape * math.sin(turn),
+            right * shape * math.sin(turn) + down * math.cos(turn),
+        )
+    return (x + right) / 100, (y + down) / 100
 
 
 def _load(path: Path) -> list[dict[str, Any]]:
@@ -104,11 +207,16 @@ def _load(path: Path) -> list[dict[str, Any]]:
 
 
 def _starts_like_tasks(head: str) -> bool:
-    return head.lstrip("\ufeff [\n\r\t").startswith("{") and '"annotations"' in head
+    start = head.lstrip("\ufeff \n\r\t")
+    return start.startswith("[") or (start.startswith("{") and '"annotations"' in head)
 
 
-def _find_regions(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the boxes of each task's last annotation that was not cancelled."""
+def _find_values(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield what the boxes of each task say.
+
+    They stand in its last annotation that was not cancelled; in an export of the kind
+    JSON-MIN, in the task itself.
+    """
     for task in tasks:
         done = task.get("annotations")
         results = [
@@ -116,19 +224,25 @@ def _find_regions(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             for a in (done if isinstance(done, list) else [])
             if isinstance(a, dict) and a.get("result") and not a.get("was_cancelled")
         ]
-        for region in results[-1] if results else []:
+        regions = results[-1] if results else []
+        for region in regions if isinstance(regions, list) else []:
             if isinstance(region, dict) and str(region.get("type")).lower() == KIND:
-                yield region
+                value = region.get("value")
+                yield value if isinstance(value, dict) else {}
+        for values in task.values() if done is None else ():
+            for value in values if isinstance(values, list) else []:
+                if isinstance(value, dict) and isinstance(value.get("sequence"), list):
+                    yield value
 
 
-def _class(region: dict[str, Any]) -> str:
-    names = region["value"].get("labels") or region["value"].get("videorectangle") or ["ball"]
-    return str(names[0])
+def _class(value: dict[str, Any]) -> str:
+    names = value.get("labels") or value.get("videorectangle")
+    return str(names[0]) if isinstance(names, list) and names else "ball"
 
 
 def _is_about(task: dict[str, Any], media: Media) -> bool:
     """Return whether a task's video is the one: uploads get eight characters before their name."""
-    data = task.get("data")
+    data = task.get("data") if "annotations" in task else task
     source = data.get("video") if isinstance(data, dict) else None
     stem = PurePosixPath(str(source or "").replace("\\", "/")).stem
     return stem == media.path.stem or stem.endswith(f"-{media.path.stem}")

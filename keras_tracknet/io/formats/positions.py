@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.io.formats.objects import shorten
 from keras_tracknet.io.labels import DEFAULT_VISIBLE, EASY, NO_BALL, PIXELS, Label, LabelTable
 from keras_tracknet.io.media import Media
 
@@ -36,7 +37,9 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
         try:
             x, y = _parse(line)
         except ValueError as error:
-            raise InputError(f"{path}: line {frame + 1} is {line!r}; expected x y.") from error
+            raise InputError(
+                f"{path}: line {frame + 1} is {shorten(line)!r}; expected x y."
+            ) from error
         labels.append(Label(frame, NO_BALL if x == y == 0 else EASY, x, y))
     return LabelTable.from_labels(labels, visible=visible, units=PIXELS, format=FORMAT)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import ModuleType
 
+from keras_tracknet.errors import InputError
 from keras_tracknet.io.formats import coco, cvat, label_studio, positions, tables
 from keras_tracknet.io.labels import DEFAULT_VISIBLE, LabelTable
 from keras_tracknet.io.media import Media
@@ -28,9 +29,16 @@ def recognise_format(path: Path) -> ModuleType | None:
 
 def read_head(path: Path) -> str:
     """Return the first characters of a file; none where it cannot be read."""
+    return read_text(path, HEAD)
+
+
+def read_text(path: Path, most: int = -1) -> str:
+    """Return the text of a file, up to so many characters; none where it cannot be read."""
     try:
+        if not path.is_file():  # a pipe would wait for somebody to write into it
+            return ""
         with open(path, encoding="utf-8-sig", errors="replace") as file:
-            return file.read(HEAD)
+            return file.read(most)
     except OSError:
         return ""
 
@@ -46,4 +54,9 @@ def read_label_file(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) ->
     Raises:
         InputError: the file is of no known format, or broken.
     """
-    return (recognise_format(path) or tables).read(path, media, visible)
+    try:
+        return (recognise_format(path) or tables).read(path, media, visible)
+    except InputError as error:
+        if str(path) in str(error):
+            raise
+        raise InputError(f"{path}: {error}.") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.io.formats.absent_codes import doubt_codes, read_codes
+from keras_tracknet.io.formats.json_file import parse_json
+from keras_tracknet.io.formats.objects import read_number, shorten
 from keras_tracknet.io.labels import (
     DEFAULT_VISIBLE,
     EASY,
@@ -76,7 +78,7 @@ def recognise(path: Path, head: str) -> bool:
     """Return whether a file's first characters are those of such a table."""
     first = head.lstrip("\ufeff").split("\n", 1)[0]
     try:
-        names = json.loads(first) if first.startswith("{") else next(csv.reader([first]), [])
+        names = parse_json(first) if first.startswith("{") else next(csv.reader([first]), [])
         _find_kind(path, [str(name) for name in names])
     except (ValueError, csv.Error):
         return False
@@ -117,6 +119,8 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
         labels.append(label)
     doubts = [f"{len(missing)} labels of missing images, as {missing[0]}"] if missing else []
     try:
+        labels, more = (doubt_codes if kind.seen else read_codes)(labels)
+        doubts += more
         table = LabelTable.from_labels(labels, visible=visible, doubts=doubts, format=kind.format)
     except InputError as error:
         raise InputError(f"{path}: {error}; expected {EXPECTED}.") from error
@@ -133,7 +137,9 @@ def _read_rows(path: Path) -> Iterator[tuple[Columns, int, dict[str, str]]]:
                 return
             file.seek(0)
             reader = csv.reader(file)
-            header = next(reader, [])
+            header = next(reader, None)
+            if header is None:
+                raise InputError(f"{path}: is empty; expected {EXPECTED}.")
             kind, names = _find_kind(path, header)
             for cells in reader:
                 if any(cell.strip() for cell in cells):
@@ -153,7 +159,7 @@ def _read_json_lines(path: Path, file: Any) -> Iterator[tuple[Columns, int, dict
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
+            record = parse_json(line)
             values = {str(name).lower(): _text(value) for name, value in record.items()}
         except (ValueError, AttributeError) as error:
             raise InputError(f"{path}: line {number} is not a JSON object ({error}).") from error
@@ -168,23 +174,23 @@ def _find_kind(path: Path, header: list[str]) -> tuple[Columns, list[str]]:
     for kind in KINDS:
         if set(kind.names) <= set(names):
             return kind, names
-    found = ",".join(header) or "none"
+    found = shorten(",".join(header)) or "none"
     raise InputError(f"{path}: its columns are {found}; expected {EXPECTED}.")
 
 
 def _parse(path: Path, kind: Columns, line: int, cells: dict[str, str], frame: int | None) -> Label:
     try:
-        number = float(cells[kind.frame]) if frame is None else frame
-        if number % 1 or not 0 <= number <= LAST_FRAME:
+        number = read_number(cells[kind.frame]) if frame is None else frame
+        if number % 1 != 0 or not 0 <= number <= LAST_FRAME:
             raise ValueError(number)
-        grade = kind.grades[float(cells[kind.seen])] if kind.seen else EASY
+        grade = kind.grades[_read_seen(cells[kind.seen])] if kind.seen else EASY
         x, y = (_number(cells[name]) for name in (kind.x, kind.y))
     except (KeyError, ValueError) as error:
         shown = ",".join(cells[name] for name in cells)
         raise _bad_row(path, kind, line, shown) from error
     if not kind.seen and not math.isfinite(x + y):
         grade = NO_BALL
-    if kind.hidden and grade == NO_BALL and math.isfinite(x + y) and (x, y) != (0, 0):
+    if kind.hidden and grade == NO_BALL and max(x, y) > 0:
         grade = HIDDEN
     return Label(int(number), grade, x, y)
 
@@ -193,8 +199,14 @@ def _bad_row(path: Path, kind: Columns, line: int, shown: str) -> InputError:
     grades = " or ".join(f"{value:g}" for value in sorted(kind.grades))
     seen = f"visibility {grades}, " if grades else ""
     return InputError(
-        f"{path}: line {line} is {shown!r}; expected a frame from 0, {seen}and two numbers."
+        f"{path}: line {line} is {shorten(shown)!r}; expected a frame from 0, {seen}and two"
+        " numbers."
     )
+
+
+def _read_seen(text: str) -> float:
+    """Return a value of visibility: 1, "1.0" or, as pandas writes it, "True"."""
+    return {"true": 1.0, "false": 0.0}.get(text.strip().lower(), read_number(text))
 
 
 def _number(text: str) -> float:

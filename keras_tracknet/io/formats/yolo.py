@@ -1,24 +1,26 @@
-"""YOLO text: one file an image, one line a box, `class x y width height` as fractions."""
+"""YOLO text: one file a frame, one line a box, `class x y width height` as fractions."""
 
 from __future__ import annotations
 
 import re
-from math import nan
+from collections.abc import Iterable
 from pathlib import Path
 
-from keras_tracknet.errors import InputError
+from keras_tracknet.io.formats.objects import (
+    LeftOut,
+    choose_ball,
+    merge_labels,
+    read_number,
+)
 from keras_tracknet.io.labels import (
     DEFAULT_VISIBLE,
     EASY,
     FRACTION,
     HALF_PIXEL,
-    NO_BALL,
     Label,
     LabelTable,
-    choose_ball,
-    merge_labels,
 )
-from keras_tracknet.io.media import Media
+from keras_tracknet.io.media import DIGITS, Media
 
 FORMAT = "YOLO txt"
 NAMES = ("data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names")
@@ -35,58 +37,81 @@ def recognise(path: Path, head: str) -> bool:
 
 
 def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable:
-    """Read the boxes on the images of one folder; a position is the middle of its box.
+    """Read the boxes on the frames of one clip; a position is the middle of its box.
 
-    An image whose file is empty or missing has no ball, as YOLO takes it.
+    An image whose file is empty or missing has no ball, as YOLO takes it. A frame of a video
+    without a file is unlabelled: files are written for what was found.
 
     Args:
-        path: the folder of text files, named like the images.
-        media: the images.
+        path: the folder of text files, named like the images, or like the video and the
+            frame's number.
+        media: the images or the video.
         visible: has no meaning here.
 
     Raises:
-        InputError: a line is not a box, or the ball is not to be told from the rest.
+        InputError: no file can be read, or the ball is not to be told from the rest.
     """
+    left_out = LeftOut()
+    files, doubts = _name_files(path, media) if media.images else _number_files(path, media)
     boxes: dict[int, list[tuple[int, float, float]]] = {}
-    without = []
-    for frame, name in enumerate(media.images):
-        file = path / f"{Path(name).stem}.txt"
-        if file.is_file():
-            boxes[frame] = _read_boxes(file)
-        else:
-            boxes[frame] = []
-            without.append(name)
-    numbers = {number for found in boxes.values() for number, _, _ in found}
-    ball = _choose_number(path, numbers)
+    for frame, file in files.items():
+        try:
+            boxes[frame] = _read_boxes(file) if file else []
+        except (OSError, ValueError):
+            left_out.add("texts that are not lines of class x y width height", file, frame)
+    ball = _choose_number(path, {number for found in boxes.values() for number, _, _ in found})
     labels = [
         Label(frame, EASY, x, y)
         for frame, found in boxes.items()
         for number, x, y in found
         if number == ball
     ]
-    merged, doubts = merge_labels([*labels, *(Label(f, NO_BALL, nan, nan) for f in boxes)])
-    if without:
-        doubts.append(f"{len(without)} images without a text, as {without[0]}: taken as no ball")
+    merged, more = merge_labels(labels, files, left_out)
     return LabelTable.from_labels(
-        merged, units=FRACTION, doubts=doubts, format=FORMAT, offset=-HALF_PIXEL
+        merged, units=FRACTION, doubts=[*doubts, *more], format=FORMAT, offset=-HALF_PIXEL
     )
 
 
+def find_numbered(files: Iterable[Path], video: Path) -> dict[int, Path]:
+    """Return the texts for frames of a video among some files, by the number in their names."""
+    numbered = re.compile(rf"{re.escape(video.stem)}_([0-9]{{1,{DIGITS}}})\.txt", re.I)
+    found = ((numbered.fullmatch(file.name), file) for file in files)
+    return {int(match[1]): file for match, file in sorted(found, key=str) if match}
+
+
+def _name_files(path: Path, media: Media) -> tuple[dict[int, Path | None], list[str]]:
+    """Return the text of each image, None where there is none; and what to say of that."""
+    texts = [path / f"{Path(name).stem}.txt" for name in media.images]
+    files = {frame: text if text.is_file() else None for frame, text in enumerate(texts)}
+    without = [media.images[frame] for frame, text in files.items() if text is None]
+    if not without:
+        return files, []
+    return files, [f"{len(without)} images without a text, as {without[0]}: taken as no ball"]
+
+
+def _number_files(path: Path, media: Media) -> tuple[dict[int, Path | None], list[str]]:
+    """Return the text of each frame of a video that has one; and what to say of the numbers."""
+    numbered = find_numbered(path.iterdir(), media.path)
+    if 0 in numbered:
+        return {**numbered}, []
+    return {number - 1: file for number, file in numbered.items()}, [
+        "no text is for frame 0: frames are taken as counted from 1, as ultralytics does"
+    ]
+
+
 def _read_boxes(file: Path) -> list[tuple[int, float, float]]:
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-        return [_parse(line) for line in lines if line.strip()]
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file}: not lines of class x y width height ({error}).") from error
+    lines = file.read_text(encoding="utf-8-sig").splitlines()
+    return [_parse(line) for line in lines if line.strip()]
 
 
 def _parse(line: str) -> tuple[int, float, float]:
     """Return (class, x, y) of a line; a sixth number, the confidence, does no harm."""
     cells = line.split()
-    number, x, y, width, height = int(cells[0]), *map(float, cells[1:5])
-    if len(cells) not in (5, 6) or not all(0 <= value <= 1 for value in (x, y, width, height)):
+    number, x, y, width, height = map(read_number, cells[:5])
+    sides = (x, y, width, height)
+    if len(cells) not in (5, 6) or number % 1 != 0 or not all(0 <= v <= 1 for v in sides):
         raise ValueError(line)
-    return number, x, y
+    return int(number), x, y
 
 
 def _choose_number(folder: Path, numbers: set[int]) -> int:

@@ -43,7 +43,11 @@ def find_collection(search: LayoutSearch, folder: Folder) -> bool:
 
 
 def find_yolo(search: LayoutSearch, folder: Folder) -> bool:
-    """Add a folder of images whose YOLO texts lie in it, or in `labels` where it is in `images`."""
+    """Add a folder of images whose YOLO texts lie in it, or in `labels` where it is in `images`.
+
+    Likewise a video with `<video>_<frame>.txt` beside it or in `labels`.
+    """
+    _find_video_texts(search, folder)
     texts = _find_texts(search, folder) if folder.path not in search.done else None
     if texts is None:
         return False
@@ -53,6 +57,18 @@ def find_yolo(search: LayoutSearch, folder: Folder) -> bool:
     search.add(YOLO, search.name(name), folder.path, texts, place=group, read=yolo.read, part=part)
     search.done |= {folder.path, texts, *search.listing(texts).files.values()}
     return False
+
+
+def _find_video_texts(search: LayoutSearch, folder: Folder) -> None:
+    below = [folder.folders["labels"]] if "labels" in folder.folders else []
+    for video in (video for video in folder.videos if video not in search.done):
+        for place in (folder.path, *below):
+            texts = yolo.find_numbered(search.listing(place).files.values(), video).values()
+            if any(yolo.recognise(path, head) for path in texts if (head := read_head(path))):
+                name = search.name_in(folder.path, video.stem)
+                search.add(YOLO, name, video, place, place=folder.path, read=yolo.read)
+                search.done |= {video, *texts}
+                break
 
 
 def _tell_apart(search: LayoutSearch, path: Path, covered: dict[Path, set[Hashable]]) -> list[Path]:

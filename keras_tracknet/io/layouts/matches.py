@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from keras_tracknet.io.formats.json_file import parse_json
 from keras_tracknet.io.layouts.search import Folder, LayoutSearch, label_key
 
 LAYOUT = "match folders (Shuttlecock Trajectory)"
@@ -53,12 +53,12 @@ def _evaluated_frames(
         return {}
     number = re.sub(r"\D", "", match.name)
     try:
-        table = json.loads(path.read_text(encoding="utf-8-sig"))
+        table = parse_json(path.read_text(encoding="utf-8-sig"))
         start, end = table["start"], table["end"]
         spans = {r: (start[k], end[k]) for r in rallies if (k := f"{number}_{r}") in start}
         if any(not 0 <= int(first) < int(last) for first, last in spans.values()):
             raise ValueError("an end is not after its start")
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ArithmeticError, ValueError, TypeError, KeyError) as error:
         search.doubts.append(f"{path}: cannot be used, so all frames count ({error})")
         return {}
     if not spans:

@@ -11,12 +11,17 @@ from types import ModuleType
 from typing import Any
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.io.formats.recognise import read_label_file, recognise_format
+from keras_tracknet.io.formats.recognise import (
+    LABEL_SUFFIXES,
+    read_label_file,
+    recognise_format,
+)
 from keras_tracknet.io.images import IMAGE_SUFFIXES
 from keras_tracknet.io.labels import DEFAULT_VISIBLE, LabelTable
 from keras_tracknet.io.layouts.clip import Clip
 from keras_tracknet.io.media import VIDEO_SUFFIXES, Media, open_media
 
+SHOWN = 3  # names in a list of files that are not known
 MAX_DEPTH = 3  # folders below the root that are searched: sport/match/rally
 
 _PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -76,8 +81,12 @@ class LayoutSearch:
             folders: dict[str, Path] = {}
             try:
                 for entry in sorted(path.iterdir()):
-                    if not entry.name.startswith("."):
-                        (folders if entry.is_dir() else files)[entry.name.lower()] = entry
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir():
+                        folders[entry.name.lower()] = entry
+                    elif entry.is_file():  # and no pipe, that nobody may write into
+                        files[entry.name.lower()] = entry
             except OSError as error:
                 self.doubts.append(f"{path}: cannot be read ({error.strerror})")
             self._folders[path] = Folder(path, files, folders)
@@ -123,7 +132,10 @@ class LayoutSearch:
         if source is None:
             self.doubts.append(f"{name}: labels without a video or images ({labels})")
         elif labels is None:
-            self.doubts.append(f"{name}: no labels for it, so it is left out ({source})")
+            self.doubts.append(
+                f"{name}: no labels for it, so it is left out ({source})"
+                + self._name_unknown(source.parent)
+            )
         elif any(clip.name == name for clip in self.clips):
             self.doubts.append(f"{name}: a second clip of this name is left out ({source})")
         else:
@@ -137,6 +149,18 @@ class LayoutSearch:
             self._layouts[", ".join(filter(None, (layout, table.format))), table.units] += 1
             clip = Clip(name, source, labels, self.name(place), table, self.part(place))
             self.clips.append(replace(clip, **more))
+
+    def _name_unknown(self, path: Path) -> str:
+        """Name the files beside a video that look like labels and are none that are known."""
+        files = [
+            file.name
+            for file in self.listing(path).files.values()
+            if file.suffix.lower() in LABEL_SUFFIXES
+            and file not in self.done
+            and not self.recognise(file)
+        ]
+        more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
+        return f"; not known as labels: {', '.join(files[:SHOWN])}{more}" if files else ""
 
     def describe(self) -> str:
         """Return the layouts found, with the number of clips and the units of their labels."""
