@@ -203,6 +203,11 @@ def _decide_units(visible: np.ndarray) -> tuple[str | None, str]:
     if not visible.size:
         return None, ""
     small = ((visible >= -0.1) & (visible <= 1.1)).all(axis=0)
+    if FRACTION_SHARE > small.mean() > 0.5:
+        return PIXELS, (
+            f"{small.sum()} of {small.size} positions are from 0 to 1, as fractions are: all are"
+            " taken as pixels, look at the file"
+        )
     if small.mean() < FRACTION_SHARE:
         return PIXELS, ""
     if (visible[:, small] % 1 != 0).any():

@@ -14,6 +14,7 @@ from keras_tracknet.io.formats.json_file import load_json
 from keras_tracknet.io.formats.objects import (
     LeftOut,
     choose_ball,
+    choose_size,
     merge_labels,
     read_key,
     read_number,
@@ -216,13 +217,9 @@ def _is_sampled(image: Any) -> bool:
 
 def _find_size(images: list[Any], frames: dict[str, int]) -> tuple[int, int] | None:
     """Return the (height, width) that all images of a clip have, None where they do not say."""
-    sizes = {
-        (read_number(image.get("height")), read_number(image.get("width")))
-        for image in images
-        if _key(image, "id") in frames
-    }
-    height, width = sizes.pop() if len(sizes) == 1 else (0, 0)
-    return (int(height), int(width)) if height >= 1 and width >= 1 else None
+    return choose_size(
+        (image.get("height"), image.get("width")) for image in images if _key(image, "id") in frames
+    )
 
 
 def _key(item: Any, name: str) -> str | None:

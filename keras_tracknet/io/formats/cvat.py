@@ -13,6 +13,7 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.io.formats.objects import (
     LeftOut,
     choose_ball,
+    choose_size,
     merge_labels,
     read_number,
     shorten,
@@ -74,15 +75,21 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
     if not objects:
         why = "; ".join(left_out.doubts()) or "expected a track of the ball"
         raise InputError(f"{path}: has no points or boxes ({why}).")
-    ball = choose_ball((drawn.name for drawn in objects), path)
+    named = {drawn.name for drawn in objects if drawn.name.strip()}
+    ball = choose_ball(named, path)
     labels = []
     standing = set()
     for name, frame, shape, stands in objects:
         attributes = {a.get("name"): (a.text or "").strip() for a in shape.iter("attribute")}
+        in_game = attributes.get(IN_GAME, YES).lower()
         if attributes.get(LABELLED) == NO:
             left_out.frames.add(frame)
-        elif name != ball or attributes.get(IN_GAME, YES).lower() not in ("1", YES):
+        elif name not in named:
+            left_out.add("shapes without a class", f"frame {frame}", frame)
+        elif name != ball or in_game in ("0", NO):
             continue
+        elif in_game not in ("1", YES):
+            left_out.add(f"shapes with another {IN_GAME} than true or false", in_game, frame)
         elif stands:
             standing.add(frame)
         elif (label := _parse_shape(frame, shape)) is not None:
@@ -167,7 +174,7 @@ def write(track: Track, path: Path, size: tuple[int, int]) -> None:
 def _find_objects(root: ElementTree.Element, media: Media, left_out: LeftOut) -> Iterator[Drawn]:
     """Yield all that is drawn, and leave out what is of no frame."""
     for track in root.findall("track"):
-        shapes = [shape for shape in track if "frame" in shape.attrib]
+        shapes = list(track)
         by_hand = [place for place, shape in enumerate(shapes) if shape.get("keyframe") != "0"]
         last = max(by_hand, default=-1)
         for place, shape in enumerate(shapes):
@@ -178,7 +185,7 @@ def _find_objects(root: ElementTree.Element, media: Media, left_out: LeftOut) ->
                 yield Drawn(track.get("label", ""), frame, shape, place > last)
     for frame, image in _find_images(root, media, left_out):
         for shape in image:
-            if shape.get("label") is not None and shape.tag != "tag":
+            if shape.tag != "tag":
                 yield Drawn(shape.get("label", ""), frame, shape, False)
 
 
@@ -263,12 +270,7 @@ def _find_frames(root: ElementTree.Element, media: Media, last: int) -> Iterable
 
 
 def _find_size(root: ElementTree.Element) -> tuple[int, int] | None:
-    original, image = root.find(".//original_size"), root.find("image")
+    original = root.find(".//original_size")
     if original is not None:
-        sides = original.findtext("height"), original.findtext("width")
-    elif image is not None:
-        sides = image.get("height"), image.get("width")
-    else:
-        return None
-    height, width = map(read_number, sides)
-    return (int(height), int(width)) if height >= 1 and width >= 1 else None
+        return choose_size([(original.findtext("height"), original.findtext("width"))])
+    return choose_size([(image.get("height"), image.get("width")) for image in root.iter("image")])

@@ -81,7 +81,10 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
     ball = choose_ball((_class(value) for value in values), path)
     balls = [value for value in values if _class(value) == ball]
     sequences = [_read_sequence(path, value) for value in balls]
-    scale, doubts = find_scale(balls, [box for boxes in sequences for box in boxes], media)
+    try:
+        scale, doubts = find_scale(balls, [box for boxes in sequences for box in boxes], media)
+    except InputError as error:
+        raise InputError(f"{path}: {error}; export it anew.") from error
     stated = max((read_number(value.get("framesCount")) for value in balls), default=math.nan)
 
     count = math.ceil((stated if stated >= 1 else 0) * scale)
@@ -136,7 +139,9 @@ def _find_keyframes(
             continue
         place = _place(box, scale)
         x, y = _middle(box, media)
-        if math.isnan(x + y) and round(place) < media.most_frames:
+        if place > media.most_frames + 1:
+            left_out.add("boxes after the last frame of the video", f"frame {place:.0f}")
+        elif math.isnan(x + y):
             left_out.add("boxes that cannot be made out", f"frame {round(place)}", round(place))
         keyframes.append(Keyframe(place, x, y, box.get("enabled") is not False))
     return keyframes
@@ -187,6 +192,8 @@ def _middle(box: dict[str, Any], media: Media) -> tuple[float, float]:
     """
     x, y, width, height = (read_number(box.get(name)) for name in ("x", "y", "width", "height"))
     degrees = read_number(box.get("rotation") or 0)
+    if min(width, height) < 0:
+        return math.nan, math.nan
     right, down = width / 2, height / 2
     if degrees % 360:
         if media.info is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from keras_tracknet.errors import InputError
 from keras_tracknet.io.formats.objects import read_number
 from keras_tracknet.io.media import Media, estimate_frames
 
@@ -28,6 +29,9 @@ def find_scale(
 
     Returns:
         (scale, doubts): 1 where both count alike, or nobody knows.
+
+    Raises:
+        InputError: both count differently, and there are no times.
     """
     info = media.info
     if info is None:
@@ -43,10 +47,10 @@ def find_scale(
     if math.isnan(rate):
         if math.isnan(count):
             return 1.0, []
-        return frames / count, [
-            f"labels are for {count:.0f} frames, the video has {frames}: mapped as if both were of"
-            " one length; check them"
-        ]
+        raise InputError(
+            f"labels are for {count:.0f} frames, the video has {frames}, and no times say which"
+            " of them is which"
+        )
     scale = fps / rate
     if math.isnan(count) and abs(scale - 1) * frames <= 1:
         return 1.0, []

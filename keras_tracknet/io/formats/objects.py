@@ -74,11 +74,14 @@ def merge_labels(
     kept = []
     for frame, candidates in sorted(found.items()):
         seen = [label for label in candidates if label.grade != NO_BALL]
+        if not seen and left_out.astray:
+            continue
         if len(seen) > 1:
             left_out.add("frames with several balls", f"frame {frame}", frame)
         elif frame not in left_out.frames:
             kept.append(seen[0] if seen else Label(frame, NO_BALL, math.nan, math.nan))
-    empty = [f for f in frames if f not in found and f not in left_out.frames]
+    settled = {label.frame for label in kept} | left_out.frames
+    empty = [frame for frame in frames if frame not in settled]
     doubts = left_out.doubts()
     if left_out.astray and empty:
         doubts.append(
@@ -118,6 +121,13 @@ def choose_ball(names: Iterable[str], path: Path) -> str:
             " in its name."
         )
     return chosen[0]
+
+
+def choose_size(sizes: Iterable[tuple[Any, Any]]) -> tuple[int, int] | None:
+    """Return the (height, width) of all pictures; None where they differ, or do not say."""
+    known = {(read_number(height), read_number(width)) for height, width in sizes}
+    height, width = known.pop() if len(known) == 1 else (0, 0)
+    return (int(height), int(width)) if height >= 1 and width >= 1 else None
 
 
 def read_number(value: Any) -> float:

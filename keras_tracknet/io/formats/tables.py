@@ -117,7 +117,9 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
             )
         lines[label.frame] = line
         labels.append(label)
-    doubts = [f"{len(missing)} labels of missing images, as {missing[0]}"] if missing else []
+    doubts = (
+        [f"{len(missing)} labels of missing images, as {shorten(missing[0])}"] if missing else []
+    )
     try:
         labels, more = (doubt_codes if kind.seen else read_codes)(labels)
         doubts += more
@@ -183,7 +185,7 @@ def _parse(path: Path, kind: Columns, line: int, cells: dict[str, str], frame: i
         number = read_number(cells[kind.frame]) if frame is None else frame
         if number % 1 != 0 or not 0 <= number <= LAST_FRAME:
             raise ValueError(number)
-        grade = kind.grades[_read_seen(cells[kind.seen])] if kind.seen else EASY
+        grade = kind.grades[_read_seen(cells[kind.seen], kind)] if kind.seen else EASY
         x, y = (_number(cells[name]) for name in (kind.x, kind.y))
     except (KeyError, ValueError) as error:
         shown = ",".join(cells[name] for name in cells)
@@ -204,9 +206,12 @@ def _bad_row(path: Path, kind: Columns, line: int, shown: str) -> InputError:
     )
 
 
-def _read_seen(text: str) -> float:
-    """Return a value of visibility: 1, "1.0" or, as pandas writes it, "True"."""
-    return {"true": 1.0, "false": 0.0}.get(text.strip().lower(), read_number(text))
+def _read_seen(text: str, kind: Columns) -> float:
+    """Return a value of visibility: 1, "1.0" or, where 1 is visible, "True" as pandas writes it."""
+    plain = text.strip().lower()
+    if kind.grades[1] == EASY and plain in ("true", "false"):
+        return float(plain == "true")
+    return read_number(plain)
 
 
 def _number(text: str) -> float:

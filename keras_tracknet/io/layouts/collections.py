@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Hashable
 from pathlib import Path
 
+from keras_tracknet.errors import InputError
 from keras_tracknet.io.formats import yolo
 from keras_tracknet.io.formats.recognise import COLLECTIONS, read_head
 from keras_tracknet.io.layouts.search import Folder, LayoutSearch
@@ -28,10 +29,15 @@ def find_collection(search: LayoutSearch, folder: Folder) -> bool:
         if format is None or format not in COLLECTIONS:
             continue
         covered: dict[Path, set[Hashable]] = {}
-        for below in search.walk(folder.path):
-            for source in (*below.videos, *([below.path] if below.has_images else [])):
-                if source not in search.done:
-                    covered[source] = format.covered(path, open_media(source))
+        try:
+            for below in search.walk(folder.path):
+                for source in (*below.videos, *([below.path] if below.has_images else [])):
+                    if source not in search.done:
+                        covered[source] = format.covered(path, open_media(source))
+        except InputError as error:
+            search.doubts.append(f"left out: {error}")
+            search.done.add(path)
+            continue
         for source in _tell_apart(search, path, covered):
             name = _drop_images(search, source if source.is_dir() else source.with_suffix(""))
             group = name.parent if name != search.root else name
