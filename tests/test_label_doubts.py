@@ -21,7 +21,7 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.io.checks import check_dataset, list_doubts
 from keras_tracknet.io.datasets import find_dataset, read_labels
 from keras_tracknet.io.formats.objects import read_key, read_number
-from keras_tracknet.io.formats.recognise import read_label_file
+from keras_tracknet.io.formats.recognise import LABEL_SUFFIXES, read_label_file
 from keras_tracknet.io.media import Media, find_number
 from keras_tracknet.io.splits import read_split
 
@@ -41,9 +41,8 @@ def read_only(folder, frames=FRAMES):
 
 def states(track):
     """Return a letter a frame: b for a ball, - for none, ? for nobody knows."""
-    return "".join(
-        "b" if s else "-" if k else "?" for s, k in zip(track.visibility, track.labelled)
-    )
+    pairs = zip(track.visibility, track.labelled, strict=True)
+    return "".join("b" if seen else "-" if known else "?" for seen, known in pairs)
 
 
 def write_task(path, boxes, minimal=False, **value):
@@ -108,10 +107,10 @@ def test_rotated_boxes_have_their_middle_where_they_are_drawn(tmp_path, degrees)
         middle[0] + 0.5 - (width / 2 * math.cos(turn) - height / 2 * math.sin(turn)),
         middle[1] + 0.5 - (width / 2 * math.sin(turn) + height / 2 * math.cos(turn)),
     )
-    box = {
-        "frame": 1, "rotation": degrees, "width": 100 * width / WIDTH,
-        "height": 100 * height / HEIGHT, "x": 100 * corner[0] / WIDTH, "y": 100 * corner[1] / HEIGHT,
-    }  # fmt: skip
+    sides = {"x": corner[0], "width": width}, {"y": corner[1], "height": height}
+    box = {"frame": 1, "rotation": degrees}
+    for lengths, whole in zip(sides, (WIDTH, HEIGHT), strict=True):
+        box |= {name: 100 * length / whole for name, length in lengths.items()}
     write_task(tmp_path / "a.json", [box], framesCount=2)
     track, _ = read_only(tmp_path, 2)
     np.testing.assert_allclose(track.positions[0], middle)
@@ -123,7 +122,7 @@ def test_rotated_boxes_have_their_middle_where_they_are_drawn(tmp_path, degrees)
         ({"x": None}, "??bb-"),  # a line from it would be a guess, too
         ({"x": [1]}, "??bb-"),
         ({"frame": None}, None),
-        ({"frame": 10**12}, "???b?"),  # it may be any frame's
+        ({"frame": 10**12}, "??bb?"),  # it may be any frame's
         ({"width": -1}, "??bb-"),
     ],
 )
@@ -137,9 +136,6 @@ def test_boxes_that_cannot_be_made_out_leave_frames_unlabelled(tmp_path, change,
     write_task(tmp_path / "a.json", boxes, framesCount=5)
     if expected is None:
         assert "a box of no frame" in find_dataset(tmp_path).doubts[0]
-    elif change == {"frame": 10**12}:
-        # Sorted by frame it comes last: the other two stand by themselves.
-        assert states(read_only(tmp_path, 5)[0]) == "??bb?"
     else:
         assert states(read_only(tmp_path, 5)[0]) == expected
 
@@ -207,19 +203,16 @@ def test_shapes_of_no_frame_or_class_leave_frames_unlabelled(tmp_path, shape, ex
 
 @pytest.mark.parametrize("size", [("0", "0"), ("x", "36"), ("-5", "64")])
 def test_size_that_is_none_scales_nothing(tmp_path, size):
-    original = f"<original_size><width>{size[1]}</width><height>{size[0]}</height></original_size>"
-    write_cvat(
-        tmp_path,
-        ['<points frame="0" points="30,14"/>'],
-        meta=f"<meta><task>{original}</task></meta>",
-    )
+    sides = f"<width>{size[1]}</width><height>{size[0]}</height>"
+    meta = f"<meta><task><original_size>{sides}</original_size></task></meta>"
+    write_cvat(tmp_path, ['<points frame="0" points="30,14"/>'], meta=meta)
     assert tuple(read_only(tmp_path)[0].positions[0]) == (30, 14)
 
 
 @pytest.mark.parametrize("encoding", ["foo", "utf-16", "utf-32", "rot13", "ebcdic-cp-us"])
 def test_other_encoding_than_the_file_says_is_one_line(tmp_path, encoding):
     text = f'<?xml version="1.0" encoding="{encoding}"?><annotations></annotations>'
-    with pytest.raises(InputError, match="not what CVAT writes|has no points"):
+    with pytest.raises(InputError, match=r"not what CVAT writes|has no points"):
         read(write_text(tmp_path / "a.xml", text))
 
 
@@ -369,7 +362,16 @@ def test_broken_text_leaves_its_image_unlabelled(tmp_path):
 # --- everything
 
 
-HOSTILE = (None, [], {}, "", "text", math.nan, math.inf, 10**30, -1, 1e308, True, "\0")
+HOSTILE = (None, [], {}, "text", math.nan, 10**30, -1)
+BROKEN = (
+    b"",
+    b"\0\0\0",
+    b"[" * 100_000,
+    b'{"Frame":' * 50_000,
+    b"<a>" * 9_999,
+    b"9" * 5_000,
+    b'{"a": ',
+)
 
 
 @pytest.mark.parametrize("write", [coco_boxes, label_studio], ids=lambda write: write.__name__)
@@ -387,27 +389,15 @@ def test_any_value_anywhere_is_at_most_a_doubt(tmp_path, write):
 
 
 @pytest.mark.parametrize("write", DATASETS, ids=lambda write: write.__name__)
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"\0\0\0",
-        b"[" * 100_000,
-        b'{"Frame":' * 50_000,
-        b"<a>" * 9_999,
-        b"9" * 5_000,
-        b'{"a": ',
-    ],
-    ids=["empty", "nul", "deep", "deep-lines", "xml", "digits", "torn"],
-)
-def test_any_content_is_at_most_a_doubt(tmp_path, write, content):
+def test_any_content_is_at_most_a_doubt(tmp_path, write):
     write(tmp_path)
-    suffixes = (".json", ".jsonl", ".csv", ".txt", ".xml")
-    for path in [p for p in tmp_path.rglob("*") if p.suffix in suffixes]:
-        path.write_bytes(content)
-    dataset = find_dataset(tmp_path)
-    assert not any(clip.table.visibility.any() for clip in dataset.clips)
-    assert dataset.doubts
+    paths = [path for path in tmp_path.rglob("*") if path.suffix in LABEL_SUFFIXES]
+    for content in BROKEN:
+        for path in paths:
+            path.write_bytes(content)
+        dataset = find_dataset(tmp_path)
+        assert not any(clip.table.visibility.any() for clip in dataset.clips)
+        assert dataset.doubts
 
 
 def _places(document, above=()):
