@@ -15,6 +15,7 @@ from typing import Any
 from keras_tracknet.errors import InputError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+UNWRITABLE = "backslashreplace"  # bytes of file names that are no UTF-8
 
 
 @contextmanager
@@ -59,7 +60,7 @@ def replace_file(path: Path) -> Iterator[Path]:
 def write_text(text: str, path: Path) -> None:
     """Write a text file as UTF-8; see `replace_file`."""
     with replace_file(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors=UNWRITABLE)
 
 
 def write_json(content: Any, path: Path) -> None:
@@ -69,7 +70,10 @@ def write_json(content: Any, path: Path) -> None:
 
 def write_table(columns: Iterable[str], rows: Iterable[Iterable[object]], path: Path) -> None:
     """Write a CSV file; see `replace_file`."""
-    with replace_file(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+    with (
+        replace_file(path) as partial,
+        open(partial, "w", newline="", encoding="utf-8", errors=UNWRITABLE) as file,
+    ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)

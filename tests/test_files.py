@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.files import explain_writing, replace_file, write_json, write_text
+from keras_tracknet.files import explain_writing, replace_file, write_json, write_table, write_text
 
 
 def write_halves(path, between):
@@ -126,3 +126,13 @@ def test_writing_into_a_folder_is_explained_too(tmp_path):
         explain_writing(tmp_path / "run"),
     ):
         (tmp_path / "run").mkdir()
+
+
+def test_names_that_are_no_utf_8_can_be_written(tmp_path):
+    name = os.fsdecode(b"caf\xe9.mp4")
+    write_text(f"<title>{name}</title>", tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == "<title>caf\\udce9.mp4</title>"
+    write_table(["video"], [[name]], tmp_path / "table.csv")
+    assert (tmp_path / "table.csv").read_text(encoding="utf-8") == "video\ncaf\\udce9.mp4\n"
+    write_json({"video": name}, tmp_path / "summary.json")
+    assert json.loads((tmp_path / "summary.json").read_text())["video"] == name

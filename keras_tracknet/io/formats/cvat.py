@@ -127,7 +127,7 @@ def write(track: Track, path: Path, size: tuple[int, int]) -> None:
     ElementTree.SubElement(root, "version").text = "1.1"
     task = ElementTree.SubElement(ElementTree.SubElement(root, "meta"), "task")
     for tag, text in (
-        ("name", path.stem),
+        ("name", path.stem.encode("utf-8", "backslashreplace").decode()),  # XML holds no other
         ("size", str(len(track))),
         ("mode", "interpolation"),
         ("start_frame", "0"),
