@@ -66,6 +66,11 @@ if TYPE_CHECKING:
 @click.option(
     "--resume", is_flag=True, help="Go on where an interrupted run stopped, with the same result."
 )
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Stop at the first damaged part or image, instead of tracking what can be read.",
+)
 @overwrite_option
 @json_option
 @quiet_option
@@ -80,6 +85,7 @@ def predict(
     ray: str | None,
     duration: float | None,
     resume: bool,
+    strict: bool,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
@@ -141,6 +147,7 @@ def predict(
             plots=plots,
             segments=segments,
             overwrite=overwrite,
+            strict=strict,
         )
         with _say_what_is_kept(corpus.output, reporter):
             _predict_corpus(videos, corpus, settings, ray, reporter, as_json)
@@ -150,7 +157,7 @@ def predict(
     video = Path(source)
     probe_video(video)  # a source that cannot be read is told at once, before Keras is loaded
     if str(output) == "-":
-        _print_track(video, wanted, schema, settings, reporter)
+        _print_track(video, wanted, schema, strict, settings, reporter)
         return
     from keras_tracknet.outputs import predict_video
 
@@ -168,6 +175,7 @@ def predict(
             schema=schema,
             resume=resume,
             overwrite=overwrite,
+            strict=strict,
             reporter=reporter,
         )
     if as_json:
@@ -223,6 +231,7 @@ def _print_track(
     video: Path,
     wanted: list[str],
     schema: str,
+    strict: bool,
     settings: dict[str, Any],
     reporter: ConsoleReporter,
 ) -> None:
@@ -233,7 +242,7 @@ def _print_track(
 
     tracker = load_tracker(reporter, **settings)
     kind = wanted[0] if wanted else "csv"
-    track_to_stdout(tracker, video, format=kind, schema=schema, reporter=reporter)
+    track_to_stdout(tracker, video, format=kind, schema=schema, strict=strict, reporter=reporter)
 
 
 def _predict_live(

@@ -60,6 +60,7 @@ class CorpusSettings:
         formats, schema: of the tracks, as for `predict_video`.
         overlay, plots, segments: what is written besides.
         overwrite: whether finished videos are tracked again.
+        strict: whether a damaged video fails, instead of being tracked as far as it can be read.
     """
 
     output: Path
@@ -69,6 +70,7 @@ class CorpusSettings:
     plots: bool = False
     segments: bool = False
     overwrite: bool = False
+    strict: bool = False
 
 
 def find_videos(source: str) -> list[Path] | None:
@@ -148,7 +150,13 @@ def predict_one(
             if find_finished(described, paths) is not None:
                 return Outcome(video, folder, SKIPPED)
         summary = predict_video(
-            tracker, video, paths, schema=settings.schema, resume=resume, reporter=reporter
+            tracker,
+            video,
+            paths,
+            schema=settings.schema,
+            resume=resume,
+            strict=settings.strict,
+            reporter=reporter,
         )
     except InputError as error:
         return Outcome(video, folder, FAILED, error=str(error))

@@ -15,6 +15,7 @@ from keras_tracknet.data.frames import estimate_background
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import write_json, write_text
 from keras_tracknet.inference import Tracker
+from keras_tracknet.io.damage import Damage
 from keras_tracknet.io.tracks import (
     Track,
     TrackRow,
@@ -47,6 +48,7 @@ def predict_video(
     schema: str = "tracknet",
     resume: bool = False,
     overwrite: bool = True,
+    strict: bool = False,
     reporter: Reporter | None = None,
 ) -> dict[str, Any]:
     """Track the ball through a video and write the results.
@@ -63,6 +65,7 @@ def predict_video(
         resume: whether to go on from the rows that an interruption left; they are as they
             would be without it. What is finished stays as it is.
         overwrite: whether what is there is replaced, unless it is resumed.
+        strict: whether damage of the source is an error; else it is counted in the summary.
         reporter: where progress goes.
 
     Returns:
@@ -92,7 +95,7 @@ def predict_video(
             rows = _read_earlier(described, paths, reporter)
         elif not overwrite:
             paths.check_free()
-        run = _Run(tracker, source, info, paths, described, reporter, rows)
+        run = _Run(tracker, source, info, paths, described, reporter, rows, strict)
         return run.predict()
 
 
@@ -139,17 +142,19 @@ def track_to_stdout(
     *,
     format: str = "csv",
     schema: str = "tracknet",
+    strict: bool = False,
     reporter: Reporter | None = None,
 ) -> None:
     """Track the ball through a video, then print the track that `predict_video` would write.
 
     Args:
-        tracker, source, schema, reporter: as for `predict_video`.
+        tracker, source, schema, strict, reporter: as for `predict_video`.
         format: `csv` or `jsonl`.
     """
     info = probe_video(source)
     paths = OutputPaths((), None, (), None, Path("-"))
-    run = _Run(tracker, source, info, paths, {"schema": schema}, reporter or Reporter(), [])
+    described = {"schema": schema}
+    run = _Run(tracker, source, info, paths, described, reporter or Reporter(), [], strict)
     run.add_rows()
     with TrackWriter(paths.summary, format=format, schema=schema, to_stdout=True) as writer:
         writer.write(run.repair().rows())
@@ -162,6 +167,7 @@ class _Run:
     Attributes:
         described: what is known of it before the first frame is, see `describe_run`.
         rows: of the frames so far, before any repair; those of an earlier run at the start.
+        strict: whether damage of the source is an error.
         shots: number of each shot's first frame.
         done: rows of an earlier run.
     """
@@ -173,11 +179,13 @@ class _Run:
     described: dict[str, Any]
     reporter: Reporter
     rows: list[TrackRow]
+    strict: bool
     shots: list[int] = field(default_factory=list)
     watch: Stopwatch = field(default_factory=Stopwatch)
 
     def __post_init__(self) -> None:
         self.done, self.began = len(self.rows), time.perf_counter()
+        self.damage = Damage(strict=self.source if self.strict else None)
 
     def predict(self) -> dict[str, Any]:
         """Track, write everything and return the summary."""
@@ -199,11 +207,17 @@ class _Run:
 
     def add_rows(self) -> None:
         """Add to `rows` and `shots`, and to the growing track file, frame by frame."""
+        for remark in self.info.remarks():
+            self.reporter.note(f"{self.source}: {remark}")
         name, left = f"tracking {self.source.name}", self.info.frames
         if self.done:
             name, left = f"{name} from frame {self.done}", left and max(0, left - self.done)
         stream = self.tracker.stream(
-            self.source, stopwatch=self.watch, shots=self.shots, first=self.done
+            self.source,
+            stopwatch=self.watch,
+            shots=self.shots,
+            first=self.done,
+            damage=self.damage,
         )
         with self.reporter.track(name, left, unit="frames") as advance, closing(stream):
             # Nothing is written for a video that cannot be read.
@@ -268,6 +282,7 @@ class _Run:
             "complete": complete,
             "frames": len(rows),
             "frames_before": self.done,
+            "damaged": self.damage.count,
             "shots": len(self.shots),
             "status": dict(Counter(row.status for row in rows)),
             "seconds": round(seconds, 3),

@@ -54,6 +54,7 @@ def describe_run(tracker: Tracker, source: Path, info: VideoInfo, schema: str) -
         "width": info.width,
         "height": info.height,
         "fps": str(info.fps),
+        "capture_fps": info.capture_fps,
         "frames_promised": info.frames,
         "schema": schema,
         "weights": str(tracker.network.path),
@@ -84,9 +85,10 @@ def hash_source(source: Path) -> dict[str, Any]:
     if not source.is_dir():
         return {"source_bytes": source.stat().st_size, "source_sha256": _hash_ends([source])}
     files = list_images(source)
-    sizes = [file.stat().st_size for file in files]
+    sizes = [file.stat().st_size if file.exists() else 0 for file in files]
     names = "\n".join(f"{file.name} {size}" for file, size in zip(files, sizes, strict=True))
-    ends = _hash_ends([files[0], files[-1]], os.fsencode(names))
+    there = [file for file, size in zip(files, sizes, strict=True) if size] or files
+    ends = _hash_ends([there[0], there[-1]], os.fsencode(names))
     return {"source_bytes": sum(sizes), "source_sha256": ends}
 
 

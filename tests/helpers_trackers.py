@@ -108,7 +108,7 @@ class ScriptedTracker(Tracker):
         self.rows, self.stop = rows or make_rows(), stop
         self.network.sha256 = sha256
 
-    def stream(self, source, *, stopwatch=None, shots=None, first=0):
+    def stream(self, source, *, shots=None, first=0, **_settings):
         shots.append(0)
         for row in self.rows[first:]:
             if row.frame == self.stop:

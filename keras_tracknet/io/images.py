@@ -38,7 +38,15 @@ def list_images(folder: Path) -> list[Path]:
         raise InputError(
             f"{folder}: no images in this folder; it needs {', '.join(IMAGE_SUFFIXES)} files."
         )
+    for file in files:
+        _refuse_irregular(file)
     return files
+
+
+def _refuse_irregular(file: Path) -> None:
+    # Reading a pipe may never end. A link that leads nowhere is an image that is missing.
+    if os.path.exists(file) and not os.path.isfile(file):
+        raise InputError(f"{file}: a folder, a pipe or a device, no image; remove it.")
 
 
 def _natural_key(name: str) -> list[tuple[int, str]]:
@@ -91,9 +99,8 @@ def read_image(file: Path) -> np.ndarray:
     Raises:
         InputError: the file cannot be read, or is no image.
     """
+    _refuse_irregular(file)
     try:
-        if os.path.exists(file) and not os.path.isfile(file):  # reading a pipe may never end
-            raise InputError(f"{file}: a folder, a pipe or a device, no image; remove it.")
         data = np.fromfile(file, np.uint8)
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror}); check it.") from error
