@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,12 @@ class FitData:
     training: Batches
     validation: Batches
     clips: tuple[tuple[str, ...], tuple[str, ...]]
+
+    @property
+    def digest(self) -> str:
+        """What tells this data from other data, so that a run goes on with its own."""
+        sizes = [(len(b), b.batch_size, b.windows) for b in (self.training, self.validation)]
+        return hashlib.sha256(repr((self.clips, sizes)).encode()).hexdigest()
 
 
 def load_fit_data(config: FitConfig, reporter: Reporter, devices: int = 1) -> FitData:

@@ -1,8 +1,9 @@
-"""Plots of a track: where the ball flew, where it was most, and how sure that is."""
+"""Plots: of a track, where the ball flew and was most; of a training run, how it went."""
 
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,33 @@ def draw_confusion(confusion: np.ndarray, classes: Sequence[str]) -> Any:
     axes.set_yticklabels(classes)
     axes.set_title("Windows")
     figure.colorbar(shades, ax=axes, label="share of the labelled class", fraction=0.045)
+    return figure
+
+
+def draw_curves(history: Sequence[dict[str, Any]], title: str) -> Any:
+    """Return a figure of a training run: loss and scores over epochs.
+
+    Args:
+        history: a row for each epoch.
+        title: of the scores.
+    """
+    from matplotlib.figure import Figure
+
+    epochs = [row["epoch"] for row in history]
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    loss, score = figure.subplots(1, 2)
+    for name, label in (("loss", "training"), ("val_loss", "validation")):
+        loss.plot(epochs, [row.get(name, math.nan) for row in history], label=label, marker=".")
+    loss.set(title="Loss", xlabel="epoch", yscale="log")
+    for name in ("val_accuracy", "val_f1"):
+        if name in history[-1]:
+            values = [row.get(name, math.nan) for row in history]
+            score.plot(epochs, values, label=name.removeprefix("val_"), marker=".")
+    score.set(title=title, xlabel="epoch", ylim=(0, 1))
+    for axes in (loss, score):
+        axes.grid(alpha=0.3)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend()
     return figure
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 import json
 import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,11 @@ from typing import Any
 import keras
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.files import explain_writing, replace_file, write_json, write_table
 from keras_tracknet.model_file import ModelSpec, save_model
+from keras_tracknet.plots import draw_curves
 from keras_tracknet.reporting import Advance, Reporter
+from keras_tracknet.run_state import RunState, is_best, is_lost, read_metrics, write_metrics
 
 SAVE_EVERY = 300.0  # seconds between saves within an epoch
 STOPPING = [n for n in signal.Signals if n.name in ("SIGINT", "SIGTERM", "SIGHUP")]
@@ -46,13 +48,9 @@ def write_config(config: dict[str, Any], folder: Path) -> None:
     Raises:
         InputError: the folder cannot be written.
     """
-    try:
+    with explain_writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-    except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be written ({error.strerror}); choose another place with -o."
-        ) from error
+    write_json(config, folder / "config.json")
 
 
 class Recorder(keras.callbacks.Callback):
@@ -63,7 +61,7 @@ class Recorder(keras.callbacks.Callback):
         spec: of the network, saved with it.
         epochs: of the whole run.
         validation_steps: batches of validation data.
-        history: rows of earlier epochs.
+        state: what the run goes on from.
         reporter: where notes go.
 
     Attributes:
@@ -78,12 +76,15 @@ class Recorder(keras.callbacks.Callback):
         spec: ModelSpec,
         epochs: int,
         validation_steps: int,
-        history: Sequence[dict[str, Any]],
+        state: RunState,
         reporter: Reporter,
     ) -> None:
         super().__init__()
         self.folder, self.spec, self.epochs = folder, spec, epochs
-        self.history, self.reporter = list(history), reporter
+        self.history, self.reporter = list(state.history), reporter
+        self._state, self._steps, self._data = state, state.steps, state.data
+        self._figures: dict[str, Any] = state.figures
+        self._doubtful = False  # whether the loss of this epoch is known to be no number
         self.advance: Advance = Reporter.ignore
         self.validation_steps = validation_steps
         self._advance_validation: Advance = Reporter.ignore
@@ -92,7 +93,8 @@ class Recorder(keras.callbacks.Callback):
         self._interrupted = 0  # number of the signal
         self._handlers: dict[int, Callable[..., Any]] = {}
         self._log: Any = None
-        self._saved_at = self._epoch_began = time.monotonic()
+        self._saved_at = time.monotonic()
+        self._epoch_began = self._saved_at - state.seconds
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
@@ -137,8 +139,12 @@ class Recorder(keras.callbacks.Callback):
             self._log.close()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note the time."""
-        self._epoch_began = time.monotonic()
+        """Note the time; where the epoch was begun before, go on with its figures."""
+        state, self._state = self._state, RunState()
+        self._figures, self._doubtful = {}, False
+        self._epoch_began = time.monotonic() - (state.seconds if state.figures else 0.0)
+        if state.figures and not write_metrics(self.model, state.metrics):
+            self.reporter.warn(f"epoch {epoch + 1}: its figures are of the steps from here on.")
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Note that a step has begun."""
@@ -146,9 +152,15 @@ class Recorder(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Report progress, and save the state now and then."""
+        self._steps += 1
+        self._figures = logs or {}
+        figures = {k: float(v) for k, v in self._figures.items() if k in ("loss", "f1")}
         self._end_step()
-        figures = {k: float(v) for k, v in (logs or {}).items() if k in ("loss", "f1")}
         self.advance(1, **figures)
+        if not self._doubtful and not _is_finite(figures):
+            self._doubtful = True  # with float16 a step may be left out, and all is well
+            if is_lost(self.model):
+                raise self._explain_loss(len(self.history))
         if time.monotonic() - self._saved_at > SAVE_EVERY:
             self.save_state()
 
@@ -175,21 +187,28 @@ class Recorder(keras.callbacks.Callback):
         """Save the state, the model if it is the best so far, history, curves and log."""
         row: dict[str, Any] = {"epoch": epoch + 1}
         row |= {name: float(value) for name, value in (logs or {}).items()}
+        self._figures, self._state = {}, RunState()
         row["seconds"] = round(time.monotonic() - self._epoch_began, 1)
         row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         # Most windows of a classifier are of one class, so its accuracy says little.
         measure = "val_f1" if self.spec.classes else "val_accuracy"
-        better = all(_score(row, measure) >= _score(earlier, measure) for earlier in self.history)
+        better = is_best(row, self.history, measure)
         self.history.append(row)
+        lost = not _is_finite(row) and is_lost(self.model)
         if better:
             self._save("best.keras")
-        self.save_state()
+        if not lost:
+            self.save_state()
         self._write_history()
         self._write_log(row)
         title = "Validation" if self.spec.classes else "Validation, tolerance 4 pixels"
-        _draw_curves(self.history, self.folder / "curves.png", title)
+        if _installed("matplotlib"):
+            with replace_file(self.folder / "curves.png") as partial:
+                draw_curves(self.history, title).savefig(partial, dpi=120)
         self.reporter.note(_describe(row, self.epochs, better))
         self._warn_if_blind()
+        if lost:
+            raise self._explain_loss(epoch)
 
     def _end_step(self) -> None:
         self.between_steps = True
@@ -203,16 +222,37 @@ class Recorder(keras.callbacks.Callback):
         """Save what `fit` needs to go on from here."""
         self._save("last.keras")
 
+    def save_interrupted(self) -> None:
+        """Save it where the run is being stopped, whatever signals come meanwhile."""
+        for number in self._handlers:  # which `interruptible` puts back
+            signal.signal(number, signal.SIG_IGN)
+        if self.between_steps:
+            self.save_state()
+
     def _save(self, name: str) -> None:
-        save_model(self.model, self.spec, self.folder / name, training={"history": self.history})
+        state = RunState(
+            self._steps,
+            tuple(self.history),
+            self._data,
+            {figure: float(value) for figure, value in self._figures.items()},
+            tuple(read_metrics(self.model)) if self._figures else (),
+            round(time.monotonic() - self._epoch_began, 1) if self._figures else 0.0,
+        )
+        save_model(self.model, self.spec, self.folder / name, training=state.as_dict())
         self._saved_at = time.monotonic()
+
+    def _explain_loss(self, epoch: int) -> InputError:
+        best = self.folder / "best.keras"
+        start = f", from --init {best}" if best.is_file() else ""
+        return InputError(
+            f"{self.folder}: since epoch {epoch + 1} weights are NaN or infinite, which no training"
+            f" mends; start another run with a lower --learning-rate{start}."
+        )
 
     def _write_history(self) -> None:
         names = list(dict.fromkeys(name for row in self.history for name in row))
-        with open(self.folder / "history.csv", "w", newline="") as file:
-            writer = csv.DictWriter(file, names)
-            writer.writeheader()
-            writer.writerows(self.history)
+        rows = ([row.get(name, "") for name in names] for row in self.history)
+        write_table(names, rows, self.folder / "history.csv")
 
     def _write_log(self, row: dict[str, Any]) -> None:
         if self._log is None:
@@ -238,8 +278,8 @@ def _installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
-def _score(row: dict[str, Any], measure: str) -> float:
-    return row[measure] if measure in row else -row["val_loss"]
+def _is_finite(figures: dict[str, Any]) -> bool:
+    return all(math.isfinite(value) for value in figures.values())
 
 
 def _describe(row: dict[str, Any], epochs: int, better: bool) -> str:
@@ -248,27 +288,3 @@ def _describe(row: dict[str, Any], epochs: int, better: bool) -> str:
     return f"epoch {row['epoch']}/{epochs}: {figures}  {row['seconds']:.0f} s" + (
         "  (best so far)" if better else ""
     )
-
-
-def _draw_curves(history: list[dict[str, Any]], path: Path, title: str) -> None:
-    """Draw loss and scores over epochs, where matplotlib is installed."""
-    if not _installed("matplotlib"):
-        return
-    from matplotlib.figure import Figure
-
-    epochs = [row["epoch"] for row in history]
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
-    loss, score = figure.subplots(1, 2)
-    for name, label in (("loss", "training"), ("val_loss", "validation")):
-        loss.plot(epochs, [row.get(name, math.nan) for row in history], label=label, marker=".")
-    loss.set(title="Loss", xlabel="epoch", yscale="log")
-    for name in ("val_accuracy", "val_f1"):
-        if name in history[-1]:
-            values = [row.get(name, math.nan) for row in history]
-            score.plot(epochs, values, label=name.removeprefix("val_"), marker=".")
-    score.set(title=title, xlabel="epoch", ylim=(0, 1))
-    for axes in (loss, score):
-        axes.grid(alpha=0.3)
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend()
-    figure.savefig(path, dpi=120)

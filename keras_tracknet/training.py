@@ -19,24 +19,18 @@ from keras_tracknet.devices import Devices, choose_devices
 from keras_tracknet.errors import InputError
 from keras_tracknet.fit_config import FitConfig
 from keras_tracknet.fit_data import FitData, load_fit_data
-from keras_tracknet.losses import (
-    MaskedDistance,
-    MaskedMSE,
-    PixelCrossEntropy,
-    QualityFocal,
-    WeightedBCE,
+from keras_tracknet.fit_model import (
+    build_network,
+    compile_network,
+    plan_learning_rate,
+    take_weights,
 )
-from keras_tracknet.metrics import TrackingAccuracy, TrackingF1
 from keras_tracknet.model_file import ModelFile, load_model, set_precision
-from keras_tracknet.models.rectifier import build_rectifier
-from keras_tracknet.models.tsm import build_tsm
-from keras_tracknet.models.v1 import build_v1
-from keras_tracknet.models.v2 import build_v2
-from keras_tracknet.models.v3 import build_v3
 from keras_tracknet.precision import choose_precision
 from keras_tracknet.presets import find_weights
 from keras_tracknet.reporting import Reporter
 from keras_tracknet.run_folder import Recorder, write_config
+from keras_tracknet.run_state import RunState, read_state
 
 
 @dataclass(frozen=True)
@@ -48,8 +42,7 @@ class FitPlan:
         data: what it trains and validates on.
         model: the network, with the weights that training starts from.
         precision: Keras dtype policy.
-        first: number of the first batch to train, counted over all epochs.
-        history: what earlier epochs gave, a row each.
+        state: how far it is.
         devices: what it trains on.
     """
 
@@ -57,13 +50,13 @@ class FitPlan:
     data: FitData
     model: keras.Model
     precision: str
-    first: int = 0
-    history: tuple[dict[str, Any], ...] = ()
+    state: RunState = field(default_factory=RunState)
     devices: Devices = field(default_factory=Devices)
 
     def describe(self) -> list[str]:
         """Return in a few lines what is about to be trained, on what."""
         train, validation = self.data.clips
+        done = self.state.steps // len(self.data.training)
         spec = self.config.spec
         shape = "x".join(map(str, spec.input_size)) if any(spec.input_size) else "positions"
         frames = f"{spec.frames} {'stabilized ' if spec.stabilized else ''}frames"
@@ -75,7 +68,7 @@ class FitPlan:
             f" {len(self.data.training)} batches of {self.data.training.batch_size}",
             f"validation: {len(validation)} clips ({', '.join(validation[:8])}"
             f"{', ...' if len(validation) > 8 else ''}), {self.data.validation.windows:,} windows",
-            f"epochs: {self.config.epochs}, {self.first // len(self.data.training)} of them done",
+            f"epochs: {self.config.epochs}, {done} of them done",
         ]
 
 
@@ -129,24 +122,16 @@ def _plan(config: FitConfig, devices: Devices, resume: bool, reporter: Reporter)
     steps = len(data.training)
     precision = "float32" if config.version == "rectifier" else choose_precision(config.precision)
     if saved is not None:
-        model, history = saved.model, tuple(saved.training["history"])
-        first = int(keras.ops.convert_to_numpy(model.optimizer.iterations))
-        if first // steps - len(history) not in (0, 1):
-            raise InputError(
-                f"{config.output}: its data has changed since the run began; start another run"
-                f" with --init {saved.path}."
-            )
+        model, state = saved.model, _go_on(read_state(saved), data, saved.path)
+        if config.schedule != "constant":  # which goes over as many epochs as there are now
+            model.optimizer.learning_rate = plan_learning_rate(config, steps)
     else:
-        model, history, first = _build(config), (), 0
+        model, state = build_network(config), RunState(data=data.digest)
         if start is not None:
-            _take_weights(model, start)
+            take_weights(model, start)
         set_precision(model, precision)
-        model.compile(
-            optimizer=keras.optimizers.Adam(_learning_rate(config, steps)),
-            loss=_loss(config),
-            weighted_metrics=_metrics(config),
-        )
-    return FitPlan(config, data, model, precision, first, history, devices)
+        compile_network(model, config, steps)
+    return FitPlan(config, data, model, precision, state, devices)
 
 
 def run_plan(plan: FitPlan, reporter: Reporter) -> list[dict[str, Any]]:
@@ -161,10 +146,13 @@ def _run(plan: FitPlan, folder: Path, reporter: Reporter) -> list[dict[str, Any]
     config, count = plan.config, len(plan.data.training)
     write_config(asdict(config), folder)
     plan.devices.prepare(plan.model, plan.data.training)
-    epoch, done = divmod(plan.first, count)
+    state = plan.state
+    epoch, done = divmod(state.steps, count)
+    if done:  # the metrics, whose state is put back, are made with the first batch otherwise
+        plan.model._symbolic_build(data_batch=plan.data.training.batch(0, 0))
     spec = replace(config.spec, notes={"fit": asdict(config)})
     validating = len(plan.data.validation)
-    recorder = Recorder(folder, spec, config.epochs, validating, plan.history, reporter)
+    recorder = Recorder(folder, spec, config.epochs, validating, state, reporter)
     recorder.set_model(plan.model)
     validation = _dataset(plan, plan.data.validation, 0, validating)
     steps = (config.epochs - epoch) * count - done
@@ -176,7 +164,7 @@ def _run(plan: FitPlan, folder: Path, reporter: Reporter) -> list[dict[str, Any]
         _release_pipelines(),
     ):
         try:
-            if len(plan.history) < epoch:  # it was stopped between training and validation
+            if len(state.history) < epoch:  # it was stopped between training and validation
                 scores = plan.model.evaluate(
                     validation,
                     steps=validating,
@@ -184,10 +172,11 @@ def _run(plan: FitPlan, folder: Path, reporter: Reporter) -> list[dict[str, Any]
                     return_dict=True,
                     verbose=0,
                 )
-                recorder.on_epoch_end(epoch - 1, {f"val_{n}": v for n, v in scores.items()})
+                scores = {f"val_{name}": value for name, value in scores.items()}
+                recorder.on_epoch_end(epoch - 1, state.figures | scores)
             # An epoch a call: a PyDataset that goes on over several starts from its head again.
             for number in range(epoch, config.epochs):
-                first = plan.first if number == epoch else number * count
+                first = state.steps if number == epoch else number * count
                 stop = (number + 1) * count
                 plan.model.fit(
                     _dataset(plan, plan.data.training, first, stop),
@@ -201,8 +190,7 @@ def _run(plan: FitPlan, folder: Path, reporter: Reporter) -> list[dict[str, Any]
                     verbose=0,
                 )
         except KeyboardInterrupt:
-            if recorder.between_steps:
-                recorder.save_state()
+            recorder.save_interrupted()
             if (folder / "last.keras").is_file():
                 reporter.warn(f"stopped; go on with: tracknet fit --resume -o {folder}")
             raise
@@ -223,92 +211,28 @@ def _release_pipelines() -> Iterator[None]:
         raise
 
 
-def _build(config: FitConfig) -> keras.Model:
-    spec = config.spec
-    if spec.version == "rectifier":
-        return build_rectifier(window=spec.frames, width_multiplier=config.width)
-    if spec.version == "tsm":
-        return build_tsm(
-            len(spec.classes),
-            frames=spec.frames,
-            input_size=spec.input_size,
-            backbone=config.backbone,
-            modality=config.modality,
-            width_multiplier=config.width,
-            bidirectional=not config.online,
-        )
-    # Cut-outs and whole pictures pass through one network, so its input size is left open.
-    size = (None, None) if config.crop else spec.input_size
-    common: dict[str, Any] = {
-        "input_size": size,
-        "frames": spec.frames,
-        "width_multiplier": config.width,
-    }
-    # A start from nearly empty maps: the ball has few of the pixels.
-    if spec.version == "v1":
-        return build_v1(**common, output_bias=5.0)
-    if spec.version == "v2":
-        return build_v2(**common, heatmaps=spec.heatmaps, output_bias=-3.0)
-    return build_v3(**common, background=spec.background, output_bias=-3.0)
-
-
-def _loss(config: FitConfig) -> keras.losses.Loss:
-    if config.version == "rectifier":
-        return MaskedMSE() if config.hidden == "zero" else MaskedDistance()
-    if config.version == "tsm":
-        return keras.losses.CategoricalCrossentropy()
-    if config.version == "v1":
-        return PixelCrossEntropy()
-    return WeightedBCE() if config.target == "disc" else QualityFocal()
-
-
-def _metrics(config: FitConfig) -> list[keras.metrics.Metric]:
-    if config.version == "rectifier":
-        return []
-    if config.version == "tsm":
-        accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
-        return [accuracy, keras.metrics.F1Score(average="macro", name="f1")]
-    return [TrackingAccuracy(), TrackingF1()]  # each costs a few percent of a step
-
-
-def _learning_rate(config: FitConfig, steps: int) -> Any:
-    if config.schedule == "constant":
-        return config.learning_rate
-    total = steps * config.epochs
-    warmup = round(total * config.warmup)
-    return keras.optimizers.schedules.CosineDecay(
-        0.0 if warmup else config.learning_rate,
-        max(1, total - warmup),
-        warmup_target=config.learning_rate if warmup else None,
-        warmup_steps=warmup,
-    )
-
-
-def _take_weights(model: keras.Model, source: ModelFile) -> None:
-    shapes = [[tuple(w.shape) for w in m.weights] for m in (model, source.model)]
-    names = [[layer.name for layer in m.layers] for m in (model, source.model)]
-    if shapes[0] == shapes[1] and names[0] != names[1]:
-        raise InputError(
-            f"{source.path}: converted from another code, with layers that are not built for"
-            " training here; start from another model."
-        )
-    if shapes[0] != shapes[1]:
-        raise InputError(
-            f"{source.path}: its layers do not fit; use the --version, --width, --frames and"
-            f" --background that it was trained with ({source.spec.version},"
-            f" {source.spec.frames} frames, background {source.spec.background})."
-        )
-    model.set_weights(source.model.get_weights())
-
-
 def _load_run(config: FitConfig) -> ModelFile:
     path = Path(config.output) / "last.keras"
     if not path.is_file():
         raise InputError(f"{path}: no run to resume; start one without --resume.")
     saved = load_model(path, compile=True)
-    if not saved.model.compiled or "history" not in saved.training:
-        raise InputError(f"{path}: not written by tracknet fit; use it with --init instead.")
     return saved
+
+
+def _go_on(state: RunState, data: FitData, path: Path) -> RunState:
+    """Return the state with what is known of the data now.
+
+    Raises:
+        InputError: the run began with other data.
+    """
+    whole = state.steps // len(data.training)
+    other = state.data and state.data != data.digest
+    if other or whole - len(state.history) not in (0, 1):
+        raise InputError(
+            f"{path.parent}: its data has changed since the run began; start another run"
+            f" with --init {path}."
+        )
+    return replace(state, data=data.digest)
 
 
 def _dataset(plan: FitPlan, batches: Batches, first: int, stop: int) -> Any:

@@ -33,7 +33,7 @@ ORDER = [
     "rallies", "events",
     "velocity", "marks", "courts", "court_drawing",
     "analysis", "stills", "charts", "report", "footage", "analysis_run", "court_page", "court_file",
-    "run_folder", "fit_config", "fit_data", "devices", "training",
+    "run_state", "run_folder", "fit_config", "fit_data", "fit_model", "devices", "training",
     "engines", "streaming", "inference", "places", "summaries", "outputs", "corpus",
     "cluster", "live",
     "evaluation", "clip_evaluation", "exporting", "benchmark", "demo", "doctor",

@@ -1,3 +1,4 @@
+import csv
 import gc
 import importlib.util
 import json
@@ -24,11 +25,13 @@ from keras_tracknet.model_file import is_trained, load_model
 from keras_tracknet.models import v2
 from keras_tracknet.reporting import Reporter
 from keras_tracknet.run_folder import Recorder
-from keras_tracknet.training import fit, plan_fit
+from keras_tracknet.run_state import RunState, read_state
+from keras_tracknet.training import fit, plan_fit, run_plan
 
 SIZE = (32, 64)  # (height, width) of the model's input
 WHOLE_UNET = v2.unet  # as it is before `short_networks`
 CLIP_FRAMES = 12
+NAN, INF = float("nan"), float("inf")
 DOTS = [(6 + 8 * frame % 50, 18) for frame in range(CLIP_FRAMES)]  # as the clips show them
 
 
@@ -119,17 +122,18 @@ def assert_same_weights(path, other):
         np.testing.assert_allclose(array, twin, atol=1e-5)
 
 
-def assert_same_history(rows, others, cut_short=()):
-    """Compare histories but for the time, and the training figures of epochs cut short."""
-    assert [row["epoch"] for row in rows] == [row["epoch"] for row in others]
+def assert_same_history(rows, others):
+    """Compare histories but for the time."""
+    assert len(rows) == len(others)
     for row, other in zip(rows, others, strict=True):
-        names = {
-            name
-            for name in other
-            if name != "seconds"
-            and not (row["epoch"] in cut_short and name in ("loss", "accuracy", "f1"))
-        }
-        assert {n: row[n] for n in names} == pytest.approx({n: other[n] for n in names}, abs=1e-5)
+        assert row.keys() == other.keys()
+        timeless = {name: value for name, value in other.items() if name != "seconds"}
+        assert {name: row[name] for name in timeless} == pytest.approx(timeless, abs=1e-5)
+
+
+def read_history(folder):
+    with open(folder / "history.csv", newline="") as file:
+        return [{n: float(v) for n, v in row.items()} for row in csv.DictReader(file)]
 
 
 # --- what a run leaves behind
@@ -187,16 +191,76 @@ def test_run_folder_holds_config_models_history_and_curves(
         ("val_accuracy", [0.9, 0.5, 0.7], 1),
         ("val_accuracy", [0.0, 0.7, 0.7], 3),  # of equals the one that has learned longest
         ("val_loss", [0.3, 0.1, 0.2], 2),  # the rectifier has no accuracy
+        ("val_accuracy", [0.5, NAN, 0.7, 0.6], 3),  # what is no number is better than nothing
+        ("val_accuracy", [NAN, 0.5, 0.4], 2),
+        ("val_accuracy", [0.5, 0.4, NAN], 1),
+        ("val_loss", [0.3, NAN, 0.2], 3),
+        ("val_loss", [0.3, -INF, 0.2], 3),
+        ("val_loss", [INF, 0.3, 0.4], 2),
     ],
 )
-def test_best_model_is_of_the_best_epoch(clips, tmp_path, score, values, best):
+@pytest.mark.parametrize("stop", [None, 2], ids=["at one go", "resumed"])
+def test_best_model_is_of_the_best_epoch(clips, tmp_path, score, values, best, stop):
     plan = plan_fit(configure(clips, tmp_path))
-    recorder = Recorder(tmp_path, plan.config.spec, len(values), 1, (), Reporter())
-    recorder.set_model(plan.model)
+    plan.model.optimizer.build(plan.model.trainable_variables)
+    reporter = Notebook()
+    recorder = Recorder(tmp_path, plan.config.spec, len(values), 1, RunState(), reporter)
     for epoch, value in enumerate(values):
-        recorder.on_epoch_end(epoch, {"loss": 0.5, score: value})
+        if epoch == stop:  # go on from what was saved
+            state = read_state(load_model(tmp_path / "last.keras", compile=True))
+            recorder = Recorder(tmp_path, plan.config.spec, len(values), 1, state, reporter)
+        recorder.set_model(plan.model)
+        recorder.on_epoch_end(epoch, {"loss": 0.5, "val_loss": 0.5, score: value})
     assert len(load_model(tmp_path / "best.keras").training["history"]) == best
-    assert load_model(tmp_path / "last.keras").training["history"] == recorder.history
+    history = load_model(tmp_path / "last.keras").training["history"]
+    assert [row[score] for row in history] == pytest.approx(values, nan_ok=True)
+    said = [note.partition(":")[0] for note in reporter.notes if "(best so far)" in note]
+    assert said[-1] == f"epoch {best}/{len(values)}"
+
+
+def test_epoch_without_a_loss_is_not_the_best(clips, tmp_path):
+    """A blind network is right where there is no ball, whatever its weights."""
+    plan = plan_fit(configure(clips, tmp_path))
+    recorder = Recorder(tmp_path, plan.config.spec, 2, 1, RunState(), Reporter())
+    recorder.set_model(plan.model)
+    recorder.on_epoch_end(0, {"loss": 0.5, "val_loss": 0.5, "val_accuracy": 0.3})
+    recorder.on_epoch_end(1, {"loss": NAN, "val_loss": NAN, "val_accuracy": 0.4})
+    assert len(load_model(tmp_path / "best.keras").training["history"]) == 1
+
+
+def blind_model(plan):
+    """Make the weights of a network NaN, as one step too large does."""
+    for variable in plan.model.trainable_variables:
+        variable.assign(np.full(variable.shape, NAN))
+
+
+def test_run_that_is_lost_says_so_and_keeps_the_last_good_state(clips, tmp_path):
+    config = configure(clips, tmp_path, epochs=3)
+    with suppress(KeyboardInterrupt):
+        fit(config, reporter=Interrupter(note="epoch 1/3"))
+    before = (tmp_path / "last.keras").read_bytes()
+    plan = plan_fit(config, resume=True)
+    blind_model(plan)
+    with pytest.raises(InputError) as caught:
+        run_plan(plan, Reporter())
+    assert str(caught.value) == (
+        f"{tmp_path}: since epoch 2 weights are NaN or infinite, which no training mends; start"
+        f" another run with a lower --learning-rate, from --init {tmp_path / 'best.keras'}."
+    )
+    assert (tmp_path / "last.keras").read_bytes() == before
+    assert all(np.isfinite(array).all() for array in read_weights(tmp_path / "best.keras"))
+
+
+def test_epoch_of_nothing_but_nan_is_written_down_before_the_run_stops(clips, tmp_path):
+    plan = plan_fit(configure(clips, tmp_path))
+    blind_model(plan)
+    recorder = Recorder(tmp_path, plan.config.spec, 2, 1, RunState(), Reporter())
+    recorder.set_model(plan.model)
+    with pytest.raises(InputError, match=r"since epoch 1 weights are NaN.*--learning-rate\."):
+        recorder.on_epoch_end(0, {"loss": NAN, "val_loss": NAN, "val_accuracy": 0.3})
+    assert {path.name for path in tmp_path.glob("*.keras")} == set()
+    (row,) = read_history(tmp_path)
+    assert np.isnan(row["loss"])
 
 
 def test_cosine_schedule_ends_near_zero(uninterrupted):
@@ -238,19 +302,17 @@ def uninterrupted(clips, tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("interrupter", "cut_short"),
+    "interrupter",
     [
-        ({"note": "epoch 1/3"}, []),  # after a whole epoch
-        ({"work": "training", "step": 2}, [1]),
-        ({"work": "training", "step": 9}, [2]),
-        ({"work": "training", "step": 10}, [2]),  # all steps done, nothing validated
-        ({"work": "validating", "step": 2}, [2]),
+        {"note": "epoch 1/3"},  # after a whole epoch
+        {"work": "training", "step": 2},
+        {"work": "training", "step": 9},
+        {"work": "training", "step": 10},  # all steps done, nothing validated
+        {"work": "validating", "step": 2},
     ],
     ids=["after an epoch", "first epoch", "mid-epoch", "last step", "validation"],
 )
-def test_resumed_run_ends_as_an_uninterrupted_one(
-    clips, tmp_path, uninterrupted, interrupter, cut_short
-):
+def test_resumed_run_ends_as_an_uninterrupted_one(clips, tmp_path, uninterrupted, interrupter):
     whole, expected = uninterrupted
     config = configure(clips, tmp_path, epochs=3, learning_rate=1e-2)
     reporter = Interrupter(**interrupter)
@@ -258,10 +320,10 @@ def test_resumed_run_ends_as_an_uninterrupted_one(
         fit(config, reporter=reporter)
     assert f"tracknet fit --resume -o {tmp_path}" in reporter.warnings[-1]
     history = fit(load_config(tmp_path), resume=True)
-    assert_same_history(history, expected, cut_short)
+    assert_same_history(history, expected)
+    assert_same_history(read_history(tmp_path), read_history(whole))
     assert_same_weights(tmp_path / "last.keras", whole / "last.keras")
     assert_same_weights(tmp_path / "best.keras", whole / "best.keras")
-    assert len((tmp_path / "history.csv").read_text().splitlines()) == 4
 
 
 @pytest.fixture
@@ -332,7 +394,7 @@ def test_resumed_rectifier_ends_as_an_uninterrupted_one(clips, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fit(cut, reporter=Interrupter("training", 4))
     history = fit(cut, resume=True)
-    assert_same_history(history, expected, cut_short=[2])
+    assert_same_history(history, expected)
     assert_same_weights(tmp_path / "cut" / "last.keras", tmp_path / "whole" / "last.keras")
 
 
@@ -406,7 +468,7 @@ def test_init_takes_the_weights_of_another_run(clips, tmp_path, uninterrupted):
         plan.model.get_weights(), read_weights(folder / "best.keras"), strict=True
     ):
         np.testing.assert_array_equal(array, twin)
-    assert (plan.first, plan.history) == (0, ())
+    assert (plan.state.steps, plan.state.history) == (0, ())
 
 
 @pytest.mark.parametrize(
