@@ -227,7 +227,9 @@ from .options import (
     " folder. The network is theirs unless options say otherwise.",
 )
 @click.option(
-    "--resume", is_flag=True, help="Continue the run in OUTPUT; all other options come from it."
+    "--resume",
+    is_flag=True,
+    help="Continue the run in OUTPUT with its own settings; of these only --epochs can change.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be trained, and stop.")
 @quiet_option
@@ -235,7 +237,8 @@ def fit(resume: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
     """Train a model on labelled clips.
 
     The run folder gets best.keras, last.keras, config.json, history.csv, curves.png and a
-    TensorBoard log. Ctrl-C keeps the last state; --resume goes on from it.
+    TensorBoard log. Ctrl-C keeps the last state; --resume goes on from it, for more epochs where
+    --epochs is given.
 
     \b
     tracknet fit --version v3 --data DIR
@@ -243,10 +246,10 @@ def fit(resume: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
     tracknet fit --version tsm --data DIR --input-size 96x160 --batch-size 16
     tracknet fit --init badminton-v3 --data DIR --learning-rate 0.0003 --epochs 5
     tracknet fit --resume -o runs/fit/v3
+    tracknet fit --resume -o runs/fit/v3 --epochs 60
     """
     from keras_tracknet.devices import join_hosts
-    from keras_tracknet.fit_config import FitConfig, describe_network, load_config
-    from keras_tracknet.io.splits import Split, read_split
+    from keras_tracknet.fit_config import FitConfig, change_config, describe_network, load_config
     from keras_tracknet.model_file import load_model
     from keras_tracknet.presets import find_weights
     from keras_tracknet.training import plan_fit, run_plan
@@ -255,40 +258,52 @@ def fit(resume: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
 
     reporter = ConsoleReporter(quiet=quiet)
     join_hosts()
+    source = click.get_current_context().get_parameter_source
+    given = {name for name in options if source(name) is not ParameterSource.DEFAULT}
     if options["init"] and not resume:
         network = describe_network(load_model(find_weights(options["init"]).tracker))
-        source = click.get_current_context().get_parameter_source
-        kept = {n: v for n, v in network.items() if source(n) is ParameterSource.DEFAULT}
+        kept = {name: value for name, value in network.items() if name not in given}
         if kept.get("version", options["version"]) == network["version"]:
             options |= kept
     output = options["output"] or Path("runs/fit") / options["version"]
-    if resume:
-        config = load_config(output)
-    else:
-        if (output / "last.keras").exists():
-            raise click.UsageError(
-                f"{output} holds a run; continue it with --resume or choose another -o."
-            )
-        split = options.pop("split")
-        names = [part for value in options["validation"] for part in value.split(",") if part]
-        if split and names:
-            raise click.UsageError("--split says what validates; leave --val away.")
-        parts = read_split(split) if split else Split("", (), tuple(names))
-        here = Path(parts.data or "data")
-        data = options["data"] or (here if split or here.is_dir() else None)
-        reporter.note(f"data: {data.resolve() if data else 'rendered rallies'}")
-        try:
-            config = FitConfig(
-                **options
-                | {"tracks": str(options["tracks"]) if options["tracks"] else None}
-                | {"data": str(data) if data else None, "output": str(output)}
-                | {"training": parts.train, "validation": parts.validation}
-            )
-        except ValueError as error:
-            raise click.UsageError(str(error)) from error
+    if not resume and (output / "last.keras").exists():
+        raise click.UsageError(
+            f"{output} holds a run; continue it with --resume or choose another -o."
+        )
+    run = load_config(output) if resume else None
+    settings = _read_settings(options, output)
+    try:
+        if run is None:
+            data = Path(settings["data"]).resolve() if settings["data"] else "rendered rallies"
+            reporter.note(f"data: {data}")
+            config = FitConfig(**settings)
+        else:
+            chosen = given | ({"training", "validation"} if "split" in given else set())
+            config = change_config(run, {n: v for n, v in settings.items() if n in chosen})
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     plan = plan_fit(config, resume=resume, reporter=reporter)
     for line in plan.describe():
         reporter.note(line)
     if not dry_run:
         run_plan(plan, reporter)
     click.echo(Path(config.output).resolve())
+
+
+def _read_settings(options: dict[str, Any], output: Path) -> dict[str, Any]:
+    """Return the fields of `FitConfig` that the options stand for."""
+    from keras_tracknet.io.splits import Split, read_split
+
+    split = options.pop("split")
+    names = [part for value in options["validation"] for part in value.split(",") if part]
+    if split and names:
+        raise click.UsageError("--split says what validates; leave --val away.")
+    parts = read_split(split) if split else Split("", (), tuple(names))
+    here = Path(parts.data or "data")
+    data = options["data"] or (here if split or here.is_dir() else None)
+    return (
+        options
+        | {"tracks": str(options["tracks"]) if options["tracks"] else None}
+        | {"data": str(data) if data else None, "output": str(output)}
+        | {"training": tuple(parts.train), "validation": tuple(parts.validation)}
+    )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from keras_tracknet.model_file import ModelFile
 from keras_tracknet.models.blocks import check_count, check_input_size
 from keras_tracknet.models.resnet10 import BLOCK_FILTERS
 from keras_tracknet.models.tsm import BACKBONES, MODALITIES
+from keras_tracknet.precision import PRECISIONS
 from keras_tracknet.run_folder import read_config
 from keras_tracknet.specification import VERSIONS, ModelSpec
 
@@ -28,7 +32,28 @@ CHOICES = {
     "visible": tuple(VISIBLE),
     "backbone": BACKBONES,
     "modality": MODALITIES,
+    "precision": ("auto", *PRECISIONS),
 }
+
+
+def _are(values: Any, allows: Callable[[Any], bool], count: int | None = None) -> bool:
+    right = isinstance(values, tuple) and all(map(allows, values))
+    return right and count in (None, len(values))
+
+
+# What the fields of a configuration hold, by their annotation.
+TYPES: dict[str, Callable[[Any], bool]] = {
+    "bool": lambda value: isinstance(value, bool),
+    "str": lambda value: isinstance(value, str),
+    "int": lambda value: isinstance(value, Integral) and not isinstance(value, bool),
+    "float": lambda value: isinstance(value, Real) and math.isfinite(value),
+    "tuple[int, int]": lambda value: _are(value, TYPES["int"], 2),
+    "tuple[float, float]": lambda value: _are(value, TYPES["float"], 2),
+    "tuple[str, ...]": lambda value: _are(value, TYPES["str"]),
+}
+
+# Settings that a run cannot go on with, had they another value; by other options than their own.
+OPTIONS = {"validation": "--val", "training": "--split"}
 
 # Filters of the deepest convolution at full width.
 MOST_FILTERS = {"v1": 512, "v2": 512, "v3": 512, "rectifier": 256}
@@ -126,8 +151,15 @@ class FitConfig:
 
     def __post_init__(self) -> None:
         for name in ("input_size", "crop", "zoom", "training", "validation"):
-            value = getattr(self, name)
-            object.__setattr__(self, name, None if value is None else tuple(value))
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+        for field in fields(self):
+            kind, _, optional = str(field.type).partition(" | ")
+            value = getattr(self, field.name)
+            if not (optional and value is None) and not TYPES[kind](value):
+                raise ValueError(
+                    f"{field.name} must be {field.type}. Received: {field.name}={value!r}"
+                )
         for name, known in CHOICES.items():
             value = getattr(self, name)
             if value not in known:
@@ -143,13 +175,14 @@ class FitConfig:
             ("span", "above 0", self.span > 0),
             ("mixup", "at least 0", self.mixup >= 0),
             ("frame_mixup", "at least 0", self.frame_mixup >= 0),
+            ("warmup", "0 to 1", 0 <= self.warmup <= 1),
+            ("seed", "0 to 2^32 - 1", 0 <= self.seed < 2**32),
         ):
             if not fits:
                 raise ValueError(f"{name} must be {least}. Received: {name}={getattr(self, name)}")
-        if self.heatmaps and (self.version != "v2" or self.heatmaps > self.spec.frames):
+        if self.heatmaps and self.version != "v2":
             raise ValueError(
-                "heatmaps is for v2, and at most frames."
-                f" Received: version={self.version!r}, heatmaps={self.heatmaps}"
+                f"heatmaps is for v2. Received: version={self.version!r}, heatmaps={self.heatmaps}"
             )
         if self.version == "tsm":
             foreign = ("crop", "pan", "paste", "decoys", "stabilize", "mixup", "frame_mixup")
@@ -165,7 +198,7 @@ class FitConfig:
                     f" Received: {name}={getattr(self, name)}, background={self.background!r}"
                 )
         check_input_size(self.input_size or (None, None))
-        _ = self.augmentation  # raises what is wrong with it
+        _ = self.spec, self.augmentation  # which raise what is wrong with them
 
     @property
     def spec(self) -> ModelSpec:
@@ -258,10 +291,47 @@ def load_config(folder: Path) -> FitConfig:
     """Read the configuration of a run.
 
     Raises:
-        InputError: the folder holds no run.
+        InputError: the folder holds no run, or one of a newer version.
     """
+    content = read_config(folder)
+    unknown = content.keys() - {field.name for field in fields(FitConfig)}
+    if unknown:
+        raise InputError(
+            f"{folder}: not a run of tracknet fit, or one of a newer version: it sets"
+            f" {', '.join(sorted(unknown))}; upgrade keras_tracknet."
+        )
     try:
         # The folder may have been moved since.
-        return FitConfig(**read_config(folder) | {"output": str(folder)})
+        return FitConfig(**content | {"output": str(folder)})
     except (TypeError, ValueError) as error:
         raise InputError(f"{folder}: not a run of tracknet fit ({error}).") from error
+
+
+def change_config(config: FitConfig, settings: dict[str, Any]) -> FitConfig:
+    """Return the configuration that a run goes on with: its own, with other epochs.
+
+    Args:
+        config: of the run.
+        settings: what is given anew.
+
+    Raises:
+        ValueError: a setting differs from the run's that cannot change any more.
+    """
+    for name, value in settings.items():
+        kept = getattr(config, name)
+        if name in ("data", "tracks") and value and kept:
+            value, kept = Path(value).resolve(), Path(kept).resolve()
+        if name not in ("epochs", "output") and value != kept:
+            option = OPTIONS.get(name, f"--{name.replace('_', '-')}")
+            raise ValueError(
+                f"{option} cannot change in a run that goes on, which has {_show(kept)}; leave it"
+                f" away, or start another run with --init {config.output}."
+            )
+    return replace(config, epochs=settings.get("epochs", config.epochs))
+
+
+def _show(value: Any) -> str:
+    """Return a setting as its option is written."""
+    if isinstance(value, tuple):
+        return ("x" if _are(value, TYPES["float"]) else ",").join(map(str, value)) or "none"
+    return "none" if value is None else str(value)

@@ -35,11 +35,14 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = Path(folder) / "config.json"
     try:
-        return json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"{folder}: no run to resume; start one without --resume.") from error
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a run's configuration ({error}).") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: not a run's configuration; it holds no dictionary.")
+    return content
 
 
 def write_config(config: dict[str, Any], folder: Path) -> None:

@@ -25,6 +25,7 @@ from keras_tracknet.fit_model import (
     plan_learning_rate,
     take_weights,
 )
+from keras_tracknet.locks import hold_lock
 from keras_tracknet.model_file import ModelFile, load_model, set_precision
 from keras_tracknet.precision import choose_precision
 from keras_tracknet.presets import find_weights
@@ -123,6 +124,12 @@ def _plan(config: FitConfig, devices: Devices, resume: bool, reporter: Reporter)
     precision = "float32" if config.version == "rectifier" else choose_precision(config.precision)
     if saved is not None:
         model, state = saved.model, _go_on(read_state(saved), data, saved.path)
+        begun = -(-state.steps // steps)
+        if config.epochs < begun:
+            raise InputError(
+                f"{config.output}: --epochs {config.epochs} is too few, for {begun} have begun"
+                " already; give more."
+            )
         if config.schedule != "constant":  # which goes over as many epochs as there are now
             model.optimizer.learning_rate = plan_learning_rate(config, steps)
     else:
@@ -138,7 +145,11 @@ def run_plan(plan: FitPlan, reporter: Reporter) -> list[dict[str, Any]]:
     """Train as planned; see `fit`."""
     if plan.devices.hosts.index:
         reporter = Reporter()  # the first host speaks for all
-    with plan.devices.scope(), plan.devices.own_folder(Path(plan.config.output)) as folder:
+    with (
+        plan.devices.scope(),
+        plan.devices.own_folder(Path(plan.config.output)) as folder,
+        hold_lock(folder / "last.keras"),
+    ):
         return _run(plan, folder, reporter)
 
 

@@ -345,13 +345,13 @@ def test_colours_of_a_bgr_network_come_in_the_right_order(tmp_path):
 
 @needs_torch
 def test_converted_model_with_layers_of_its_own_is_no_start_for_training(tmp_path):
+    from keras_tracknet.fit_model import take_weights
     from keras_tracknet.models.v2 import build_v2
-    from keras_tracknet.training import _take_weights
 
     content, *_ = CASES["wasb-tracknetv2"]
     file = load(save_torch(content, tmp_path / "a.pt"), size=SIZE)
     with pytest.raises(InputError, match="converted from another code"):
-        _take_weights(build_v2(input_size=SIZE, width_multiplier=1 / 8), file)
+        take_weights(build_v2(input_size=SIZE, width_multiplier=1 / 8), file)
 
 
 # --- the way back

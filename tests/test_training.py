@@ -17,10 +17,11 @@ from keras_tracknet import fit_data, training
 from keras_tracknet.data import pipeline
 from keras_tracknet.data.pipeline import as_py_dataset
 from keras_tracknet.errors import InputError
-from keras_tracknet.fit_config import FitConfig, load_config
+from keras_tracknet.fit_config import FitConfig, change_config, load_config
 from keras_tracknet.fit_data import _find_clips
 from keras_tracknet.inference import Tracker
 from keras_tracknet.io.tracks import Track, write_track
+from keras_tracknet.locks import hold_lock
 from keras_tracknet.model_file import is_trained, load_model
 from keras_tracknet.models import v2
 from keras_tracknet.reporting import Reporter
@@ -421,6 +422,40 @@ def test_finished_run_has_nothing_to_resume(uninterrupted):
     assert (folder / "last.keras").read_bytes() == before
 
 
+def test_more_epochs_go_on_with_the_schedule_of_all_of_them(clips, tmp_path):
+    config = configure(clips, tmp_path, epochs=1, learning_rate=1e-2, warmup=0.0)
+    (first,) = fit(config)
+    assert first["learning_rate"] == pytest.approx(0, abs=1e-6)
+    longer = change_config(load_config(tmp_path), {"epochs": 2})
+    rows = fit(longer, resume=True)
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert rows[0] == first
+    assert rows[1]["learning_rate"] == pytest.approx(0, abs=1e-6)
+    assert load_config(tmp_path).epochs == 2
+    saved = load_model(tmp_path / "last.keras", compile=True).model.optimizer
+    assert int(saved.iterations) == 10
+    # Half-way through a cosine.
+    assert float(saved._learning_rate(5)) == pytest.approx(0.5e-2)
+
+
+def test_fewer_epochs_than_have_begun_are_refused(clips, tmp_path):
+    with suppress(KeyboardInterrupt):
+        fit(configure(clips, tmp_path, epochs=3), reporter=Interrupter("training", 7))
+    config = change_config(load_config(tmp_path), {"epochs": 1})
+    with pytest.raises(InputError, match="--epochs 1 is too few, for 2 have begun already"):
+        fit(config, resume=True)
+
+
+def test_two_runs_at_once_do_not_mix(clips, tmp_path):
+    config = configure(clips, tmp_path)
+    with (
+        hold_lock(tmp_path / "last.keras"),
+        pytest.raises(InputError, match="another run of tracknet is writing there"),
+    ):
+        fit(config)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_resume_refuses_other_data(uninterrupted, tmp_path):
     folder, _ = uninterrupted
     for name in "abcd":
@@ -639,7 +674,7 @@ def test_run_takes_the_balls_that_count_as_visible(tmp_path, visible, count):
         ({"version": "v3", "heatmaps": 1}, "heatmaps is for v2"),
         ({"version": "v3", "pan": 3.0}, "pan is for models without a background"),
         ({"version": "v3", "stabilize": True}, "stabilize is for models without a background"),
-        ({"version": "v2", "heatmaps": 4}, "heatmaps is for v2, and at most frames"),
+        ({"version": "v2", "heatmaps": 4}, "heatmaps must be 1 to 3 for v2 with 3 frames"),
     ],
 )
 def test_impossible_configuration_is_refused(settings, message):
