@@ -65,6 +65,7 @@ class Tracker:
         max_gap: longest stretch that the rectifier fills in, frames.
 
     Raises:
+        TypeError: weights that are something else, such as a preset's name.
         InputError: weights that were never trained, that are no tracker's or rectifier's, or
             that cannot do what is asked of them.
         ValueError: an unknown mode or way to decode, or a number out of range.
@@ -97,6 +98,8 @@ class Tracker:
             raise ValueError(f"threshold must be 0 to 1. Received: threshold={threshold}")
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1. Received: batch_size={batch_size}")
+        for name, network in (("weights", weights), ("rectifier", rectifier)):
+            _check_kind(name, network)
         if weights.spec.version == "rectifier":
             raise InputError(f"{weights.path}: a rectifier, not a tracker; give it as rectifier.")
         if rectifier is not None and rectifier.spec.version != "rectifier":
@@ -501,6 +504,16 @@ def _note_frames(
         waiting.append((moment, size, before is not None and is_repeat(picture, before)))
         before = picture
         yield picture
+
+
+def _check_kind(name: str, network: Any) -> None:
+    """Raise `TypeError` where a network is given in a way that only other functions take."""
+    if (network is None and name == "rectifier") or isinstance(network, ModelFile | Network):
+        return
+    step = "save it with save_model and its ModelSpec, and give load_model's result"
+    if isinstance(network, str | Path):
+        step = "use Tracker.from_preset or Tracker.from_file"
+    raise TypeError(f"{name} must be what load_model returns; {step}. Received: {network!r}")
 
 
 def _ready(weights: ModelFile | Network, settings: dict[str, Any]) -> Network:

@@ -262,6 +262,22 @@ def test_unfit_weights_are_refused(weights, rectifier, message):
 
 
 @pytest.mark.parametrize(
+    ("weights", "rectifier", "message"),
+    [
+        ("badminton-v3", None, "weights must be .*use Tracker.from_preset .*'badminton-v3'"),
+        (Path("a.keras"), None, r"weights must be .*use .*Tracker\.from_file.*'a\.keras'"),
+        ("model", None, "weights must be .*save it with save_model .*Received: <Functional"),
+        (None, None, "weights must be .*Received: None"),
+        ("file", "r.keras", r"rectifier must be .*Tracker\.from_file.*'r\.keras'"),
+    ],
+)
+def test_what_is_no_loaded_model_is_a_type_error(weights, rectifier, message):
+    known = {"model": lambda: build_tiny("v2"), "file": make_detector}
+    with pytest.raises(TypeError, match=message):
+        Tracker(known[weights]() if weights in known else weights, rectifier=rectifier)
+
+
+@pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"mode": "slow"}, "mode must be one of fast, balanced, accurate.*'slow'"),
