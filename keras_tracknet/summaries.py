@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,9 @@ from keras_tracknet.io.video import VideoInfo
 ENDS = 2**20  # bytes at a file's start and at its end that are hashed: a match has gigabytes
 # What decides a row, and how people call it.
 DECIDING = {
-    "source_bytes": "the video's size in bytes",
-    "source_sha256": "the video's SHA-256",
-    "weights_sha256": "the weights' SHA-256",
-    "rectifier_sha256": "the rectifier's SHA-256",
+    "source_sha256": "the video",
+    "weights_sha256": "--weights",
+    "rectifier_sha256": "--rectifier",
     "mode": "--mode",
     "threshold": "--threshold",
     "decode": "--decode",
@@ -50,7 +48,7 @@ def describe_run(tracker: Tracker, source: Path, info: VideoInfo, schema: str) -
         "command": "predict",
         "version": __version__,
         "source": str(Path(source).resolve()),
-        **hash_source(source),
+        "source_sha256": hash_source(source),
         "width": info.width,
         "height": info.height,
         "fps": str(info.fps),
@@ -76,20 +74,21 @@ def describe_run(tracker: Tracker, source: Path, info: VideoInfo, schema: str) -
     }
 
 
-def hash_source(source: Path) -> dict[str, Any]:
-    """Return what tells a source from others: its size, and a hash of its beginning and end.
+def hash_source(source: Path) -> str:
+    """Return what tells a source from others: a hash of its size, its beginning and its end.
 
-    Of a folder of images it is the size of all, and a hash of their names and sizes and of the
-    first and the last.
+    Of a folder of images it is a hash of their names and sizes, and of the first and the last.
     """
-    if not source.is_dir():
-        return {"source_bytes": source.stat().st_size, "source_sha256": _hash_ends([source])}
-    files = list_images(source)
-    sizes = [file.stat().st_size if file.exists() else 0 for file in files]
-    names = "\n".join(f"{file.name} {size}" for file, size in zip(files, sizes, strict=True))
-    there = [file for file, size in zip(files, sizes, strict=True) if size] or files
-    ends = _hash_ends([there[0], there[-1]], os.fsencode(names))
-    return {"source_bytes": sum(sizes), "source_sha256": ends}
+    folder = source.is_dir()
+    files = [file for file in (list_images(source) if folder else [source]) if file.exists()]
+    sizes = [f"{file.name if folder else ''} {file.stat().st_size}" for file in files]
+    digest = hashlib.sha256(os.fsencode("\n".join(sizes)))
+    for path in dict.fromkeys(files[:1] + files[-1:]):
+        with open(path, "rb") as file:
+            digest.update(file.read(ENDS))
+            file.seek(max(file.tell(), path.stat().st_size - ENDS))
+            digest.update(file.read(ENDS))
+    return digest.hexdigest()
 
 
 def read_summary(path: Path) -> dict[str, Any] | None:
@@ -158,17 +157,8 @@ def restore_rows(path: Path) -> list[TrackRow]:
 def _show(record: dict[str, Any], name: str) -> str:
     value = record.get(name, "not noted")
     if name.endswith("_sha256") and isinstance(value, str):
-        return value[:8]
+        file = Path(str(record.get(name.removesuffix("_sha256")))).name
+        return f"{file} (SHA-256 {value[:8]})"
     if isinstance(value, bool):
         return "on" if value else "off"
     return "none" if value is None else str(value)
-
-
-def _hash_ends(files: Iterable[Path], more: bytes = b"") -> str:
-    digest = hashlib.sha256(more)
-    for path in files:
-        with open(path, "rb") as file:
-            digest.update(file.read(ENDS))
-            file.seek(max(file.tell(), path.stat().st_size - ENDS))
-            digest.update(file.read(ENDS))
-    return digest.hexdigest()
