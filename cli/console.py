@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from keras_tracknet.addresses import mask_addresses
 from keras_tracknet.reporting import Advance, Reporter
 
 LINE_EVERY = 5.0  # seconds between two lines where there is no terminal
@@ -46,6 +47,7 @@ class ConsoleReporter(Reporter):
         self, description: str, total: int | None = None, *, unit: str = "items"
     ) -> Iterator[Advance]:
         """Show how far a piece of work is; see `Reporter.track`."""
+        description = mask_addresses(description)
         if self.quiet:
             shown = super().track(description, total, unit=unit)
         elif is_terminal():
@@ -151,7 +153,7 @@ class Gauge:
 def tell(message: str) -> None:
     """Print a line on stderr; that nobody reads it any more does not stop the work."""
     with suppress(OSError):
-        click.echo(message, err=True)
+        click.echo(mask_addresses(message), err=True)
 
 
 class QuietStream:

@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from keras_tracknet.addresses import mask_addresses
 from keras_tracknet.backends import BACKENDS, choose_backend
 from keras_tracknet.errors import InputError
 
@@ -75,12 +76,15 @@ def explain_failures() -> Iterator[None]:
         except KeyboardInterrupt as error:
             _show_traceback()
             raise Interruption(*received) from error
+        except click.ClickException as error:
+            error.message = mask_addresses(error.message)
+            raise
         except Exception as error:
             line = describe_error(error)
             if line is None:
                 raise
             _show_traceback()
-            raise Failure(f"tracknet: {line}") from error
+            raise Failure(f"tracknet: {mask_addresses(line)}") from error
 
 
 @contextlib.contextmanager
@@ -144,7 +148,7 @@ def debugging() -> bool:
 
 def _show_traceback() -> None:
     if debugging():
-        traceback.print_exc()
+        click.echo(mask_addresses(traceback.format_exc()), err=True, nl=False)
 
 
 def _describe_missing(name: str) -> str:
@@ -179,7 +183,7 @@ def _warn_once() -> Any:
     shown = set()
 
     def show(message: Warning | str, *_where: Any) -> None:
-        line = " ".join(str(message).split())
+        line = mask_addresses(" ".join(str(message).split()))
         if line not in shown:
             shown.add(line)
             click.echo(f"tracknet: warning: {line}", err=True)
