@@ -77,7 +77,7 @@ def explain_failures() -> Iterator[None]:
             _show_traceback()
             raise Interruption(*received) from error
         except click.ClickException as error:
-            error.message = mask_addresses(error.message)
+            error.message = mask_addresses(error.message)  # type: ignore[misc]
             raise
         except Exception as error:
             line = describe_error(error)

@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from .failures import repeat_command
-from .options import AT_LEAST_0, json_option, overwrite_option, quiet_option, tracker_options
+from .options import NumberType, json_option, overwrite_option, quiet_option, tracker_options
 
 if TYPE_CHECKING:
     from keras_tracknet.corpus import CorpusSettings
@@ -62,7 +62,11 @@ if TYPE_CHECKING:
     metavar="[ADDRESS]",
     help="Share many videos out over a Ray cluster, or over one started on this machine.",
 )
-@click.option("--duration", type=AT_LEAST_0, help="Seconds to track a camera or a stream for.")
+@click.option(
+    "--duration",
+    type=NumberType(float, 0, above=True),
+    help="Seconds to track a camera or a stream for.",
+)
 @click.option(
     "--resume", is_flag=True, help="Go on where an interrupted run stopped, with the same result."
 )
@@ -99,7 +103,9 @@ def predict(
 
     VIDEO may also be a camera's number or a stream's address: rows come a moment after the
     frames, go to track.csv, or with -o - to stdout, and frames that come too fast are dropped
-    and counted. Ctrl-C ends it.
+    and counted. Ctrl-C ends it. Live rows cannot wait for later frames: faint balls are not
+    followed, outliers stay and gaps are not filled. A video file at a web address is saved
+    beside the results first, and tracked as any other.
 
     With -o - the track of a video, too, goes to stdout, once it is complete, and nothing else
     is written.
@@ -116,6 +122,7 @@ def predict(
     from keras_tracknet.io.video import probe_video
 
     from .console import ConsoleReporter
+    from .live import save_recording, track_live_source
     from .options import load_tracker
 
     wanted = [name.strip() for name in (formats or "").split(",") if name.strip()]
@@ -127,10 +134,18 @@ def predict(
     from keras_tracknet.corpus import CorpusSettings, find_videos
     from keras_tracknet.io.capture import is_live
     from keras_tracknet.places import DEFAULT, OutputPaths, is_file_name
+    from keras_tracknet.recordings import open_recording
 
     if is_live(source):
-        _predict_live(source, output, wanted, duration, settings, overwrite, reporter, as_json)
-        return
+        recording = open_recording(source)
+        if recording is None:
+            track_live_source(
+                source, output, wanted, schema, duration, settings, overwrite, reporter, as_json
+            )
+            return
+        source = str(save_recording(recording, output, overwrite, reporter))
+    if duration is not None:
+        raise click.UsageError("--duration is for cameras and streams, not for recorded videos.")
     videos = find_videos(source)
     if duration is not None:
         raise click.UsageError("--duration is for a camera or a stream.")
@@ -243,55 +258,6 @@ def _print_track(
     tracker = load_tracker(reporter, **settings)
     kind = wanted[0] if wanted else "csv"
     track_to_stdout(tracker, video, format=kind, schema=schema, strict=strict, reporter=reporter)
-
-
-def _predict_live(
-    source: str,
-    output: Path | None,
-    wanted: list[str],
-    duration: float | None,
-    settings: dict[str, Any],
-    overwrite: bool,
-    reporter: ConsoleReporter,
-    as_json: bool,
-) -> None:
-    """Track a camera or a stream."""
-    import json
-
-    from keras_tracknet.errors import InputError
-    from keras_tracknet.live import predict_live
-
-    from .options import load_tracker
-
-    kind = wanted[0] if wanted else "csv"
-    if kind not in ("csv", "jsonl") or len(wanted) > 1:
-        raise click.UsageError("--format of a camera or a stream is csv or jsonl.")
-    to_stdout = str(output) == "-"
-    path = output or Path("runs/predict") / "live" / f"track.{kind}"
-    if path.suffix not in (".csv", ".jsonl"):
-        path = path / f"track.{kind}"
-    if path.exists() and not overwrite:
-        raise InputError(
-            f"{path}: exists already; use --overwrite or choose another place with -o."
-        )
-    tracker = load_tracker(reporter, **{**settings, "rectifier": "none"})
-    summary = predict_live(
-        tracker,
-        source,
-        None if to_stdout else path,
-        format=kind,
-        duration=duration,
-        reporter=reporter,
-    )
-    latency = summary["latency_ms"]
-    reporter.note(
-        f"{summary['frames']} frames, {summary['dropped']} dropped; latency"
-        f" {latency['p50']} ms in the middle, {latency['p95']} ms for 95 %"
-    )
-    if as_json and not to_stdout:
-        click.echo(json.dumps(summary))
-    elif not to_stdout:
-        click.echo(path.resolve())
 
 
 def _predict_corpus(

@@ -50,8 +50,6 @@ def mark_court(
     """
     if sport != CUSTOM:
         find_sport(sport)
-    if not at >= 0:  # NaN neither
-        raise InputError(f"--at must be 0 seconds or more. Received: {at}")
     drawing = path.with_suffix(".png")
     if path == drawing:
         raise InputError(f"{path}: the court is written as JSON, with a PNG beside; give a .json.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,34 +14,19 @@ from typing import Any
 import numpy as np
 
 from keras_tracknet import __version__
+from keras_tracknet.data.background import RunningBackground
 from keras_tracknet.data.camera import stack_frames, unshift_answers
-from keras_tracknet.data.frames import estimate_background
 from keras_tracknet.data.shots import show_one_view
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import write_json
 from keras_tracknet.inference import Tracker
-from keras_tracknet.io.capture import Capture, CapturedFrame, capture_frames
+from keras_tracknet.io.capture import Capture, CapturedFrame, capture_frames, name_source
 from keras_tracknet.io.tracks import ABSENT, DETECTED, TrackRow, TrackWriter
+from keras_tracknet.latencies import Latencies
+from keras_tracknet.locks import hold_lock
+from keras_tracknet.places import OutputPaths
 from keras_tracknet.reporting import Reporter
-
-SAMPLE = 51  # frames that the running background is the median of
-SAMPLE_EVERY = 10  # frames between two of them
-
-
-class RunningBackground:
-    """The median of a sample of the latest frames, renewed as they come."""
-
-    def __init__(self) -> None:
-        self._sample: deque[np.ndarray] = deque(maxlen=SAMPLE)
-        self._count = 0
-        self.picture: np.ndarray | None = None
-
-    def add(self, picture: np.ndarray) -> None:
-        """Take a frame, `(height, width, 3)` uint8 at the network's size."""
-        if self._count % SAMPLE_EVERY == 0 or self._count < SAMPLE_EVERY:
-            self._sample.append(picture)
-            self.picture = estimate_background(self._sample)
-        self._count += 1
+from keras_tracknet.summaries import describe_tracker
 
 
 @dataclass
@@ -47,21 +34,37 @@ class LiveFigures:
     """How live tracking went.
 
     Attributes:
-        frames: rows given.
+        began: seconds of the monotonic clock at the start.
+        size: (height, width) of the frames, pixels; zeros before the first.
+        status: rows given, by their status.
         shots: cuts of the camera, plus one.
-        latencies: seconds from a frame's arrival to its row.
+        latencies: from a frame's arrival to its row.
     """
 
-    frames: int = 0
+    began: float = field(default_factory=time.monotonic)
+    size: tuple[int, int] = (0, 0)
+    status: Counter[str] = field(default_factory=Counter)
     shots: int = 0
-    latencies: list[float] = field(default_factory=list)
+    latencies: Latencies = field(default_factory=Latencies)
+
+    @property
+    def frames(self) -> int:
+        """Rows given."""
+        return self.status.total()
 
     def summarise(self) -> dict[str, Any]:
         """Return counts, and percentiles of the latency in milliseconds."""
-        found = np.array(self.latencies[-100_000:] or [np.nan]) * 1e3
-        names = {"p50": 50, "p95": 95, "p99": 99, "max": 100}
-        percentiles = {n: round(float(np.percentile(found, p)), 1) for n, p in names.items()}
-        return {"frames": self.frames, "shots": self.shots, "latency_ms": percentiles}
+        seconds = time.monotonic() - self.began
+        return {
+            "width": self.size[1],
+            "height": self.size[0],
+            "frames": self.frames,
+            "shots": self.shots,
+            "status": dict(self.status),
+            "seconds": round(seconds, 3),
+            "frames_per_second": round(self.frames / max(seconds, 1e-9), 2),
+            "latency_ms": self.latencies.summarise(),
+        }
 
 
 def track_live(
@@ -73,8 +76,12 @@ def track_live(
     heatmaps, `accurate` for one, `balanced` for half as many as `fast`. The background is the
     median of the last frames, and starts anew where the camera cuts.
 
+    Rows cannot wait for what comes after, so what shows faintly is not followed, jumps are not
+    taken out and gaps are not filled in, as they are in recorded videos.
+
     Args:
-        tracker: the tracker; its rectifier is not used, as that looks ahead.
+        tracker: the tracker; with a batch of one window no work is in vain. Its rectifier is not
+            used, as that looks ahead.
         frames: frames as they arrive.
         figures: where counts and latencies are added up.
 
@@ -84,34 +91,38 @@ def track_live(
     figures = figures or LiveFigures()
     spec, step = tracker.spec, tracker.step
     recent: deque[np.ndarray] = deque(maxlen=spec.frames)
-    background, began = RunningBackground(), None
     new: list[CapturedFrame] = []
-    for frame in frames:
-        began = frame.arrived if began is None else began
-        picture = tracker.prepare(frame.image)
-        if not recent or not show_one_view(recent[-1], picture):
+    began = None
+    with RunningBackground() as background:
+        for frame in frames:
+            began = frame.arrived if began is None else began
+            figures.size = frame.image.shape[:2]
+            picture = tracker.prepare(frame.image)
+            if not recent or not show_one_view(recent[-1], picture):
+                yield from _answer(tracker, recent, new, background, began, figures)
+                recent.clear()
+                recent.extend([picture] * (spec.frames - 1))
+                background.restart()
+                new = []
+                figures.shots += 1
+            recent.append(picture)
+            if spec.background != "none":
+                background.add(picture)
+            new.append(frame)
+            if len(new) == step:
+                yield from _answer(tracker, recent, new, background, began, figures)
+                new = []
+        if began is not None:
             yield from _answer(tracker, recent, new, background, began, figures)
-            recent.clear()
-            recent.extend([picture] * (spec.frames - 1))
-            background, new = RunningBackground(), []
-            figures.shots += 1
-        recent.append(picture)
-        if spec.background != "none":
-            background.add(picture)
-        new.append(frame)
-        if len(new) == step:
-            yield from _answer(tracker, recent, new, background, began, figures)
-            new = []
-    if began is not None:
-        yield from _answer(tracker, recent, new, background, began, figures)
 
 
 def predict_live(
-    tracker: Tracker,
+    make_tracker: Callable[[], Tracker],
     source: str,
-    output: Path | None,
+    paths: OutputPaths | None,
     *,
     format: str = "csv",
+    schema: str = "tracknet",
     duration: float | None = None,
     patience: float = 60.0,
     read: Callable[[str], Iterator[np.ndarray]] = capture_frames,
@@ -119,14 +130,16 @@ def predict_live(
 ) -> dict[str, Any]:
     """Track a camera or a stream until it ends, and write rows as they come.
 
+    Nothing is written before the first frame is there.
+
     Args:
-        tracker: the tracker.
+        make_tracker: makes the tracker, once there is something to track; see `track_live`.
         source: a camera's number or a stream's address.
-        output: the track file, beside which `<stem>.summary.json` goes; None for stdout and
-            no summary.
+        paths: where tracks and summary go; None for stdout and no summary.
         format: `csv` or `jsonl`, of stdout.
+        schema: columns, see `TrackWriter`.
         duration: seconds to track for; no end when None.
-        patience: seconds without a frame after which the source is given up.
+        patience: seconds without a frame after which a source that broke off is given up.
         read: yields the pictures of one connection to the source.
         reporter: where progress goes.
 
@@ -135,22 +148,32 @@ def predict_live(
         that came too fast and were dropped.
 
     Raises:
-        InputError: the source cannot be read, or the track cannot be written.
+        InputError: the source cannot be read, or a track cannot be written.
     """
-    if tracker.sampling == "published":
-        raise InputError("--sampling published is for whole videos; leave it out for live ones.")
-    reporter, figures, complete = reporter or Reporter(), LiveFigures(), False
-    depth = 2 * tracker.step + 2
-    path = output or Path(f"-.{format}")
-    with Capture(source, depth=depth, patience=patience, read=read) as capture:
+    reporter, name = reporter or Reporter(), name_source(source)
+    with (
+        hold_lock(paths.summary) if paths is not None else contextlib.nullcontext(),
+        Capture(source, patience=patience, read=read, warn=reporter.warn) as capture,
+    ):
+        reporter.note(f"waiting for {name}")
+        capture.wait()
+        tracker = make_tracker()
+        if tracker.sampling == "published":
+            raise InputError("--sampling published is for recorded videos; leave it out.")
+        _warm_up(tracker)
+        capture.begin(2 * tracker.step + 2)
+        figures, complete = LiveFigures(), False
         try:
-            stream = output is None
+            rows = track_live(tracker, _until(capture, duration), figures)
+            first = list(itertools.islice(rows, 1))  # nothing is written before it
             with (
-                TrackWriter(path, format=path.suffix[1:], to_stdout=stream) as writer,
-                reporter.track(f"tracking {source}", None, unit="frames") as advance,
+                contextlib.closing(rows),
+                _open_writers(paths, format, schema) as writers,
+                reporter.track(f"tracking {name}", None, unit="frames") as advance,
             ):
-                for row in track_live(tracker, _until(capture, duration), figures):
-                    writer.write([row])
+                for row in itertools.chain(first, rows):
+                    for writer in writers:
+                        writer.write([row])
                     advance(1)
             complete = True
         finally:
@@ -158,19 +181,37 @@ def predict_live(
                 "command": "predict",
                 "version": __version__,
                 "complete": complete,
-                "source": source,
-                "weights": str(tracker.network.path),
-                "weights_sha256": tracker.network.sha256,
-                "engine": tracker.network.engine,
-                "precision": tracker.network.precision,
-                "mode": tracker.mode,
+                "live": True,
+                "source": name,
+                "schema": schema,
                 **figures.summarise(),
                 "dropped": capture.dropped,
                 "connections": capture.connections,
+                **describe_tracker(tracker),
             }
-            if output is not None and figures.frames:
-                write_json(summary, output.with_name(f"{output.stem}.summary.json"))
+            if paths is not None and figures.frames:
+                write_json(summary, paths.summary)
     return summary
+
+
+@contextlib.contextmanager
+def _open_writers(
+    paths: OutputPaths | None, format: str, schema: str
+) -> Iterator[list[TrackWriter]]:
+    """Open what rows are written to: files, or stdout."""
+    if paths is None:
+        places = [TrackWriter(Path("-"), format=format, schema=schema, to_stdout=True)]
+    else:
+        places = [TrackWriter(p, format=p.suffix[1:], schema=schema) for p in paths.tracks]
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(place) for place in places]
+
+
+def _warm_up(tracker: Tracker) -> None:
+    """Have the network compiled before frames come."""
+    blank = np.zeros((*tracker.network.frame_size, 3), np.uint8)
+    for _ in track_live(tracker, [CapturedFrame(0.0, blank)]):
+        pass
 
 
 def _until(frames: Iterable[CapturedFrame], duration: float | None) -> Iterator[CapturedFrame]:
@@ -207,5 +248,5 @@ def _answer(
         status = ABSENT if np.isnan(x) else DETECTED
         moment = frame.arrived - began
         yield TrackRow(figures.frames, x, y, confidence, status, moment).rounded()
-        figures.frames += 1
-        figures.latencies.append(time.monotonic() - frame.arrived)
+        figures.status[status] += 1
+        figures.latencies.add(time.monotonic() - frame.arrived)

@@ -43,7 +43,6 @@ def describe_run(tracker: Tracker, source: Path, info: VideoInfo, schema: str) -
         info: of the source.
         schema: columns of the track files.
     """
-    rectifier = tracker.rectifier
     return {
         "command": "predict",
         "version": __version__,
@@ -55,6 +54,14 @@ def describe_run(tracker: Tracker, source: Path, info: VideoInfo, schema: str) -
         "capture_fps": info.capture_fps,
         "frames_promised": info.frames,
         "schema": schema,
+        **describe_tracker(tracker),
+    }
+
+
+def describe_tracker(tracker: Tracker) -> dict[str, Any]:
+    """Return the part of a summary that is of the tracker: weights, settings, what computes."""
+    rectifier = tracker.rectifier
+    return {
         "weights": str(tracker.network.path),
         "weights_sha256": tracker.network.sha256,
         "trained_on": tracker.spec.trained_on,

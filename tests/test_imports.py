@@ -15,27 +15,28 @@ HEAVY = (*FRAMEWORKS, "cv2", "av")
 # The package from top to bottom: a module imports from what stands before it, and from its own
 # folder where the folder is one entry.
 ORDER = [
-    "errors", "files", "locks", "folders", "backends", "precision", "sports",
-    "io.damage", "io.container", "io.images", "io.capture", "io.hdr", "io.display",
+    "addresses", "errors", "files", "locks", "folders", "backends", "precision", "sports",
+    "io.damage", "io.container", "io.images", "io.hdr", "io.display", "io.capture",
     "io.clock", "io.video_info", "io.video", "io.media", "io.video_writer", "io.video_folder",
     "io.clips", "io.columns", "io.records", "io.timestamps", "io.track_tables",
     "io.tracks", "io.events", "io.labels", "io.formats", "io.layouts",
     "io.datasets", "io.splits", "io.checks", "io.conversion",
-    "data.frames", "data.shots", "data.cache", "data.camera", "data.windows", "data.heatmaps",
+    "data.frames", "data.background", "data.shots", "data.cache", "data.camera", "data.windows",
+    "data.heatmaps",
     "data.augment", "data.paste", "data.trajectories", "data.clip_classes", "data.pipeline",
     "data.clip_batches",
     "layers", "models", "losses", "metrics",
     "detections", "hysteresis", "outliers", "tracking",
     "specification", "model_archive", "model_file", "published", "checkpoints", "presets",
     "serving",
-    "reporting", "synthetic", "overlay", "contact_sheet", "plots",
+    "reporting", "recordings", "synthetic", "overlay", "contact_sheet", "plots",
     "repeats", "fitting", "flights", "segments", "meetings", "bounces", "views",
     "rallies", "events",
     "velocity", "marks", "courts", "court_drawing",
     "analysis", "stills", "charts", "report", "footage", "analysis_run", "court_page", "court_file",
     "run_state", "run_folder", "fit_config", "fit_data", "fit_model", "devices", "training",
     "engines", "streaming", "inference", "places", "summaries", "outputs", "corpus",
-    "cluster", "live",
+    "cluster", "latencies", "live",
     "evaluation", "clip_evaluation", "exporting", "benchmark", "demo", "doctor",
 ]  # fmt: skip
 

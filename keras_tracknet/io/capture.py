@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, NamedTuple
@@ -12,12 +16,16 @@ import av
 import cv2
 import numpy as np
 
+from keras_tracknet.addresses import mask_addresses
 from keras_tracknet.errors import InputError
-from keras_tracknet.io.container import explain_error
+from keras_tracknet.io.container import explain_error, find_video_stream
+from keras_tracknet.io.display import Display
 
 OPTIONS = {"rtsp_transport": "tcp", "fflags": "nobuffer"}  # of network streams
-TIMEOUT = 10.0  # seconds without an answer after which a stream counts as broken
+TIMEOUT = 10.0  # seconds without an answer after which a source counts as broken
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds before connecting again, doubled each time
+LARGEST_NUMBER = 999  # of a camera; what is longer is a mistyped name
+LEAVING = 2.0  # seconds that are waited for a source which does not answer, at the end
 
 
 class CapturedFrame(NamedTuple):
@@ -28,8 +36,15 @@ class CapturedFrame(NamedTuple):
 
 
 def is_live(source: str) -> bool:
-    """Return whether a source is a camera's number or a stream's address."""
+    """Return whether a source is a camera's number or an address, and no path that exists."""
+    if os.path.exists(source):
+        return False
     return source.isdecimal() or ("://" in source and not source.startswith(("file:", "hf:")))
+
+
+def name_source(source: str) -> str:
+    """Return what a source is called in messages and files: no password is in it."""
+    return mask_addresses(source.replace(" ", "%20"))
 
 
 def capture_frames(source: str) -> Generator[np.ndarray, None, None]:
@@ -47,45 +62,88 @@ def capture_frames(source: str) -> Generator[np.ndarray, None, None]:
     if source.isdecimal():
         yield from _capture_camera(int(source))
         return
-    options = OPTIONS if source.startswith("rtsp") else {}
+    with open_stream(source) as container:
+        stream = find_video_stream(container)
+        if stream is None or stream.codec_context is None:
+            raise InputError(f"{name_source(source)}: has no picture; give another stream.")
+        display = Display(stream)
+        for picture in _decode_on(container, stream):
+            yield display.show(picture)
+
+
+def _decode_on(container: Any, stream: Any) -> Iterator[Any]:
+    """Yield what can be decoded, to the last picture also where the source breaks off."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except (av.FFmpegError, OSError):
+            yield from stream.decode(None)
+            raise
+        if packet is None:
+            return
+        with contextlib.suppress(av.InvalidDataError):  # the next ones may be whole
+            yield from stream.decode(packet)
+
+
+@contextlib.contextmanager
+def open_stream(address: str) -> Iterator[Any]:
+    """Open an address with FFmpeg, and close it at the end of the `with` block.
+
+    Raises:
+        InputError: it cannot be opened, or what is done in the block meets an error of FFmpeg.
+    """
+    options = OPTIONS if address.startswith("rtsp") else {}
+    asked, opened = time.monotonic(), False
     try:
-        with av.open(source, options=options, timeout=TIMEOUT) as container:
-            if not container.streams.video:
-                raise InputError(f"{source}: there is no picture in it; give another stream.")
-            for picture in container.decode(video=0):
-                yield picture.to_ndarray(format="rgb24")
+        with av.open(address, options=options, timeout=TIMEOUT) as container:
+            opened = True
+            yield container
     except (av.FFmpegError, OSError) as error:
-        raise InputError(f"{source}: cannot be read ({explain_error(error)}).") from error
+        reason = explain_error(error)
+        if opened and error.errno == errno.EIO and address.startswith("http"):
+            return  # FFmpeg's word for a server that hangs up, having told no length
+        late = not opened and time.monotonic() - asked >= TIMEOUT
+        if late or isinstance(error, av.ExitError):
+            reason = f"no answer for {TIMEOUT:g} s"
+        # FFmpeg's own error holds the address with its password.
+        what = f"broke off ({reason})."
+        if not opened:
+            what = f"cannot be read ({reason}); check the address, and that it is sending."
+        raise InputError(f"{name_source(address)}: {what}") from None
 
 
 class Capture:
     """Reads a live source in a thread; what is not taken in time is dropped and counted.
 
-    A stream that breaks off is connected to again, after waits that double each time. Use it in
+    A source that ends has ended. One that breaks off with an error is connected to again, after
+    waits that double each time; one that cannot be read at first is given up at once. Use it in
     a `with` block.
 
     Args:
         source: as for `capture_frames`.
-        depth: frames to hold at most; the oldest is dropped for a new one.
-        patience: seconds without a frame after which the source is given up.
+        patience: seconds without a frame after which a source that broke off is given up.
         read: yields the pictures of one connection.
+        warn: is told when the source breaks off.
     """
 
     def __init__(
         self,
         source: str,
         *,
-        depth: int,
         patience: float = 60.0,
         read: Callable[[str], Iterator[np.ndarray]] = capture_frames,
+        warn: Callable[[str], Any] = warnings.warn,
     ) -> None:
-        self.source, self.patience, self._read = source, patience, read
+        self.source, self.patience, self._read, self._warn = source, patience, read, warn
         self.dropped = self.connections = 0
         self._frames: deque[CapturedFrame] = deque()
-        self._depth = depth
+        self._depth = 1
         self._changed = threading.Condition()
+        self._found, self._begun = threading.Event(), threading.Event()
         self._stopped = threading.Event()
-        self._over: BaseException | None = None
+        self._over = False
+        self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="capture", daemon=True)
 
     def __enter__(self) -> Capture:
@@ -94,7 +152,33 @@ class Capture:
 
     def __exit__(self, *_: Any) -> None:
         self._stopped.set()
-        self._thread.join(TIMEOUT)
+        self._begun.set()
+        self._thread.join(LEAVING)
+
+    def wait(self) -> None:
+        """Wait until the first frame is there, and hold the source there.
+
+        Raises:
+            InputError: the source cannot be read, or ends without a frame.
+        """
+        given_up = time.monotonic() + self.patience
+        while not self._found.wait(0.2):  # now and then Ctrl-C gets a chance
+            if time.monotonic() > given_up:
+                raise InputError(
+                    f"{name_source(self.source)}: no picture for {self.patience:g} s; give another"
+                    " stream."
+                )
+        if self._error is not None:
+            raise self._error
+
+    def begin(self, depth: int) -> None:
+        """Let frames come.
+
+        Args:
+            depth: frames to hold at most; the oldest is dropped for a new one.
+        """
+        self._depth = depth
+        self._begun.set()
 
     def __iter__(self) -> Iterator[CapturedFrame]:
         """Yield frames in the order of their arrival.
@@ -104,41 +188,51 @@ class Capture:
         """
         while True:
             with self._changed:
-                while not self._frames and self._over is None:
+                while not self._frames and not self._over:
                     self._changed.wait(0.2)  # now and then Ctrl-C gets a chance
                 if not self._frames:
                     break
                 frame = self._frames.popleft()
             yield frame
-        if isinstance(self._over, InputError):
-            raise self._over
-        if self._over is not None and not isinstance(self._over, StopIteration):
-            raise self._over
+        if self._error is not None:
+            raise self._error
 
     def _work(self) -> None:
-        wait, last = FIRST_WAIT, time.monotonic()
-        error: BaseException = StopIteration()
+        try:
+            self._read_on()
+        except BaseException as error:  # handed over to the reader, whatever it is
+            self._error = error
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
+        self._found.set()
+
+    def _read_on(self) -> None:
+        """Read until the source ends, and connect again where it breaks off."""
+        wait, latest = FIRST_WAIT, None
         while not self._stopped.is_set():
             self.connections += 1
+            connected = time.monotonic()
             try:
                 for picture in self._read(self.source):
+                    if latest is None:
+                        self._found.set()
+                        self._begun.wait()
                     self._put(picture)
-                    wait, last = FIRST_WAIT, time.monotonic()
+                    latest = time.monotonic()
                     if self._stopped.is_set():
-                        break
-                error = StopIteration()
-            except InputError as failure:
-                error = failure
-            except BaseException as failure:  # handed over to the reader, whatever it is
-                error = failure
-                break
-            if time.monotonic() - last + wait > self.patience:
-                break
+                        return
+                if latest is None:
+                    raise InputError(f"{name_source(self.source)}: ended without a picture.")
+                return
+            except InputError as error:
+                if time.monotonic() - connected > LONGEST_WAIT:  # it went well for a while
+                    wait = FIRST_WAIT
+                if latest is None or time.monotonic() - latest + wait > self.patience:
+                    raise
+                self._warn(f"{error} Connecting again in {wait:g} s.")
             self._stopped.wait(wait)
             wait = min(2 * wait, LONGEST_WAIT)
-        with self._changed:
-            self._over = error
-            self._changed.notify_all()
 
     def _put(self, picture: np.ndarray) -> None:
         with self._changed:
@@ -150,10 +244,16 @@ class Capture:
 
 
 def _capture_camera(number: int) -> Generator[np.ndarray, None, None]:
-    camera = cv2.VideoCapture(number)
+    missing = InputError(
+        f"{number}: there is no such camera, nor a file of that name; check its number and rights."
+    )
+    if number > LARGEST_NUMBER:
+        raise missing
+    with _quiet_opencv():
+        camera = cv2.VideoCapture(number)
     try:
         if not camera.isOpened():
-            raise InputError(f"{number}: there is no such camera; check its number and rights.")
+            raise missing
         while True:
             there, picture = camera.read()
             if not there:
@@ -161,3 +261,14 @@ def _capture_camera(number: int) -> Generator[np.ndarray, None, None]:
             yield cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
     finally:
         camera.release()
+
+
+@contextlib.contextmanager
+def _quiet_opencv() -> Iterator[None]:
+    """Keep OpenCV from telling on stderr what it tries."""
+    before = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(before)

@@ -1,0 +1,117 @@
+"""`tracknet predict` of a camera or a stream: which options it takes, and where rows go."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+if TYPE_CHECKING:
+    from keras_tracknet.recordings import Recording
+
+    from .console import ConsoleReporter
+
+# What a live source cannot do, and why: its rows come at once, and its frames only once.
+RECORDED_ONLY = {
+    "overlay": "--overlay",
+    "plots": "--plots",
+    "segments": "--segments",
+    "resume": "--resume",
+    "ray": "--ray",
+    "rectifier": "--rectifier",
+    "max_gap": "--max-gap",
+}
+FORMATS = ("csv", "jsonl")
+
+
+def track_live_source(
+    source: str,
+    output: Path | None,
+    formats: list[str],
+    schema: str,
+    duration: float | None,
+    settings: dict[str, Any],
+    overwrite: bool,
+    reporter: ConsoleReporter,
+    as_json: bool,
+) -> None:
+    """Track a camera or a stream until it ends, or Ctrl-C ends it."""
+    import json
+
+    from keras_tracknet.live import predict_live
+    from keras_tracknet.places import DEFAULT, OutputPaths, is_file_name
+
+    from .options import load_tracker
+
+    _check_options(click.get_current_context(), formats)
+    to_stdout = str(output) == "-"
+    if to_stdout and (as_json or len(formats) > 1):
+        option = "--json" if as_json else "--format with two formats"
+        raise click.UsageError(f"{option} does not go with -o -: only rows are printed.")
+    paths = None
+    if not to_stdout:
+        place = output or _name_folder(DEFAULT / "live")
+        paths = OutputPaths.choose(Path("live"), place, formats, overlay=False)
+        if any(path.suffix[1:] not in FORMATS for path in paths.tracks):
+            raise click.UsageError("-o and --format of a camera or a stream are csv or jsonl.")
+        if not overwrite:
+            paths.check_free()
+    settings = {**settings, "rectifier": "none", "batch_size": 1}
+    summary = predict_live(
+        lambda: load_tracker(reporter, **settings),
+        source,
+        paths,
+        format=formats[0] if formats else "csv",
+        schema=schema,
+        duration=duration,
+        reporter=reporter,
+    )
+    latency = summary["latency_ms"]
+    reporter.note(
+        f"{summary['frames']} frames, {summary['dropped']} dropped; latency"
+        f" {latency['p50']} ms in the middle, {latency['p95']} ms for 95 %"
+    )
+    if as_json:
+        click.echo(json.dumps(summary))
+    elif paths is not None:
+        whole = output if output is not None and is_file_name(output) else paths.summary.parent
+        click.echo(whole.resolve())
+
+
+def save_recording(
+    recording: Recording, output: Path | None, overwrite: bool, reporter: ConsoleReporter
+) -> Path:
+    """Save a video from the web in a folder beside its results."""
+    from keras_tracknet.places import OutputPaths
+
+    place = None if str(output) == "-" else output
+    with contextlib.closing(recording):
+        paths = OutputPaths.choose(Path(recording.name), place, (), overlay=False)
+        folder = paths.summary.parent / "source"
+        return recording.save(folder, overwrite=overwrite, reporter=reporter)
+
+
+def _check_options(context: click.Context, formats: list[str]) -> None:
+    """Raise `UsageError` where an option is given that a live source would ignore."""
+    for name, option in RECORDED_ONLY.items():
+        given = context.get_parameter_source(name) is not ParameterSource.DEFAULT
+        if given and context.params[name] not in (False, "none"):
+            raise click.UsageError(f"{option} is for recorded videos, not for live sources.")
+    if context.params["sampling"] == "published":
+        raise click.UsageError("--sampling published is for recorded videos; leave it out.")
+    if "parquet" in formats:
+        raise click.UsageError("--format of a camera or a stream is csv or jsonl.")
+
+
+def _name_folder(folder: Path) -> Path:
+    """Return a folder that is not there yet, named by the time."""
+    import time
+
+    name = time.strftime("%Y-%m-%d_%H%M%S")
+    number = 1
+    while (place := folder / (name if number == 1 else f"{name}_{number}")).exists():
+        number += 1
+    return place
