@@ -7,7 +7,7 @@ from typing import Any
 
 import griffe
 
-GROUP = re.compile(r"^( +)(\w+(?:, \w+)+): (.*(?:\n\1 +.*)*)", re.MULTILINE)
+GROUP = re.compile(r"^( +)(\w+(?:, \w+)+):(\s.*(?:\n\1 +.*)*)", re.MULTILINE)
 
 
 class Docstrings(griffe.Extension):
@@ -22,4 +22,4 @@ class Docstrings(griffe.Extension):
 
 def _split_group(group: re.Match[str]) -> str:
     indent, names, text = group.groups()
-    return "\n".join(f"{indent}{name}: {text}" for name in names.split(", "))
+    return "\n".join(f"{indent}{name}:{text}" for name in names.split(", "))

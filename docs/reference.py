@@ -1,15 +1,17 @@
 """Writes the reference pages while the site is built, from the commands, names and cards there are.
 
-MkDocs calls `on_files`; see `hooks` in mkdocs.yml. Nothing that this writes is kept in the
-repository, so none of it can be out of date.
+MkDocs calls `on_config`, `on_files` and `on_page_markdown`; see `hooks` in mkdocs.yml. Nothing that
+this writes is kept in the repository, so none of it can be out of date.
 """
 
 from __future__ import annotations
 
+import ast
 import html
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,6 +19,25 @@ from keras_tracknet_cli.main import cli
 
 import keras_tracknet
 from keras_tracknet.presets import list_presets
+
+PACKAGE = Path(keras_tracknet.__file__).parent
+
+# Public names by theme: the page, its title, and what is on it.
+THEMES = {
+    "tracking": ("Tracking", ("Tracker", "Track", "read_track", "write_track", "InputError")),
+    "analysis": ("Analysis", ("analyze_track", "find_events", "compute_velocity")),
+    "training": ("Training", ("fit", "FitConfig")),
+    "networks": (
+        "Networks",
+        ("build_v1", "build_v2", "build_v3", "build_rectifier", "build_tsm", "build_tsm_online"),
+    ),
+    "files": ("Model files", ("load_model", "save_model", "export")),
+    "layers": ("Layers", ("layers",)),
+    "losses": ("Losses", ("losses",)),
+    "metrics": ("Metrics", ("metrics",)),
+    "presets": ("Presets", ("presets",)),
+    "checkpoints": ("Checkpoints of others", ("checkpoints",)),
+}
 
 # Modules for those who build on parts of the package, in the order in which a video goes through.
 MODULES = (
@@ -26,21 +47,66 @@ MODULES = (
     "engines", "synthetic",
 )  # fmt: skip
 
+# Where the site shows what the guides link to in the repository.
+PLACES = {
+    "../cli": "reference/cli.md",
+    "../keras_tracknet": "reference/modules/index.md",
+    "../keras_tracknet/__init__.py": "reference/python/index.md",
+    "../keras_tracknet/weights": "reference/weights.md",
+}
+CODE_LINK = re.compile(r"\[(`?)([^\]`]+)\1\]\((\.\./[^)#]+)\)")
+
+
+def on_config(config: Any) -> Any:
+    """List the pages of the reference in the navigation."""
+    (reference,) = (entry["Reference"] for entry in config.nav if "Reference" in entry)
+    for entry in reference:
+        for title, pages in (("Python", list_themes()), ("Modules", list_modules())):
+            if title in entry:
+                entry[title] = [entry[title], *pages]
+    return config
+
 
 def on_files(files: Any, config: Any) -> Any:
     """Add the reference pages to the site's files."""
     from mkdocs.structure.files import File
 
-    pages = {
-        "cli": write_commands,
-        "python": write_names,
-        "modules": write_modules,
-        "weights": write_cards,
-    }
-    for name, write in pages.items():
-        path = f"reference/{name}.md"
-        files.append(File.generated(config, path, content="\n".join(write())))
+    for path, lines in write_pages():
+        files.append(File.generated(config, path, content="\n".join(lines)))
     return files
+
+
+def on_page_markdown(markdown: str, **_page: Any) -> str:
+    """Lead links to the code, which are for who reads the guides in the repository, here."""
+    return CODE_LINK.sub(_lead_here, markdown)
+
+
+def write_pages() -> Iterator[tuple[str, Iterator[str]]]:
+    """Yield the path of each page below docs, and its lines."""
+    yield "reference/cli.md", write_commands()
+    yield "reference/python/index.md", write_themes()
+    for theme in THEMES:
+        yield f"reference/python/{theme}.md", write_theme(theme)
+    yield "reference/modules/index.md", write_modules()
+    for module in MODULES:
+        yield f"reference/modules/{module}.md", iter([show_object(module, module, level=1)])
+    yield "reference/weights.md", write_cards()
+
+
+def list_themes() -> list[dict[str, str]]:
+    """Return the pages of the public names for the navigation."""
+    return [{title: f"reference/python/{theme}.md"} for theme, (title, _) in THEMES.items()]
+
+
+def list_modules() -> list[dict[str, str]]:
+    """Return the pages of the modules for the navigation."""
+    return [{module: f"reference/modules/{module}.md"} for module in MODULES]
+
+
+def find_object(name: str) -> str:
+    """Return where a public name lives below the package, such as `events.find_events`."""
+    home = keras_tracknet._HOMES[name]
+    return home if name == home else f"{home}.{name}"
 
 
 def write_commands() -> Iterator[str]:
@@ -50,13 +116,17 @@ def write_commands() -> Iterator[str]:
         "Results go to stdout, progress to stderr. Exit codes are 0 done, 1 failed, 2 wrong usage",
         "and 130 interrupted. What follows is what `--help` of each command says.\n",
     )
-    for path, command in find_commands(cli):
-        if isinstance(command, click.Group):
-            continue
-        context = click.Context(command, info_name=" ".join(("tracknet", *path)))
+    commands = [(" ".join(("tracknet", *path)), command) for path, command in find_commands(cli)]
+    commands = [case for case in commands if not isinstance(case[1], click.Group)]
+    yield from write_table(
+        (f"[{name}](#{name.replace(' ', '-')})", command.get_short_help_str(200))
+        for name, command in commands
+    )
+    for name, command in commands:
+        context = click.Context(command, info_name=name)
         usage = " ".join(command.collect_usage_pieces(context))
-        yield f"## tracknet {' '.join(path)}\n"
-        yield f"```text\n{context.info_name} {usage}\n```\n"
+        yield f"## {name}\n"
+        yield f"```text\n{name} {usage}\n```\n"
         yield from write_help(command.help or "")
         yield "| option | what it does |\n|---|---|"
         for option in (p for p in command.get_params(context) if isinstance(p, click.Option)):
@@ -91,28 +161,95 @@ def write_help(text: str) -> Iterator[str]:
             yield f"```sh\n{paragraph.removeprefix(chr(8) + chr(10))}\n```\n"
 
 
-def write_names() -> Iterator[str]:
-    """Yield the lines of the page of `keras_tracknet`'s public names."""
+def write_themes() -> Iterator[str]:
+    """Yield the lines of the page that lists `keras_tracknet`'s public names."""
     yield "# Python\n\n`import keras_tracknet as kt` gives these names; the import itself loads no"
     yield "framework, Keras comes with the first name that needs it.\n"
-    homes = keras_tracknet._HOMES
-    whole = [name for name, home in homes.items() if name == home]
-    for name in (*(name for name in homes if name not in whole), *whole):
-        yield _show(homes[name] if name in whole else f"{homes[name]}.{name}", name)
+    for theme, (title, names) in THEMES.items():
+        yield f"## {title}\n"
+        yield from write_names(names, f"{theme}.md")
+
+
+def write_theme(theme: str) -> Iterator[str]:
+    """Yield the lines of the page of a theme."""
+    title, names = THEMES[theme]
+    if names == (theme,):
+        yield show_object(theme, title, level=1)
+        return
+    yield f"# {title}\n"
+    yield from write_names(names, "")
+    yield from (show_object(find_object(name), name) for name in names)
+
+
+def write_names(names: Iterable[str], page: str) -> Iterator[str]:
+    """Yield a table of public names, each linked to where a page shows it."""
+    yield from write_table(
+        (f"[`{name}`]({page}#keras_tracknet.{find_object(name)})", summarize(find_object(name)))
+        for name in names
+    )
 
 
 def write_modules() -> Iterator[str]:
-    """Yield the lines of the page of the modules that make up the package."""
+    """Yield the lines of the page that lists the modules that make up the package."""
     yield "# Modules\n\nThe parts that trackers and training are made of, in the order in which"
     yield "a video goes through them.\n"
-    for name in MODULES:
-        yield _show(name, name)
+    yield from write_table((f"[`{module}`]({module}.md)", summarize(module)) for module in MODULES)
 
 
-def _show(path: str, title: str) -> str:
+def write_table(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield a table of names and what they are."""
+    yield "| name | what it is |\n|---|---|"
+    yield from (f"| {name} | {text} |".replace("\n", " ") for name, text in rows)
+    yield ""
+
+
+def summarize(path: str) -> str:
+    """Return the first line of the docstring of a module, or of something in it.
+
+    Args:
+        path: below the package, such as `events.find_events`.
+    """
+    file, name = find_source(path)
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    nodes = [node for node in tree.body if getattr(node, "name", None) == name]
+    text = ast.get_docstring(nodes[0] if name else tree) or ""  # type: ignore[arg-type]
+    return " ".join(text.partition("\n\n")[0].split())
+
+
+def find_source(path: str) -> tuple[Path, str]:
+    """Return the file of a module, or of something in it, and the name of that, else none."""
+    parts = path.split(".")
+    for place in (
+        PACKAGE.joinpath(*parts).with_suffix(".py"),
+        PACKAGE.joinpath(*parts, "__init__.py"),
+    ):
+        if place.is_file():
+            return place, ""
+    return PACKAGE.joinpath(*parts[:-1]).with_suffix(".py"), parts[-1]
+
+
+def show_object(path: str, title: str, *, level: int = 2) -> str:
     """Return what makes mkdocstrings show an object of the package under a heading."""
-    options = f"    options:\n      heading: {title}\n      toc_label: {title}\n"
-    return f"::: keras_tracknet.{path}\n{options}"
+    options = f"      heading: {title}\n      toc_label: {title}\n      heading_level: {level}\n"
+    return f"::: keras_tracknet.{path}\n    options:\n{options}"
+
+
+def _lead_here(link: re.Match[str]) -> str:
+    tick, text, target = link.groups()
+    page = PLACES.get(target.rstrip("/"))
+    if page is None and target.startswith("../keras_tracknet/"):
+        module = target.removeprefix("../keras_tracknet/").removesuffix(".py").replace("/", ".")
+        page = _find_page(module, text)
+    return link[0] if page is None else f"[{tick}{text}{tick}]({page})"
+
+
+def _find_page(module: str, name: str) -> str | None:
+    """Return the page that shows something of a module, with its anchor."""
+    anchor = f"#keras_tracknet.{module}.{name}"
+    for theme, (_, names) in THEMES.items():
+        if module in names or (name in names and keras_tracknet._HOMES[name] == module):
+            return f"reference/python/{theme}.md{anchor}"
+    return f"reference/modules/{module}.md{anchor}" if module in MODULES else None
 
 
 def write_cards() -> Iterator[str]:

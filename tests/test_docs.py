@@ -100,13 +100,83 @@ def test_reference_has_every_command_and_option():
     assert "\\b" not in text  # click's mark for lines to keep; in a raw string it is none
 
 
-def test_reference_has_every_public_name():
+def test_reference_has_every_public_name_on_one_page():
     reference = runpy.run_path(str(ROOT / "docs" / "reference.py"))
-    text = "\n".join(reference["write_names"]())
-    for name in set(keras_tracknet.__all__) - {"__version__"}:
-        assert f"heading: {name}\n" in text
+    pages = {path: "\n".join(lines) for path, lines in reference["write_pages"]()}
+    names = [name for _, names in reference["THEMES"].values() for name in names]
+    assert sorted(names) == sorted(set(keras_tracknet.__all__) - {"__version__"})
+    for theme, (_, names) in reference["THEMES"].items():
+        page = pages[f"reference/python/{theme}.md"]
+        for name in names:
+            place = reference["find_object"](name)
+            assert f"::: keras_tracknet.{place}\n" in page
+            assert f"#keras_tracknet.{place})" in pages["reference/python/index.md"]
+            assert len(reference["summarize"](place)) > 10
     for name in reference["MODULES"]:
         assert importlib.util.find_spec(f"keras_tracknet.{name}") is not None
+        assert f"::: keras_tracknet.{name}\n" in pages[f"reference/modules/{name}.md"]
+
+
+LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
+CARDS = sorted((ROOT / "keras_tracknet" / "weights").glob("*.md"))
+OTHERS = sorted(ROOT.glob("*.md"))
+
+
+def find_links(page):
+    text = BLOCK.sub("", page.read_text(encoding="utf-8"))
+    links = ("".join(groups) for groups in LINK.findall(text))
+    return [link for link in links if not re.match(r"\w+:", link)]
+
+
+def list_anchors(page):
+    """Headings as GitHub and MkDocs name them in an address."""
+    text = BLOCK.sub("", page.read_text(encoding="utf-8"))
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize(
+    "page", sorted({*PAGES, *CARDS, *OTHERS}), ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_links_lead_to_files_and_headings_of_the_repository(page):
+    reference = runpy.run_path(str(ROOT / "docs" / "reference.py"))
+    dead = []
+    for link in find_links(page):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        fine = target.exists() and target.is_relative_to(ROOT)
+        if anchor:
+            fine = fine and target.suffix == ".md" and anchor in list_anchors(target)
+        if page.parent.name == "docs" and path.startswith("../"):  # what the site does not have
+            found = reference["on_page_markdown"](page.read_text(encoding="utf-8"))
+            fine = fine and f"]({link})" not in found
+        if not fine:
+            dead.append(link)
+    assert dead == []
+
+
+def test_links_to_code_lead_to_the_reference_on_the_site():
+    lead = runpy.run_path(str(ROOT / "docs" / "reference.py"))["on_page_markdown"]
+    assert lead("[`find_events`](../keras_tracknet/events.py) and [options](../cli)") == (
+        "[`find_events`](reference/python/analysis.md#keras_tracknet.events.find_events) and"
+        " [options](reference/cli.md)"
+    )
+    assert lead("[`x`](../keras_tracknet/nothing.py)") == "[`x`](../keras_tracknet/nothing.py)"
+
+
+@pytest.mark.parametrize("page", [*PAGES[1:], *CARDS], ids=lambda page: page.stem)
+def test_lists_begin_after_an_empty_line(page):
+    """MkDocs, unlike GitHub, takes what follows a paragraph at once for more of it."""
+    text = BLOCK.sub("", page.read_text(encoding="utf-8"))
+    bullet = re.compile(r"(?:[-*]|\d+\.) ")
+    wrong = [
+        line
+        for block in re.split(r"\n\s*\n", text)
+        for first, *lines in [block.strip("\n").split("\n")]
+        for line in lines
+        if bullet.match(line) and not bullet.match(first)
+    ]
+    assert wrong == []
 
 
 @pytest.fixture
