@@ -19,6 +19,7 @@ from keras_tracknet.fit_data import load_classified, read_clips
 from keras_tracknet.io.checks import list_doubts
 from keras_tracknet.io.datasets import Clip, find_labelled_clips, pick_clips
 from keras_tracknet.model_file import ModelFile, set_precision
+from keras_tracknet.models.blocks import keras_defaults
 from keras_tracknet.plots import draw_confusion
 from keras_tracknet.precision import choose_precision
 from keras_tracknet.reporting import Reporter
@@ -146,6 +147,7 @@ def evaluate_classes(
     return evaluation
 
 
+@keras_defaults()
 def _predict(file: ModelFile, batches: ClipBatches, reporter: Reporter) -> np.ndarray:
     dataset = as_py_dataset(batches, 0, len(batches))
     best = []

@@ -135,7 +135,7 @@ class _FunctionLoss(keras.losses.Loss):
     def __init__(
         self, function: Callable[..., Any], settings: dict[str, Any], **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"dtype": "float32", **kwargs})
         self._function, self._settings = function, settings
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

@@ -140,11 +140,13 @@ class TrackingMetric(keras.metrics.Metric):
         threshold: float = 0.5,
         tolerance: float = TOLERANCE,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: Any = "float32",
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         self.threshold, self.tolerance = threshold, tolerance
-        self.counts = self.add_weight(shape=(5,), initializer="zeros", name="counts")
+        self.counts = self.add_weight(
+            shape=(5,), initializer="zeros", dtype=self.dtype, name="counts"
+        )
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count the outcomes of a batch.

@@ -114,12 +114,14 @@ def load_model(path: Path, *, compile: bool = False) -> ModelFile:
     import keras_tracknet.layers
     import keras_tracknet.losses
     import keras_tracknet.metrics  # noqa: F401
+    from keras_tracknet.models.blocks import keras_defaults
 
     path = Path(path)
     content = read_content(path)
     check_classes(path)
     try:
-        model = keras.saving.load_model(path, compile=compile, safe_mode=True)
+        with keras_defaults():
+            model = keras.saving.load_model(path, compile=compile, safe_mode=True)
     except Exception as error:  # whatever is wrong with the file, keras raises its own
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise InputError(f"{path}: cannot be loaded as a Keras model ({reason[:200]}).") from error

@@ -10,6 +10,7 @@ from keras import ops
 
 from keras_tracknet.data.frames import BACKGROUND_MODES
 from keras_tracknet.model_file import ModelSpec
+from keras_tracknet.models.blocks import keras_defaults
 
 ANSWERS = ("heatmaps", "detections")
 SQUARE = 17  # pixels of the heatmap, a side; a blob is some 5 pixels wide
@@ -187,6 +188,7 @@ def shrinking_weights(source: int, target: int) -> np.ndarray:
     return (np.clip(overlap, 0, None) * target / source).astype(np.float32)
 
 
+@keras_defaults()
 def build_serving(
     model: keras.Model,
     spec: ModelSpec,

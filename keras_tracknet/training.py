@@ -27,6 +27,7 @@ from keras_tracknet.fit_model import (
 )
 from keras_tracknet.locks import hold_lock
 from keras_tracknet.model_file import ModelFile, load_model, set_precision
+from keras_tracknet.models.blocks import keras_defaults
 from keras_tracknet.precision import choose_precision
 from keras_tracknet.presets import find_weights
 from keras_tracknet.reporting import Reporter
@@ -102,6 +103,7 @@ def fit(
     return run_plan(plan, reporter)
 
 
+@keras_defaults()
 def plan_fit(
     config: FitConfig, *, resume: bool = False, reporter: Reporter | None = None
 ) -> FitPlan:
@@ -141,6 +143,7 @@ def _plan(config: FitConfig, devices: Devices, resume: bool, reporter: Reporter)
     return FitPlan(config, data, model, precision, state, devices)
 
 
+@keras_defaults()
 def run_plan(plan: FitPlan, reporter: Reporter) -> list[dict[str, Any]]:
     """Train as planned; see `fit`."""
     if plan.devices.hosts.index:

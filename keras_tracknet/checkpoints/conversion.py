@@ -30,7 +30,7 @@ from keras_tracknet.checkpoints.torch_file import is_torch_file, read_torch_file
 from keras_tracknet.errors import InputError
 from keras_tracknet.model_archive import SPEC_NAME
 from keras_tracknet.model_file import ModelFile
-from keras_tracknet.models.blocks import check_input_size
+from keras_tracknet.models.blocks import check_input_size, keras_defaults
 
 FAMILIES = {
     family.name: family
@@ -121,7 +121,8 @@ def convert(path: Path | str, *, family: str = "auto", size: Size | None = None)
     if family not in ("auto", chosen.name):
         raise InputError(f"{path}: {chosen.title}, which is {chosen.name}, not {family}.")
     try:
-        model, spec = chosen.build(state, size)
+        with keras_defaults():
+            model, spec = chosen.build(state, size)
     except InputError:
         raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

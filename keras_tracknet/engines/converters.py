@@ -20,6 +20,7 @@ from keras_tracknet.engines.exports import put_in_place
 from keras_tracknet.engines.network import DESCRIPTION, Description
 from keras_tracknet.errors import InputError
 from keras_tracknet.model_file import ModelFile, is_trained, load_model, set_precision
+from keras_tracknet.models.blocks import keras_defaults
 from keras_tracknet.serving import build_serving
 
 DECODING = "detections"  # name of the layer that turns maps into positions
@@ -33,6 +34,7 @@ def main() -> None:
         sys.exit(f"{FAILED}{error}")
 
 
+@keras_defaults()
 def convert(wanted: Conversion) -> None:
     """Convert a tracker, or for OpenVINO a rectifier; one window at a time goes in.
 

@@ -10,6 +10,7 @@ import numpy as np
 from keras_tracknet.backends import find_device
 from keras_tracknet.engines.network import Network
 from keras_tracknet.model_file import ModelFile, set_precision
+from keras_tracknet.models.blocks import keras_defaults
 from keras_tracknet.precision import choose_precision
 from keras_tracknet.serving import build_serving
 
@@ -53,7 +54,7 @@ class KerasNetwork(Network):
 
     def run(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """Return the answers to a batch, see `Network.run`."""
-        with keras.device(self._place):
+        with keras.device(self._place), keras_defaults():
             if self._rectifies:
                 answers = self._model.predict(list(inputs), batch_size=256, verbose=0)
             else:

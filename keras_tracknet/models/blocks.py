@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from keras import initializers, layers
+from keras import config, initializers, layers
 
 # PyTorch's batch normalisation, which the published weights were trained with.
 BATCH_NORM = {"epsilon": 1e-5, "momentum": 0.9}
@@ -14,6 +15,29 @@ UNET_STAGES = (
     "encoder1", "encoder2", "encoder3", "bottleneck", "decoder1", "decoder2", "decoder3",
 )  # fmt: skip
 UNET_CONVS = (2, 2, 3, 3, 3, 2, 2)
+
+
+@contextmanager
+def keras_defaults() -> Iterator[None]:
+    """Let Keras have its own defaults in the `with` block, whatever the user's `keras.json` says.
+
+    That is channels last, float32, and an epsilon of 1e-7. A policy of mixed precision stays.
+    Afterwards the user's settings are back; they are those of the user's other networks.
+    """
+    layout, float_type, epsilon = config.image_data_format(), config.floatx(), config.epsilon()
+    policy = config.dtype_policy()
+    config.set_image_data_format("channels_last")
+    config.set_floatx("float32")
+    config.set_epsilon(1e-7)
+    if policy.name == float_type:  # nobody has chosen it
+        config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        config.set_image_data_format(layout)
+        config.set_floatx(float_type)
+        config.set_epsilon(epsilon)
+        config.set_dtype_policy(policy)
 
 
 def scale_filters(filters: int, width_multiplier: float) -> int:

@@ -7,9 +7,10 @@ from typing import Any
 import keras
 from keras import layers
 
-from keras_tracknet.models.blocks import scale_filters
+from keras_tracknet.models.blocks import keras_defaults, scale_filters
 
 
+@keras_defaults()
 def build_rectifier(
     *,
     window: int | None = 16,

@@ -14,7 +14,7 @@ from keras_tracknet.layers import (
     FrameDifference,
     TemporalShift,
 )
-from keras_tracknet.models.blocks import BATCH_NORM, check_count
+from keras_tracknet.models.blocks import BATCH_NORM, check_count, keras_defaults
 from keras_tracknet.models.resnet10 import stack_resnet10
 
 BACKBONES = ("mobilenet_v2", "resnet50", "resnet10")
@@ -24,6 +24,7 @@ DIFFERENCE_GAIN = 8.0  # most of what moves changes a pixel by less than an eigh
 IMAGENET_MEAN = (103.939, 116.779, 123.68)
 
 
+@keras_defaults()
 def build_tsm(
     num_classes: int = 4,
     *,
@@ -129,6 +130,7 @@ def build_tsm(
     return keras.Model(network.inputs[0], x, name=name)
 
 
+@keras_defaults()
 def build_tsm_online(model: keras.Model, streams: int = 1) -> keras.Model:
     """Build the network that classifies a stream frame by frame from one that saw whole clips.
 

@@ -12,10 +12,12 @@ from keras_tracknet.models.blocks import (
     check_input_size,
     conv_block,
     conv_stage,
+    keras_defaults,
     scale_filters,
 )
 
 
+@keras_defaults()
 def build_v1(
     *,
     input_size: tuple[int | None, int | None] = (360, 640),

@@ -5,9 +5,16 @@ from __future__ import annotations
 import keras
 from keras import initializers
 
-from keras_tracknet.models.blocks import check_count, check_input_size, heatmap_head, unet
+from keras_tracknet.models.blocks import (
+    check_count,
+    check_input_size,
+    heatmap_head,
+    keras_defaults,
+    unet,
+)
 
 
+@keras_defaults()
 def build_v2(
     *,
     input_size: tuple[int | None, int | None] = (288, 512),

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import keras
 
-from keras_tracknet.models.blocks import check_count, check_input_size, heatmap_head, unet
+from keras_tracknet.models.blocks import (
+    check_count,
+    check_input_size,
+    heatmap_head,
+    keras_defaults,
+    unet,
+)
 
 # Name of the model's input, which thereby tells what to feed it.
 INPUT_NAMES = {
@@ -25,6 +31,7 @@ def input_channels(background: str, frames: int) -> int:
     }[background]
 
 
+@keras_defaults()
 def build_v3(
     *,
     input_size: tuple[int | None, int | None] = (288, 512),
