@@ -69,8 +69,9 @@ def save_model(
         training: what `fit` needs to continue.
 
     Raises:
-        InputError: the place cannot be written.
+        InputError: the place cannot be written, or the specification is not the network's.
     """
+    _check_network(spec, model, Path(path))
     with replace_file(Path(path)) as partial:
         with _not_synchronised(model):
             model.save(partial)
@@ -246,7 +247,9 @@ def _check_network(spec: ModelSpec, model: keras.Model, path: Path) -> None:
     """Raise `InputError` for a specification that is not the network's."""
     from keras_tracknet.models.v3 import INPUT_NAMES, input_channels
 
-    inputs = getattr(model, "inputs", None) or []
+    inputs = getattr(model, "inputs", None) or []  # a subclassed model does not know them
+    if not inputs:
+        return
     found = [tuple(tensor.shape[1:]) for tensor in (*inputs, *model.outputs)]
     size, frames = spec.input_size, spec.frames
     channels = input_channels(spec.background, frames)

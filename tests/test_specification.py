@@ -5,8 +5,9 @@ from dataclasses import asdict
 
 import keras
 import pytest
-from helpers_trackers import SIZE, detector_spec, save_detector
+from helpers_trackers import SIZE, build_detector, detector_spec, save_detector
 
+from keras_tracknet.engines import open_network
 from keras_tracknet.engines.network import Description
 from keras_tracknet.errors import InputError
 from keras_tracknet.model_archive import CONFIG_NAME, SPEC_NAME, WEIGHTS_NAME
@@ -254,11 +255,20 @@ def test_network_for_any_size_takes_multiples_of_eight(tmp_path, size, allowed):
     inputs = keras.Input((None, None, 9), name="frames")
     network = keras.Model(inputs, keras.layers.Conv2D(3, 1, name="heatmaps")(inputs))
     path = tmp_path / "any.keras"
-    save_model(network, ModelSpec("v2", 3, 3, "none", size), path)
+    spec = ModelSpec("v2", 3, 3, "none", size)
     if allowed:
+        save_model(network, spec, path)
         assert load_model(path).spec.input_size == size
     else:
-        refuse(load_model, path, "30x64 pixels, which are no multiples of 8")
+        wrong = "30x64 pixels, which are no multiples of 8"
+        refuse(lambda path: save_model(network, spec, path), path, wrong)
+
+
+def test_network_is_not_saved_with_the_specification_of_another(tmp_path):
+    path = tmp_path / "m.keras"
+    with pytest.raises(InputError, match="specification is not its network's: v3, 8 frames"):
+        save_model(build_detector(SPEC), detector_spec("v3", frames=8, background="concat"), path)
+    assert not path.exists()
 
 
 # --- exported files
@@ -289,6 +299,64 @@ def describe(**changes):
 def test_description_of_an_exported_file_is_checked(tmp_path, change, message):
     text = json.dumps(describe(**change))
     refuse(lambda path: Description.from_json(text, path), tmp_path / "m.onnx", message)
+
+
+HOSTILE = [
+    (b"[1]", "damaged .list instead of a dictionary"),
+    ('{"spec": "\u00f6"}'.encode("latin-1"), "damaged .not UTF-8"),
+    (VERY_DEEP.encode(), "damaged .nested too deep"),
+    (json.dumps(describe(spec={**FIELDS, "frames": "8"})).encode(), "frames must be"),
+    (json.dumps(describe(format=7)).encode(), "newer version.*upgrade keras_tracknet"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), HOSTILE)
+def test_litert_file_of_a_stranger_is_refused(tmp_path, text, message):
+    path = tmp_path / "m.tflite"
+    path.write_bytes(b"TFL3")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(SPEC_NAME, text)
+    refuse(open_network, path, message)
+
+
+@pytest.mark.parametrize(("text", "message"), HOSTILE)
+def test_saved_model_of_a_stranger_is_refused(tmp_path, text, message):
+    pytest.importorskip("tensorflow")
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "saved_model.pb").write_bytes(b"graph")
+    (path / SPEC_NAME).write_bytes(text)
+    refuse(open_network, path, message)
+
+
+def test_damaged_saved_model_is_refused(tmp_path):
+    pytest.importorskip("tensorflow")
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "saved_model.pb").write_bytes(b"graph")
+    (path / SPEC_NAME).write_text(json.dumps(describe()))
+    refuse(open_network, path, "TensorFlow cannot read it; export it again")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        *((text.decode(), message) for text, message in HOSTILE if b"\xf6" not in text),
+        (json.dumps(describe()), "not its network's.*x4x32x64 out, but it has 1x2x3 in"),
+    ],
+)
+def test_onnx_file_of_a_stranger_is_refused(tmp_path, text, message):
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    place = [onnx.helper.make_tensor_value_info(n, 1, [1, 2, 3]) for n in ("a", "b")]
+    node = onnx.helper.make_node("Identity", ["a"], ["b"])
+    graph = onnx.helper.make_graph([node], "any", place[:1], place[1:])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    onnx.helper.set_model_props(model, {"tracknet": text})
+    path = tmp_path / "m.onnx"
+    onnx.save(model, path)
+    refuse(open_network, path, message)
 
 
 FRAMES, BEHIND = (1, 4, 72, 128, 3), (1, 72, 128, 3)
