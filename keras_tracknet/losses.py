@@ -2,6 +2,9 @@
 
 Every function returns one value a sample, `(batch,)`, so that Keras's `sample_weight` and
 reduction mean what they say.
+
+Targets of heatmaps below 0 are of frames that nobody has labelled. What is predicted there adds
+nothing, and every labelled frame counts alike, however many there are in its window.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ def focal_bce(y_true: Any, y_pred: Any, gamma: float = 2.0, alpha: float | None 
     None. With gamma 0 and no alpha it is binary cross-entropy.
 
     Args:
-        y_true: `(batch, height, width, frames)`, target 0 to 1.
+        y_true: `(batch, height, width, frames)`, target 0 to 1, below 0 where unlabelled.
         y_pred: same shape, probability 0 to 1.
         gamma: how much less well-predicted pixels count.
         alpha: weight of the ball's pixels, 0 to 1, or None.
@@ -30,13 +33,13 @@ def focal_bce(y_true: Any, y_pred: Any, gamma: float = 2.0, alpha: float | None 
     Returns:
         `(batch,)`, mean over pixels and frames.
     """
-    y_true = ops.cast(y_true, "float32")
+    y_true, labelled = _split_target(y_true)
     p = ops.clip(ops.cast(y_pred, "float32"), EPSILON, 1.0 - EPSILON)
     positive = ops.power(1.0 - p, gamma) * y_true * ops.log(p)
     negative = ops.power(p, gamma) * (1.0 - y_true) * ops.log(1.0 - p)
     if alpha is not None:
         positive, negative = alpha * positive, (1.0 - alpha) * negative
-    return -_mean_per_sample(positive + negative)
+    return -_mean_per_sample(labelled * (positive + negative))
 
 
 def weighted_bce(y_true: Any, y_pred: Any) -> Any:
@@ -46,7 +49,8 @@ def weighted_bce(y_true: Any, y_pred: Any) -> Any:
     alpha. The gradient flows through the weights too, as in the published V3 code.
 
     Args:
-        y_true: `(batch, height, width, frames)`, target 0 to 1; fractions under mixup.
+        y_true: `(batch, height, width, frames)`, target 0 to 1, below 0 where unlabelled;
+            fractions under mixup.
         y_pred: same shape, probability 0 to 1.
 
     Returns:
@@ -62,17 +66,17 @@ def quality_focal(y_true: Any, y_pred: Any, beta: float = 2.0) -> Any:
     the prediction equals the target, whatever the target's value.
 
     Args:
-        y_true: `(batch, height, width, frames)`, target 0 to 1.
+        y_true: `(batch, height, width, frames)`, target 0 to 1, below 0 where unlabelled.
         y_pred: same shape, probability 0 to 1.
         beta: how much less well-predicted pixels count.
 
     Returns:
         `(batch,)`, mean over pixels and frames.
     """
-    y_true = ops.cast(y_true, "float32")
+    y_true, labelled = _split_target(y_true)
     p = ops.clip(ops.cast(y_pred, "float32"), EPSILON, 1.0 - EPSILON)
     entropy = y_true * ops.log(p) + (1.0 - y_true) * ops.log(1.0 - p)
-    return -_mean_per_sample(ops.power(ops.abs(y_true - p), beta) * entropy)
+    return -_mean_per_sample(labelled * ops.power(ops.abs(y_true - p), beta) * entropy)
 
 
 def pixel_cross_entropy(y_true: Any, y_pred: Any) -> Any:
@@ -123,6 +127,12 @@ def masked_distance(y_true: Any, y_pred: Any) -> Any:
     position, mask = y_true[..., :2], y_true[..., 2]
     square = ops.sum(ops.square(position - ops.cast(y_pred, "float32")), axis=-1)
     return _mean_per_sample(mask * ops.sqrt(square + EPSILON))  # a root's slope at 0 is infinite
+
+
+def _split_target(y_true: Any) -> tuple[Any, Any]:
+    """Return targets 0 to 1, and 1 where there is one or 0 where the frame is unlabelled."""
+    y_true = ops.cast(y_true, "float32")
+    return ops.maximum(y_true, 0.0), ops.cast(y_true >= 0.0, "float32")
 
 
 def _mean_per_sample(values: Any) -> Any:

@@ -152,8 +152,9 @@ class TrackingMetric(keras.metrics.Metric):
         """Count the outcomes of a batch.
 
         Args:
-            y_true: `(batch, height, width, frames)`, target 0 to 1, or `(batch, height,
-                width)`, V1's classes.
+            y_true: `(batch, height, width, frames)`, target 0 to 1, below 0 in the whole map
+                of an unlabelled frame, which does not count; or `(batch, height, width)`, V1's
+                classes.
             y_pred: `(batch, height, width, frames)`, probability 0 to 1, or `(batch, height,
                 width, classes)`, V1's scores.
             sample_weight: `(batch,)`, how often the frames of a window count; once when omitted.
@@ -162,7 +163,9 @@ class TrackingMetric(keras.metrics.Metric):
             highest = float(y_pred.shape[-1] - 1)
             y_true = ops.cast(y_true, "float32")[..., None] / highest
             y_pred = ops.cast(ops.argmax(y_pred, axis=-1), "float32")[..., None] / highest
-        true_xy, visible = _target_centroids(ops.cast(y_true, "float32"))
+        y_true = ops.cast(y_true, "float32")
+        weight = ops.cast(ops.max(y_true, axis=(1, 2)) >= 0.0, "float32")
+        true_xy, visible = _target_centroids(y_true)
         pred_xy, peak = _peaks(ops.cast(y_pred, "float32"))
         found = ops.cast(peak > self.threshold, "float32")
         squares = ops.sum(ops.square(true_xy - pred_xy), axis=-1)
@@ -175,9 +178,9 @@ class TrackingMetric(keras.metrics.Metric):
             visible * (1 - found),  # FN
         )
         if sample_weight is not None:
-            weight = ops.reshape(ops.cast(sample_weight, "float32"), (-1, 1))
-            outcomes = tuple(outcome * weight for outcome in outcomes)
-        self.counts.assign_add(ops.cast(ops.stack([ops.sum(o) for o in outcomes]), self.dtype))
+            weight = weight * ops.reshape(ops.cast(sample_weight, "float32"), (-1, 1))
+        counts = ops.stack([ops.sum(outcome * weight) for outcome in outcomes])
+        self.counts.assign_add(ops.cast(counts, self.dtype))
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -21,6 +21,10 @@ def positions(*points):
     return np.array(points, dtype=np.float64)
 
 
+def known(frames):
+    return np.ones(len(frames), bool)
+
+
 def draw_window(points, size=SIZE):
     """Dark frames with a soft white dot of a few pixels at each position."""
     columns, rows = np.meshgrid(np.arange(size[1]), np.arange(size[0]))
@@ -403,7 +407,7 @@ HERE, NEAR, FAR = (20, 20), (26, 27), (26, 28)  # 9.2 and 10 pixels apart
 def test_target_of_an_inserted_frame(before, after, shares):
     points = positions(before, after)
     frames = draw_window(points)
-    mixed, heatmaps = mix_frames(frames, points, 0.5, Chance(0.3, [0, 1], count=2))
+    mixed, heatmaps = mix_frames(frames, points, known(points), 0.5, Chance(0.3, [0, 1], count=2))
     discs = render_disc(points, SIZE)
     np.testing.assert_allclose(
         heatmaps[..., 1], shares[0] * discs[..., 0] + shares[1] * discs[..., 1], atol=1e-6
@@ -417,7 +421,9 @@ def test_target_of_an_inserted_frame(before, after, shares):
 def test_frames_that_were_there_keep_their_pictures_and_targets():
     points = positions((10, 10), (40, 20), NONE, (80, 40))
     frames = draw_window(points)
-    mixed, heatmaps = mix_frames(frames, points, 0.5, Chance(0.3, [6, 0, 4, 2], count=4))
+    mixed, heatmaps = mix_frames(
+        frames, points, known(points), 0.5, Chance(0.3, [6, 0, 4, 2], count=4)
+    )
     np.testing.assert_array_equal(mixed, frames)
     np.testing.assert_array_equal(heatmaps, render_disc(points, SIZE))
 
@@ -427,7 +433,7 @@ def test_drawn_frames_stay_in_order():
     frames = np.stack([np.full((*SIZE, 3), 20 * k, np.uint8) for k in range(4)])
     orders = set()
     for seed in range(30):
-        mixed, _ = mix_frames(frames, positions(*[NONE] * 4), 0.5, seeded(seed))
+        mixed, _ = mix_frames(frames, positions(*[NONE] * 4), known(frames), 0.5, seeded(seed))
         levels = mixed[:, 0, 0, 0].astype(int)
         assert (np.diff(levels) >= 0).all()
         orders.add(tuple(levels))
@@ -436,14 +442,16 @@ def test_drawn_frames_stay_in_order():
 
 def test_one_share_serves_the_whole_window():
     frames = np.stack([np.full((*SIZE, 3), 100 * k, np.uint8) for k in range(3)])
-    mixed, _ = mix_frames(frames, positions(*[NONE] * 3), 0.5, Chance(0.25, [1, 3, 4], count=3))
+    mixed, _ = mix_frames(
+        frames, positions(*[NONE] * 3), known(frames), 0.5, Chance(0.25, [1, 3, 4], count=3)
+    )
     assert mixed[:, 0, 0, 0].tolist() == [75, 175, 200]
 
 
 def test_window_of_one_frame_stays_itself():
     points = positions((10, 10))
     frames = draw_window(points)
-    mixed, heatmaps = mix_frames(frames, points, 0.5, seeded())
+    mixed, heatmaps = mix_frames(frames, points, known(points), 0.5, seeded())
     np.testing.assert_array_equal(mixed, frames)
     np.testing.assert_array_equal(heatmaps, render_disc(points, SIZE))
 
@@ -456,6 +464,6 @@ def test_memory_mapped_frames_are_augmented_like_others(tmp_path):
     settings = Augmentation(flip=1.0, brightness=0.2, crop=(32, 48))
     for step in (
         lambda pictures: augment_window(pictures, None, points, settings, seeded())[0],
-        lambda pictures: mix_frames(pictures, points, 0.5, seeded())[0],
+        lambda pictures: mix_frames(pictures, points, known(points), 0.5, seeded())[0],
     ):
         np.testing.assert_array_equal(step(mapped), step(frames))

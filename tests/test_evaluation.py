@@ -172,16 +172,35 @@ def test_result_that_is_there_is_kept_unless_told_otherwise(data, tracker, tmp_p
     assert len(json.loads((tmp_path / "evaluation.json").read_text())["clips"]) == 2
 
 
-def test_clips_that_are_left_out_are_noted(data, tracker):
+class Warnings(Reporter):
+    """Remembers what it is warned of."""
+
+    def __init__(self):
+        self.warnings = []
+
+    def warn(self, message):
+        self.warnings.append(message)
+
+
+def test_clips_that_are_left_out_are_said(data, tracker):
     write_labels(data / "three.csv", [(0, 1)], header="Frame,Visibility")
     write_video(data / "three.mp4", 2)
     write_video(data / "four.mp4", 2)
-    reporter = SimpleNamespace(notes=[], track=Reporter().track)
-    reporter.note = reporter.notes.append
+    reporter = Warnings()
     evaluate(tracker, data, reporter=reporter)
-    (note,) = reporter.notes
-    assert note.startswith("four: no labels for it, so it is left out")
-    assert note.endswith(f", and 1 more like it; tracknet data check {data} lists what to look at.")
+    four, three = reporter.warnings
+    assert four.startswith("four: no labels for it, so it is left out")
+    assert three.startswith("three: left out.")
+
+
+def test_what_labels_leave_in_doubt_is_said_of_the_clips_in_use(data, tracker):
+    write_labels(data / "one.csv", [*LABELS, (8, 1, 20, 20)])
+    write_labels(data / "two.csv", [(frame, 1, 20, 20) for frame in range(1, 9)])
+    reporter = Warnings()
+    evaluate(tracker, data, clips=["one"], reporter=reporter)
+    assert reporter.warnings == ["one: 1 labels after the last frame, 7: ignored"]
+    evaluate(tracker, data, clips=["two"], reporter=reporter)
+    assert "probably counted from 1" in reporter.warnings[1]
 
 
 def test_nothing_is_written_unasked(data, tracker, tmp_path):

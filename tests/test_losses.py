@@ -273,3 +273,22 @@ def test_pixel_cross_entropy_has_finite_loss_and_gradient_at_any_score(bias):
     kernel, shift = model.get_weights()
     assert np.isfinite(kernel).all()
     assert shift.argmax() == 255
+
+
+@pytest.mark.parametrize("loss", HEATMAP_LOSSES)
+def test_unlabelled_frames_add_nothing_to_a_loss_or_its_gradient(loss):
+    truth, predicted = draw_pair(loss)
+    truth = truth.astype(np.float32)
+    alone = evaluate(loss, truth[..., :1], predicted[..., :1])
+    truth[..., 1] = -1
+    # The mean is over all pixels, so that a labelled frame counts the same in every window.
+    np.testing.assert_allclose(evaluate(loss, truth, predicted), alone / 2, rtol=1e-5)
+    other = predicted.copy()
+    other[..., 1] = 1 - other[..., 1]
+    np.testing.assert_array_equal(evaluate(loss, truth, predicted), evaluate(loss, truth, other))
+
+
+@pytest.mark.parametrize("loss", HEATMAP_LOSSES)
+def test_window_without_labels_has_no_loss(loss):
+    truth, predicted = draw_pair(loss)
+    assert evaluate(loss, np.full(truth.shape, -1), predicted).tolist() == [0, 0, 0]

@@ -193,6 +193,17 @@ def test_window_of_weight_zero_counts_for_nothing():
     assert read_counts(metric) == read_counts(some)
 
 
+def test_unlabelled_frames_count_for_nothing():
+    targets, heatmaps, *_ = draw_heatmaps(windows=6)
+    metric, some = TrackingF1(), TrackingF1()
+    targets = np.array(targets)
+    targets[..., 1] = -1
+    metric.update_state(targets, heatmaps)
+    some.update_state(targets[..., [0, 2]], heatmaps[..., [0, 2]])
+    assert read_counts(metric) == read_counts(some)
+    assert sum(read_counts(metric)) == 12
+
+
 def test_metric_settings_change_what_counts():
     target = render_disc(positions((20, 10)), SIZE)[None]
     heatmap = np.zeros((1, *SIZE, 1), np.float32)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_tracknet.data.augment import Augmentation
-from keras_tracknet.data.heatmaps import render_classes, render_disc, render_gaussian
+from keras_tracknet.data.heatmaps import UNLABELLED, render_classes, render_disc, render_gaussian
 from keras_tracknet.data.pipeline import (
     LabelledFrames,
     WindowBatches,
@@ -158,20 +158,51 @@ def test_training_windows_repeat_the_clips_edges(frames, config, expected):
     assert sorted(read_epoch(batches)) == windows_of(0, *expected)
 
 
-def test_windows_with_an_unlabelled_frame_are_left_out():
+@pytest.mark.parametrize(
+    ("config", "training", "expected"),
+    [
+        # Only windows with a labelled target train; what they show need not be labelled.
+        (THREE, True, [(2, 3, 4), (3, 4, 5), (4, 5, 6), (5, 6, 7)]),
+        (THREE, False, [(3, 4, 5), (5, 6, 7)]),
+        (LAST_OF_THREE, True, [(2, 3, 4), (4, 5, 6)]),
+    ],
+)
+def test_windows_without_a_labelled_target_are_left_out(config, training, expected):
     clip = make_clip(0, 8)
-    clip.labelled[3] = False
-    whole = [(0, 1, 2), (4, 5, 6), (5, 6, 7)]
-    batches = WindowBatches([clip], THREE, batch_size=1)
-    assert sorted(read_epoch(batches)) == windows_of(0, *whole)
-    validation = WindowBatches([clip], THREE, batch_size=1, training=False)
-    assert read_epoch(validation) == windows_of(0, (0, 1, 2), (5, 6, 7))
+    clip.labelled[:] = False
+    clip.labelled[[4, 6]] = True
+    batches = WindowBatches([clip], config, batch_size=1, training=training)
+    assert sorted(read_epoch(batches)) == windows_of(0, *expected)
 
 
-def test_clips_without_a_labelled_window_are_refused():
+@pytest.mark.parametrize("config", [THREE, replace(THREE, target="gaussian")])
+def test_unlabelled_frames_are_shown_and_have_no_target(config):
+    whole, clip = make_clip(0, 3), make_clip(0, 3)
+    clip.labelled[1] = False
+    inputs, targets = WindowBatches([clip], config, batch_size=1).batch(0, 0)
+    expected, known = WindowBatches([whole], config, batch_size=1).batch(0, 0)
+    np.testing.assert_array_equal(inputs, expected)
+    np.testing.assert_array_equal(targets[..., [0, 2]], known[..., [0, 2]])
+    assert (targets[..., 1] == UNLABELLED).all()
+
+
+@pytest.mark.parametrize("settings", [{"mixup": 0.5}, {"frame_mixup": 0.5}])
+def test_blends_with_unlabelled_frames_are_unlabelled(settings):
+    shades = replace(make_clip(0, 6), labelled=np.arange(6) % 3 != 1)
+    batches = WindowBatches([shades], THREE, batch_size=4, **settings)
+    for epoch in range(5):
+        _, targets = batches.batch(epoch, 0)
+        maps = targets.transpose(0, 3, 1, 2).reshape(-1, SIZE[0] * SIZE[1])
+        unknown = (maps == UNLABELLED).all(axis=1)
+        assert unknown.any()
+        assert not unknown.all()
+        assert (maps[~unknown] >= 0).all()
+
+
+def test_clips_without_a_labelled_frame_are_refused():
     clip = make_clip(0, 6)
-    clip.labelled[2::3] = False
-    with pytest.raises(ValueError, match="No window has all its frames labelled"):
+    clip.labelled[:] = False
+    with pytest.raises(ValueError, match="No window has a labelled frame"):
         WindowBatches([clip], THREE, batch_size=1)
 
 

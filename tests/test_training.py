@@ -18,7 +18,7 @@ from keras_tracknet.data import pipeline
 from keras_tracknet.data.pipeline import as_py_dataset
 from keras_tracknet.errors import InputError
 from keras_tracknet.fit_config import FitConfig, change_config, load_config
-from keras_tracknet.fit_data import _find_clips
+from keras_tracknet.fit_data import _find_clips, load_fit_data
 from keras_tracknet.inference import Tracker
 from keras_tracknet.io.tracks import Track, write_track
 from keras_tracknet.locks import hold_lock
@@ -699,12 +699,18 @@ def write_too_few_labels(folder):
         write_labels(folder / f"{name}.csv", [(0, 1, 6, 18), (4, 1, 6, 18)])
 
 
+def write_late_labels(folder):
+    for name in "ab":
+        write_pair(folder, name)
+        write_labels(folder / f"{name}.csv", [(60, 1, 6, 18)])
+
+
 @pytest.mark.parametrize(
     ("write", "version", "message"),
     [
         (lambda folder: None, "v2", "no labelled clips found; tracknet data check"),
         (write_unlabelled, "v2", "no labelled clips found; clip: no labels for it"),
-        (write_too_few_labels, "v2", "No window has all its frames labelled"),
+        (write_late_labels, "v2", "No window has a labelled frame"),
         (write_too_few_labels, "rectifier", "No window of 8 frames has three visible"),
     ],
 )
@@ -713,6 +719,15 @@ def test_data_without_a_window_is_an_input_error(tmp_path, write, version, messa
     with pytest.raises(InputError, match=message):
         plan_fit(configure(tmp_path, tmp_path / "run", version, validation=()))
     assert not (tmp_path / "run").exists()
+
+
+def test_few_labels_are_enough_and_what_they_leave_in_doubt_is_said(tmp_path):
+    write_too_few_labels(tmp_path)
+    write_labels(tmp_path / "a.csv", [(0, 1, 6, 18), (4, 1, 6, 18), (99, 1, 6, 18)])
+    reporter = Notebook()
+    data = load_fit_data(configure(tmp_path, tmp_path / "run", validation=("b",)), reporter)
+    assert reporter.warnings == ["a: 1 labels after the last frame, 5: ignored"]
+    assert (data.training.windows, data.validation.windows) == (3, 2)
 
 
 def test_output_that_cannot_be_written_is_an_input_error(clips, tmp_path):

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from keras_tracknet.data.frames import aligned_empty
-from keras_tracknet.data.heatmaps import render_disc
+from keras_tracknet.data.heatmaps import UNLABELLED, render_disc
 
 QUALITY = (25, 75)  # JPEG's, least and greatest
 
@@ -225,7 +225,8 @@ def mix_batch(
 
     Args:
         stacked: the batch's windows as stacked, `(height, width, channels)` uint8 each.
-        targets: their targets, `(height, width, frames)` float32 each.
+        targets: their targets, `(height, width, frames)` float32 each, below 0 in the whole map
+            of an unlabelled frame. A blend with one is unlabelled.
         alpha: parameter of the Beta distribution, above 0; published: 0.5.
         rng: source of chance.
 
@@ -249,11 +250,17 @@ def mix_batch(
                 dst=out[sample].reshape(-1),
                 dtype=cv2.CV_32F,
             )
+        for target in (targets[sample], targets[partner]):
+            mixed[sample][..., target[0, 0] < 0] = UNLABELLED
     return inputs, mixed
 
 
 def mix_frames(
-    frames: np.ndarray, positions: np.ndarray, alpha: float, rng: np.random.Generator
+    frames: np.ndarray,
+    positions: np.ndarray,
+    labelled: np.ndarray,
+    alpha: float,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Insert blends of neighbouring frames, then draw a window from the longer sequence.
 
@@ -266,6 +273,7 @@ def mix_frames(
     Args:
         frames: `(frames, height, width, 3)` uint8.
         positions: `(frames, 2)`, (x, y) in pixels; NaN where there is no ball.
+        labelled: `(frames,)` bool; a blend with an unlabelled frame is unlabelled, too.
         alpha: parameter of the Beta distribution, above 0.
         rng: source of chance.
 
@@ -277,6 +285,7 @@ def mix_frames(
     share = rng.beta(alpha, alpha)
     drawn = np.sort(rng.permutation(2 * count - 1)[:count])
     discs = render_disc(positions, size)
+    discs[..., ~labelled] = UNLABELLED
     mixed, heatmaps = np.empty_like(frames), np.empty_like(discs)
     for place, index in enumerate(drawn):
         current = (index + 1) // 2
@@ -286,7 +295,9 @@ def mix_frames(
         previous = current - 1
         mixed[place] = cv2.addWeighted(frames[previous], share, frames[current], 1 - share, 0)
         before, after = discs[..., previous], discs[..., current]
-        if not np.isfinite(positions[current]).all():
+        if not labelled[previous : current + 1].all():
+            heatmaps[..., place] = UNLABELLED
+        elif not np.isfinite(positions[current]).all():
             heatmaps[..., place] = before
         elif (
             not np.isfinite(positions[previous]).all()

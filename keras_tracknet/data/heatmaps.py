@@ -6,6 +6,7 @@ import numpy as np
 
 DISC_RADIUS = 2.5  # pixels at the model's size: 21 pixels of a 5 x 5 box
 GAUSSIAN_SIGMA = 1.5  # pixels at the model's size
+UNLABELLED = -1.0  # in the whole map of a frame that nobody has labelled; losses leave it out
 CLASS_VARIANCE = 10.0  # square pixels at V1's model size (Huang et al. 2019, section III.B)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from keras_tracknet.data.augment import Augmentation, augment_window, mix_batch, mix_frames
 from keras_tracknet.data.camera import stack_frames
 from keras_tracknet.data.frames import aligned_empty, scale_window, stack_window
-from keras_tracknet.data.heatmaps import render_classes, render_disc, render_gaussian
+from keras_tracknet.data.heatmaps import UNLABELLED, render_classes, render_disc, render_gaussian
 from keras_tracknet.data.paste import FlightPaster, cut_out_balls, find_flights
 from keras_tracknet.data.windows import window_frames, window_starts
 
@@ -32,7 +32,8 @@ class LabelledFrames:
         frames: `(frames, height, width, 3)` uint8 at the model's size; may be a memory map.
         background: `(height, width, 3)` uint8.
         positions: `(frames, 2)`, (x, y) in pixels at the model's size; NaN for no ball.
-        labelled: `(frames,)` bool; windows with an unlabelled frame are left out.
+        labelled: `(frames,)` bool. An unlabelled frame is shown to the network, but has no
+            target; windows without any target are left out.
     """
 
     frames: np.ndarray
@@ -103,7 +104,7 @@ class WindowBatches:
             group where that has any flight to cut out. All windows alike when omitted.
 
     Raises:
-        ValueError: no window has all its frames labelled, `mixup` is asked for with classes,
+        ValueError: no window has a labelled frame, `mixup` is asked for with classes,
             `frame_mixup` with another target than one disc a frame or together with `paste`, or
             `paste` or `decoys` where no clip has a flight to cut out.
     """
@@ -139,7 +140,7 @@ class WindowBatches:
             for start in _starts(clip, config, training)
         ]
         if not self._windows:
-            raise ValueError("No window has all its frames labelled. Received: no usable clip")
+            raise ValueError("No window has a labelled frame. Received: no usable clip")
         self._groups = groups if groups is not None else [""] * len(clips)
         self._pasters: dict[str, FlightPaster] = {}
         if self._paste or self._decoys:
@@ -162,8 +163,8 @@ class WindowBatches:
 
         Returns:
             Inputs `(batch, height, width, channels)` float32 and targets
-            `(batch, height, width, heatmaps)` float32, or for V1 `(batch, height, width)`
-            uint8.
+            `(batch, height, width, heatmaps)` float32, `UNLABELLED` in the maps of such frames;
+            or for V1 `(batch, height, width)` uint8.
         """
         first = number * self.batch_size
         chosen = self._epoch_order(epoch)[first : first + self.batch_size]
@@ -191,7 +192,7 @@ class WindowBatches:
             frames = clip.frames[start : start + len(indices)]  # a view, not a copy
         else:
             frames = clip.frames[indices]
-        positions = clip.positions[indices]
+        positions, labelled = clip.positions[indices], clip.labelled[indices]
         if self.config.stabilized:
             still = np.empty_like(frames)
             positions = positions + stack_frames(frames, stabilized=True, out=still)
@@ -210,9 +211,12 @@ class WindowBatches:
                 frames, background, positions, self.augmentation, rng
             )
         if self.frame_mixup:
-            frames, target = mix_frames(frames, positions, self.frame_mixup, rng)
+            frames, target = mix_frames(frames, positions, labelled, self.frame_mixup, rng)
         else:
-            target = self._target(positions[-self.config.heatmaps :], frames.shape[1:3])
+            last = slice(-self.config.heatmaps, None)
+            target = self._target(positions[last], frames.shape[1:3])
+            if self.config.target != "classes":  # V1 has one target, which is labelled
+                target[..., ~labelled[last]] = UNLABELLED
         return stack_window(frames, background, self.config.background), target
 
     def _make_pasters(self) -> dict[str, FlightPaster]:
@@ -262,7 +266,7 @@ def _starts(clip: LabelledFrames, config: WindowConfig, training: bool) -> list[
     return [
         start - before
         for start in starts
-        if clip.labelled[window_frames(start - before, config.frames, count)].all()
+        if clip.labelled[window_frames(start, config.heatmaps, count)].any()
     ]
 
 
