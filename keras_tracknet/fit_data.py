@@ -26,7 +26,7 @@ from keras_tracknet.io.splits import split_clips
 from keras_tracknet.io.tracks import read_track
 from keras_tracknet.io.video import probe_video
 from keras_tracknet.reporting import Reporter
-from keras_tracknet.synthetic import write_rallies
+from keras_tracknet.synthetic import name_rallies, write_rallies
 
 RENDERED_RALLIES = 24
 RENDERED_SIZE = (720, 1280)  # (height, width), as broadcasts are
@@ -40,17 +40,13 @@ class FitData:
     Attributes:
         training, validation: batches.
         clips: names of the clips that train and that validate.
+        digest: tells clips and labels from others, so that a run goes on with its own.
     """
 
     training: Batches
     validation: Batches
     clips: tuple[tuple[str, ...], tuple[str, ...]]
-
-    @property
-    def digest(self) -> str:
-        """What tells this data from other data, so that a run goes on with its own."""
-        sizes = [(len(b), b.batch_size, b.windows) for b in (self.training, self.validation)]
-        return hashlib.sha256(repr((self.clips, sizes)).encode()).hexdigest()
+    digest: str
 
 
 def load_fit_data(config: FitConfig, reporter: Reporter, devices: int = 1) -> FitData:
@@ -76,7 +72,12 @@ def load_fit_data(config: FitConfig, reporter: Reporter, devices: int = 1) -> Fi
             config, train, validation, reporter, VALIDATION_BATCH * devices
         )
     names = tuple(clip.name for clip in train), tuple(clip.name for clip in validation)
-    return FitData(training, validating, names)
+    digest = hashlib.sha256(repr((names, training.windows, validating.windows)).encode())
+    for clip in (*train, *validation):
+        table = clip.table
+        for column in (table.frame, table.visibility, table.x, table.y):
+            digest.update(column.tobytes())
+    return FitData(training, validating, names, digest.hexdigest())
 
 
 def load_clip(clip: Clip, frames: Any, size: tuple[int, int]) -> LabelledFrames:
@@ -133,7 +134,7 @@ def read_clips(
 
 def _find_clips(config: FitConfig, reporter: Reporter) -> tuple[Sequence[Clip], Sequence[Clip]]:
     if config.data is None:
-        root = FrameCache().folder / "rendered"
+        root = FrameCache().folder / "rendered" / name_rallies(RENDERED_RALLIES, RENDERED_SIZE)
         with reporter.track("rendering rallies", total=RENDERED_RALLIES, unit="clips") as advance:
             write_rallies(
                 root,

@@ -1,6 +1,6 @@
 from dataclasses import replace
 from fractions import Fraction
-from itertools import groupby
+from itertools import groupby, islice
 
 import cv2
 import numpy as np
@@ -12,6 +12,7 @@ from keras_tracknet.sports import GRAVITY, SPORTS
 from keras_tracknet.synthetic import RallyConfig, simulate_rally, write_rallies, write_rally
 from keras_tracknet.synthetic.camera import place_camera
 from keras_tracknet.synthetic.clips import name_rally
+from keras_tracknet.synthetic.config import RENDERER
 from keras_tracknet.synthetic.effects import shake_camera
 from keras_tracknet.synthetic.flight import STEP, fly_balls
 from keras_tracknet.synthetic.rally import GAMES, draw_streak
@@ -386,6 +387,23 @@ def test_cuts_lie_between_rallies_and_hide_the_ball():
 
 def test_a_default_rally_has_the_name_it_always_had():
     assert name_rally(RallyConfig(seed=3)) == "rally-000003-ffc169c6"
+
+
+def test_a_renderer_that_draws_otherwise_has_another_number():
+    """Who changes these on purpose raises RENDERER: fit renders its rallies anew then."""
+    rally = simulate_rally(RallyConfig(frames=20, size=(96, 160), seed=11))
+    (picture,) = islice(rally.frames(), 19, 20)
+    tiles = picture.reshape(4, 24, 4, 40, 3).mean(axis=(1, 3, 4))
+    truth = np.nanmean(rally.track.positions, axis=0)
+    assert RENDERER == 1
+    np.testing.assert_allclose(truth, [85.486, 47.455], atol=0.01)
+    expected = [
+        [71.3, 40.4, 17.3, 15.4],
+        [13.0, 36.2, 33.8, 14.0],
+        [74.2, 114.8, 107.8, 67.3],
+        [66.3, 107.4, 101.3, 64.6],
+    ]
+    np.testing.assert_allclose(tiles, expected, atol=0.5)
 
 
 def test_the_name_of_a_file_tells_every_setting():

@@ -2,6 +2,7 @@ import csv
 import gc
 import importlib.util
 import json
+import shutil
 import signal
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -27,6 +28,7 @@ from keras_tracknet.models import v2
 from keras_tracknet.reporting import Reporter
 from keras_tracknet.run_folder import Recorder
 from keras_tracknet.run_state import RunState, read_state
+from keras_tracknet.synthetic import clips as rendered
 from keras_tracknet.training import fit, plan_fit, run_plan
 
 SIZE = (32, 64)  # (height, width) of the model's input
@@ -465,6 +467,16 @@ def test_resume_refuses_other_data(uninterrupted, tmp_path):
         plan_fit(config, resume=True)
 
 
+def test_resume_refuses_labels_that_have_changed(clips, tmp_path):
+    shutil.copytree(clips, tmp_path / "clips")
+    config = configure(tmp_path / "clips", tmp_path / "run")
+    with suppress(KeyboardInterrupt):
+        fit(config, reporter=Interrupter("training", 2))
+    write_labels(tmp_path / "clips" / "a.csv", [(f, 1, x, y + 1) for f, (x, y) in enumerate(DOTS)])
+    with pytest.raises(InputError, match="its data has changed since"):
+        plan_fit(config, resume=True)
+
+
 def test_resume_refuses_weights_of_another_origin(clips, tmp_path, uninterrupted):
     folder, _ = uninterrupted
     load_model(folder / "best.keras").model.save(tmp_path / "last.keras")
@@ -582,6 +594,45 @@ def test_without_data_rallies_are_rendered_once(tmp_path, monkeypatch):
     assert len(videos) == 2
     assert plan_fit(config).data.clips == plan.data.clips
     assert {path: path.stat().st_mtime_ns for path in videos} == videos
+
+
+@pytest.mark.parametrize("change", ["renderer", "count", "size"])
+def test_rallies_of_another_renderer_do_not_train_along(tmp_path, monkeypatch, change):
+    monkeypatch.setenv("TRACKNET_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(fit_data, "RENDERED_RALLIES", 3)
+    monkeypatch.setattr(fit_data, "RENDERED_SIZE", (72, 128))
+    config = FitConfig(version="rectifier", output=str(tmp_path / "run"))
+    before = _find_clips(config, Reporter())
+    if change == "renderer":
+        monkeypatch.setattr(rendered, "RENDERER", rendered.RENDERER + 1)
+    if change == "count":
+        monkeypatch.setattr(fit_data, "RENDERED_RALLIES", 2)
+    if change == "size":
+        monkeypatch.setattr(fit_data, "RENDERED_SIZE", (64, 96))
+    train, validation = _find_clips(config, Reporter())
+    assert len(train) + len(validation) == (2 if change == "count" else 3)
+    used = {clip.source for clips in (train, validation) for clip in clips}
+    assert used.isdisjoint(clip.source for clips in before for clip in clips)
+
+
+def test_clip_half_written_by_a_killed_process_does_not_train(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRACKNET_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(fit_data, "RENDERED_RALLIES", 2)
+    monkeypatch.setattr(fit_data, "RENDERED_SIZE", (72, 128))
+    config = FitConfig(version="rectifier", output=str(tmp_path / "run"))
+    before = _find_clips(config, Reporter())
+    sources = sorted(clip.source for clips in before for clip in clips)
+    whole = sources[0].read_bytes()
+    # Killed between video and track, and, another one, while it encoded.
+    sources[0].write_bytes(b"of another run")
+    sources[0].with_suffix(".csv").unlink()
+    work = sources[0].parent / ".rendering-abc"
+    work.mkdir()
+    (work / "rally-000000-half.mp4").write_bytes(whole[:100])
+    (work / "rally-000000-half.csv").write_text("Frame,Visibility,X,Y\n0,1,5,5\n")
+    again = _find_clips(config, Reporter())
+    assert sorted(clip.source for clips in again for clip in clips) == sources
+    assert sources[0].read_bytes() == whole
 
 
 # --- what a run says

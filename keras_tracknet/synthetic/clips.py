@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.files import explain_writing
 from keras_tracknet.io.events import write_events
 from keras_tracknet.io.tracks import write_track
 from keras_tracknet.io.video_writer import VideoWriter
-from keras_tracknet.synthetic.config import RallyConfig
+from keras_tracknet.synthetic.config import RENDERER, RallyConfig
 from keras_tracknet.synthetic.rally import simulate_rally
 
 EVENTS_SUFFIX = ".events.csv"
@@ -56,7 +59,8 @@ def write_rallies(
 ) -> list[Path]:
     """Render `count` rallies with the seeds `seed`, `seed + 1` and so on.
 
-    A rally that is there already, video and track, is kept as it is.
+    A rally that is there already, video and track, is kept as it is. Several processes may write
+    to one folder at once: each renders into a hidden folder of its own and moves what is complete.
 
     Args:
         folder: where the files go, created where missing.
@@ -73,18 +77,42 @@ def write_rallies(
         InputError: the folder cannot be written.
         ValueError: count is less than 1, or frames or size is out of range.
     """
-    if count < 1:
-        raise ValueError(f"count must be at least 1. Received: count={count}")
     paths = []
-    for number in range(count):
-        config = RallyConfig(frames=frames, size=size, seed=seed + number)
+    for number, config in enumerate(_list_configs(count, seed, frames, size), 1):
         path = Path(folder) / f"{name_rally(config)}.mp4"
         if not (path.is_file() and path.with_suffix(".csv").is_file()):
-            write_rally(config, folder)
+            _add_rally(config, path)
         paths.append(path)
         if progress is not None:
-            progress(number + 1, count)
+            progress(number, count)
     return paths
+
+
+def _list_configs(count: int, seed: int, frames: int, size: tuple[int, int]) -> list[RallyConfig]:
+    if count < 1:
+        raise ValueError(f"count must be at least 1. Received: count={count}")
+    return [RallyConfig(frames=frames, size=size, seed=seed + number) for number in range(count)]
+
+
+def _add_rally(config: RallyConfig, path: Path) -> None:
+    with explain_writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=path.parent, prefix=".rendering-") as work:
+            made = write_rally(config, Path(work))
+            os.replace(made, path)
+            os.replace(made.with_suffix(".csv"), path.with_suffix(".csv"))
+
+
+def name_rallies(count: int, size: tuple[int, int], *, seed: int = 0, frames: int = 150) -> str:
+    """The name of a folder that holds what `write_rallies` writes, and nothing else.
+
+    Other settings, or a renderer that draws otherwise, give another name.
+
+    Args:
+        count, size, seed, frames: as for `write_rallies`.
+    """
+    names = [name_rally(config) for config in _list_configs(count, seed, frames, size)]
+    return hashlib.sha256(f"{RENDERER} {names}".encode()).hexdigest()[:16]
 
 
 def render_rallies(
