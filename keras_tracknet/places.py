@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,9 +116,15 @@ class OutputPaths:
         """Raise `InputError` where a result is there already."""
         for path in (*self.results, self.summary):
             if path.exists():
-                raise InputError(
-                    f"{path}: exists already; use --overwrite or choose another place with -o."
-                )
+                what, step = "exists already", "use --overwrite"
+                if self._is_interrupted():
+                    what, step = "left by an interrupted run", "use --resume or --overwrite"
+                raise InputError(f"{path}: {what}; {step}, or choose another place with -o.")
+
+    def _is_interrupted(self) -> bool:
+        with contextlib.suppress(OSError, ValueError, RecursionError, TypeError, KeyError):
+            return json.loads(self.summary.read_bytes())["complete"] is False
+        return False
 
 
 def is_file_name(output: Path) -> bool:

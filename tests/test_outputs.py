@@ -145,6 +145,21 @@ def test_result_that_is_there_is_not_free(tmp_path, name):
         paths.check_free()
 
 
+@pytest.mark.parametrize(
+    ("summary", "message"),
+    [
+        ('{"complete": false}', "left by an interrupted run; use --resume or --overwrite, or"),
+        ('{"complete": true}', "exists already; use --overwrite, or"),
+        ("[]", "exists already; use --overwrite, or"),
+    ],
+)
+def test_what_an_interrupted_run_left_can_be_resumed(tmp_path, summary, message):
+    for name, content in (("track.csv", "Frame,Visibility,X,Y\n"), ("summary.json", summary)):
+        (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=rf"track\.csv: {message} choose another place with -o"):
+        place(tmp_path).check_free()
+
+
 def test_other_files_are_in_nobodys_way(tmp_path):
     (tmp_path / "notes.txt").touch()
     place(tmp_path, overlay=True).check_free()

@@ -1,5 +1,6 @@
 """What an interrupted run leaves, who may go on with it, and that the result is the same."""
 
+import errno
 import json
 import os
 import shutil
@@ -11,7 +12,7 @@ from helpers_clips import write_images, write_video
 from helpers_trackers import SCRIPTED as FRAMES
 from helpers_trackers import ScriptedTracker
 
-from keras_tracknet import outputs
+from keras_tracknet import locks, outputs
 from keras_tracknet.errors import InputError
 from keras_tracknet.io.tracks import read_track
 from keras_tracknet.locks import hold_lock
@@ -292,6 +293,16 @@ def test_a_lock_is_for_one_result_and_leaves_nothing(tmp_path):
         hold_lock(tmp_path / "new" / "a.json"),
     ):
         pytest.fail("held twice")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_file_system_without_locks_has_none(tmp_path, monkeypatch):
+    def refuse(_descriptor):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(locks, "_acquire", refuse)
+    with hold_lock(tmp_path / "a.json"), hold_lock(tmp_path / "b.json"):
+        pass
     assert os.listdir(tmp_path) == []
 
 
