@@ -1,6 +1,7 @@
 """What an interrupted run leaves, who may go on with it, and that the result is the same."""
 
 import errno
+import io
 import json
 import os
 import shutil
@@ -313,3 +314,14 @@ def test_a_file_system_without_locks_has_none(tmp_path, monkeypatch):
 def test_stdout_gets_the_track_that_the_file_would(tracker, video, whole, capsys, format):
     track_to_stdout(tracker, video, format=format)
     assert capsys.readouterr().out.encode() == whole[format]
+
+
+def test_a_reader_of_stdout_that_has_read_enough_is_no_error_of_a_file(tracker, video, monkeypatch):
+    class Closed(io.StringIO):
+        def flush(self):
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", Closed())
+        with pytest.raises(BrokenPipeError):
+            track_to_stdout(tracker, video)

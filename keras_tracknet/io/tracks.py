@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sys
@@ -316,7 +317,8 @@ class TrackWriter:
         """
         if self._file is None:
             raise ValueError("TrackWriter must be used in a with statement.")
-        with explain_writing(self.path):
+        # A reader of stdout that has read enough is no error of a file.
+        with contextlib.nullcontext() if self.to_stdout else explain_writing(self.path):
             self._file.writelines(_lines(rows, self.format, self.schema))
             self._file.flush()
 
