@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_tracknet.courts import Court
+from keras_tracknet.courts import CUSTOM, Court
 from keras_tracknet.errors import InputError
 from keras_tracknet.events import EventList, find_events
 from keras_tracknet.files import write_table
@@ -137,8 +137,13 @@ def analyze_track(
         progress: see `find_events`.
 
     Raises:
-        InputError: the court belongs to a picture of another size.
+        InputError: the court belongs to a picture of another size, or to another sport.
     """
+    if court is not None and court.sport not in (CUSTOM, sport.name):
+        raise InputError(
+            f"the court is one of {court.sport} and the play {sport.name}; give --sport"
+            f" {court.sport}, or mark the court again with tracknet court."
+        )
     if court is not None and court.size != size:
         raise InputError(
             f"the court was marked in a picture of {court.size[1]}x{court.size[0]} pixels and the"

@@ -74,9 +74,10 @@ def run_analysis(
     track = _read_positions(track_file, footage)
     if not len(track):
         raise InputError(f"{track_file}: there are no rows in it; track the video again.")
-    size = footage.size or guess_size(track)
+    size = footage.size or (court.size if court is not None else guess_size(track))
     if footage.size is None:
-        reporter.note(f"no video: taken as {show_size(size)}; give it with --video.")
+        source = "as the court's picture" if court is not None else "give it with --video"
+        reporter.note(f"no video: taken as {show_size(size)}; {source}.")
     try:
         placed = _place_track(track, size, footage, fps, reporter)
     except InputError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -38,6 +39,7 @@ class Footage:
         source: what says so, a file's name.
         video: None where it is not there.
         capture_fps: frames a second that the camera took, of a slow-motion video.
+        images: whether the track was made from images, which have no times: its own are made up.
     """
 
     size: tuple[int, int] | None = None
@@ -45,6 +47,7 @@ class Footage:
     source: str = ""
     video: Path | None = None
     capture_fps: float | None = None
+    images: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,18 +73,21 @@ def find_footage(track_file: Path, video: Path | None) -> Footage:
         InputError: a video is found and cannot be read.
     """
     summary, source = _read_summary(track_file)
+    named = summary.get("source")
+    known = [Path(named)] if isinstance(named, str) and named else []
+    images = any(_is(Path.is_dir, path) for path in known)
     if video is None:
-        named = summary.get("source")
         beside = [track_file.with_suffix(suffix) for suffix in VIDEO_SUFFIXES]
-        candidates = [Path(named), *beside] if isinstance(named, str) and named else beside
-        video = next((path for path in candidates if _exists(path)), None)
+        video = next((path for path in [*known, *beside] if _is(Path.is_file, path)), None)
     if video is not None:
         info = probe_video(video)
         fps = None if info.codec == "images" else float(info.fps)
-        return Footage((info.height, info.width), fps, video.name, video, info.capture_fps)
+        shown = (info.height, info.width)
+        return Footage(shown, fps, video.name, video, info.capture_fps, images)
     height, width = summary.get("height"), summary.get("width")
     size = (height, width) if _is_side(height) and _is_side(width) else None
-    return Footage(size, _read_rate(summary.get("fps")), source)
+    rate = None if images else _read_rate(summary.get("fps"))
+    return Footage(size, rate, source, images=images)
 
 
 def guess_size(track: Track) -> tuple[int, int]:
@@ -206,7 +212,7 @@ def choose_times(
     if fps is not None:
         return TimeBase(frames / fps, f"{fps:g} frames a second, by --fps")
     _tell_slow_motion(footage, reporter)
-    found = mend_times(track.time)
+    found = None if footage.images else mend_times(track.time)
     if found is not None:
         times, mended = found
         _check_pace(times, footage, reporter)
@@ -226,8 +232,9 @@ def choose_times(
             frames / footage.fps, f"{footage.fps:g} frames a second, by {footage.source}"
         )
     raise InputError(
-        "nothing tells how fast the track's frames follow each other; give --fps, or its video"
-        " with --video."
+        "nothing tells how fast the track's frames follow each other"
+        f"{', images have no times' if footage.images else ''}; give --fps, or its video with"
+        " --video."
     )
 
 
@@ -271,9 +278,10 @@ def _read_summary(track_file: Path) -> tuple[dict[str, Any], str]:
     return {}, ""
 
 
-def _exists(path: Path) -> bool:
+def _is(kind: Callable[[Path], bool], path: Path) -> bool:
+    """Whether there is such a path, which may be no path at all."""
     with contextlib.suppress(OSError, ValueError):
-        return path.is_file()
+        return kind(path)
     return False
 
 

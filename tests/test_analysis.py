@@ -115,6 +115,18 @@ def test_a_court_of_another_picture_is_told_in_a_line(rally):
         analyze_track(rally.track, (360, 640), TENNIS, court=mark_court(rally))
 
 
+def test_a_court_of_another_sport_is_told_in_a_line(rally):
+    with pytest.raises(InputError, match="one of tennis and the play badminton; give --sport"):
+        analyze_track(rally.track, SIZE, SPORTS["badminton"], court=mark_court(rally))
+
+
+def test_without_a_video_the_picture_is_that_of_the_court(rally, tmp_path):
+    track = Track.from_positions([300, 308, 316.0], [90.0, 90, 90], [1, 1, 1], time=[0, 0.04, 0.08])
+    write_track(track, tmp_path / "track.csv")
+    run_analysis(tmp_path / "track.csv", tmp_path / "out", TENNIS, court=mark_court(rally))
+    assert 'viewBox="0 0 1280 720"' in (tmp_path / "out" / "report.html").read_text()
+
+
 def test_tables_say_what_was_found(analysis, tmp_path):
     write_tables(analysis, tmp_path)
     events, rallies, speed = (

@@ -83,6 +83,12 @@ def test_one_repeated_timestamp_leaves_the_speed_as_it_is():
     np.testing.assert_allclose(velocity.time, np.arange(60) / 60)
 
 
+@pytest.mark.parametrize("fps", [NAN, np.inf, 0, -25])
+def test_a_rate_that_is_none_is_refused(fps):
+    with pytest.raises(ValueError, match="fps must be a finite number above 0"):
+        move(9).seconds(fps)
+
+
 def test_without_times_a_rate_is_asked_for():
     with pytest.raises(InputError, match=r"no times; say how many frames a second"):
         compute_velocity(move(9), (720, 1280))
@@ -249,6 +255,18 @@ def test_images_in_a_folder_tell_no_time(tmp_path):
         run_analysis(tmp_path / "track.csv", tmp_path / "out", BADMINTON, **options)
     summary = run_analysis(tmp_path / "track.csv", tmp_path / "out", BADMINTON, fps=50, **options)
     assert summary["frames_per_second"] == 50
+
+
+def test_times_that_were_made_up_for_images_do_not_count(tmp_path):
+    (tmp_path / "frames").mkdir()
+    write_track(move(6, 30), tmp_path / "track.csv")
+    (tmp_path / "summary.json").write_text(
+        json.dumps({"source": str(tmp_path / "frames"), "width": 64, "height": 36, "fps": "30"})
+    )
+    with pytest.raises(InputError, match=r"images have no times; give --fps"):
+        run_analysis(tmp_path / "track.csv", tmp_path / "out", BADMINTON)
+    run_analysis(tmp_path / "track.csv", tmp_path / "out", BADMINTON, fps=60.0)
+    assert float(read_speed(tmp_path / "out")[3]["VX"]) == 240
 
 
 def test_a_track_without_rows_is_told(tmp_path):

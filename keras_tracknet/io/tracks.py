@@ -124,6 +124,8 @@ class Track:
         Raises:
             InputError: the track has no times that could be true, and `fps` is omitted.
         """
+        if fps is not None and not (math.isfinite(fps) and fps > 0):
+            raise ValueError(f"fps must be a finite number above 0. Received: fps={fps}")
         found = mend_times(self.time)
         if found is not None:
             times, mended = found
