@@ -61,15 +61,18 @@ def bench(
     from dataclasses import asdict
     from tempfile import TemporaryDirectory
 
-    from keras_tracknet.benchmark import list_engines, measure_engines
+    from keras_tracknet.benchmark import measure_engines, read_engines
     from keras_tracknet.io.video import probe_video
     from keras_tracknet.presets import DEFAULT, find_weights
 
     from .console import ConsoleReporter
 
+    try:
+        names = read_engines(engines)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--engines") from error
     reporter = ConsoleReporter(quiet=quiet)
     path = find_weights(weights or DEFAULT).tracker
-    names = list_engines() if engines == "all" else [e.strip() for e in engines.split(",")]
     with TemporaryDirectory() as folder:
         if video is None:
             from keras_tracknet.synthetic import write_rallies

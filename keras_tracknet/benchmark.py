@@ -14,18 +14,26 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from keras_tracknet.engines import ENGINES, KERAS, litert, onnx, open_network, openvino, saved_model
+from keras_tracknet.engines import (
+    ENGINES,
+    FORMATS,
+    KERAS,
+    litert,
+    onnx,
+    open_network,
+    openvino,
+    saved_model,
+)
 from keras_tracknet.engines.conversion import Conversion
 from keras_tracknet.engines.network import Network
 from keras_tracknet.errors import InputError
+from keras_tracknet.exporting import SUFFIXES
 from keras_tracknet.inference import Tracker
 from keras_tracknet.io.tracks import Track, write_track
 from keras_tracknet.io.video import read_frames
 from keras_tracknet.reporting import Reporter
 from keras_tracknet.streaming import Stopwatch
 
-FORMATS = {litert.NAME: ("tflite", ".tflite"), onnx.NAME: ("onnx", ".onnx")}
-FORMATS[saved_model.NAME] = ("saved-model", "")
 NETWORK_SECONDS = 3.0  # that the network alone is run for
 MATRIX = 2048
 
@@ -70,6 +78,21 @@ def list_engines() -> list[str]:
     return [name for name in ENGINES if name == KERAS or modules[name].is_installed()]
 
 
+def read_engines(names: str) -> list[str]:
+    """Return the engines that a text names, joined by commas: each once, `all` for the installed.
+
+    Raises:
+        ValueError: an unknown engine.
+    """
+    engines: list[str] = []
+    for name in (name.strip() for name in names.split(",")):
+        if name not in ("all", "auto", *ENGINES):
+            known = ", ".join(("auto", "all", *ENGINES))
+            raise ValueError(f"unknown engine {name or repr(name)}; known: {known}.")
+        engines += list_engines() if name == "all" else [name]
+    return list(dict.fromkeys(engines))
+
+
 def measure(
     video: Path, weights: Path, *, engine: str = "auto", mode: str = "fast", precision: str = "auto"
 ) -> Measurement:
@@ -88,8 +111,8 @@ def measure(
     with TemporaryDirectory() as folder:
         path = weights
         if engine in FORMATS and weights.suffix == ".keras":
-            kind, suffix = FORMATS[engine]
-            path = Path(folder) / f"network{suffix}"
+            kind = FORMATS[engine]
+            path = Path(folder) / f"network{SUFFIXES[kind]}"
             Conversion(str(weights.resolve()), str(path), kind).run()
         began = time.perf_counter()
         network = open_network(path, engine=engine, precision=precision)

@@ -160,12 +160,12 @@ class Tracker:
             settings: the other arguments of `Tracker`.
         """
         how: dict[str, Any] = {"precision": precision, "batch_size": batch_size}
+        network = open_network(path, engine=engine, device=device, **how)
         second = None
         if rectifier:
             # An exported tracker may have an engine that does not run a rectifier's file.
             other = engine if find_engine(Path(path)) == KERAS else "auto"
             second = open_network(rectifier, engine=other, device=device, **how)
-        network = open_network(path, engine=engine, device=device, **how)
         return cls(network, rectifier=second, **settings)
 
     @classmethod

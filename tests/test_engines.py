@@ -3,14 +3,18 @@ import sys
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
 
 import keras
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from helpers_models import build_tiny, randomize_weights
 from helpers_trackers import SIZE, detector_spec, make_detector, paint, save_detector
+from keras_tracknet_cli.main import cli
 
-from keras_tracknet import backends, engines
+from keras_tracknet import backends, benchmark, engines
 from keras_tracknet.detections import decode_centroid
 from keras_tracknet.engines import KERAS, choose_engine, open_network
 from keras_tracknet.engines.conversion import FORMATS, Conversion
@@ -78,7 +82,7 @@ def test_every_engine_gives_the_heatmaps_of_keras(weights, converted, format):
     inputs = draw_windows(ours.spec)
     expected = ours.run(inputs)
     answers = np.concatenate([theirs.run([a[k : k + 1] for a in inputs]) for k in range(2)])
-    assert theirs.spec == ours.spec
+    assert (theirs.spec, theirs.device) == (ours.spec, "cpu")
     assert expected.std() > 0.01
     np.testing.assert_allclose(answers, expected, atol=TOLERANCE)
 
@@ -320,8 +324,12 @@ def test_auto_is_openvino_where_it_fits_and_is_installed(monkeypatch):
 
 
 def test_engine_that_cannot_run_a_file_says_what_can(weights, tmp_path):
-    with pytest.raises(InputError, match=r"engine onnx runs exported files; .* tracknet export"):
+    with pytest.raises(InputError, match=r"engine onnx runs exported files; .* --format onnx"):
         open_network(weights, engine="onnx")
+    with pytest.raises(
+        InputError, match=r"litert runs exported files; .* --format tflite, and give"
+    ):
+        open_network(make_detector(), engine="litert")
     (tmp_path / "net.onnx").write_bytes(b"")
     with pytest.raises(InputError, match="a file for engine onnx, not keras"):
         open_network(tmp_path / "net.onnx", engine="keras")
@@ -329,7 +337,80 @@ def test_engine_that_cannot_run_a_file_says_what_can(weights, tmp_path):
         open_network(weights, engine="cuda")
 
 
-@pytest.mark.parametrize("name", ["net.tflite", "net.onnx", "net.xml"])
+def test_engine_of_exported_files_blames_the_weights_not_their_rectifier(weights, tmp_path):
+    with pytest.raises(InputError, match=rf"^{weights}: engine onnx runs exported files"):
+        Tracker.from_file(weights, rectifier=tmp_path / "rectifier.keras", engine="onnx")
+
+
+class Session:
+    """What ONNX Runtime makes of a file, on a machine where some providers cannot be loaded."""
+
+    loadable: ClassVar = [
+        "CUDAExecutionProvider",
+        "CoreMLExecutionProvider",
+        "CPUExecutionProvider",
+    ]
+
+    def __init__(self, path, providers):
+        assert "AzureExecutionProvider" not in providers
+        self.providers = [p for p in providers if p in self.loadable]
+
+    def get_providers(self):
+        return self.providers
+
+    def get_inputs(self):
+        return [SimpleNamespace(name="frames", shape=[1, 3, *SIZE, 3])]
+
+    def get_outputs(self):
+        return [SimpleNamespace(name="heatmaps", shape=[1, 3, *SIZE])]
+
+    def get_modelmeta(self):
+        described = Description(detector_spec("v2"), "heatmaps", SIZE, "fp32")
+        return SimpleNamespace(custom_metadata_map={"tracknet": described.as_json()})
+
+
+@pytest.mark.parametrize(
+    ("available", "device"),
+    [
+        (["Azure", "CPU"], "cpu"),  # as in the wheel for CPUs
+        (["CPU"], "cpu"),
+        (["Tensorrt", "CUDA", "CPU"], "gpu:0"),  # TensorRT's own libraries are missing
+        (["ROCM", "CPU"], "cpu"),  # installed, but cannot be loaded
+        (["CoreML", "Azure", "CPU"], "coreml"),
+    ],
+)
+def test_device_of_onnx_is_what_computes(tmp_path, monkeypatch, available, device):
+    names = [f"{name}ExecutionProvider" for name in available]
+    runtime = SimpleNamespace(InferenceSession=Session, get_available_providers=lambda: names)
+    monkeypatch.setattr(engines.onnx, "is_installed", lambda: True)
+    monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
+    (tmp_path / "net.onnx").touch()
+    assert engines.onnx.OnnxNetwork(tmp_path / "net.onnx").device == device
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("keras", ["keras"]),
+        (" onnx, keras,onnx", ["onnx", "keras"]),
+        ("keras,all", ["keras", "litert"]),
+    ],
+)
+def test_engines_to_measure_are_those_named(monkeypatch, names, expected):
+    monkeypatch.setattr(benchmark, "list_engines", lambda: ["keras", "litert"])
+    assert benchmark.read_engines(names) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "unknown"), [("foo", "foo"), ("keras,Onnx", "Onnx"), ("keras,", "''")]
+)
+def test_unknown_engine_to_measure_is_wrong_usage(names, unknown):
+    result = CliRunner().invoke(cli, ["bench", "--engines", names])
+    assert result.exit_code == 2
+    assert f"unknown engine {unknown}; known: auto, all, keras, openvino" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["net.tflite", "net.onnx", "net.xml", "NET.ONNX"])
 @pytest.mark.parametrize("content", [None, b"not a network"])
 def test_damaged_or_missing_export_is_an_input_error(tmp_path, name, content):
     path = tmp_path / name

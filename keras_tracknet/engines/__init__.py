@@ -20,7 +20,8 @@ from keras_tracknet.model_file import (
 
 KERAS = "keras"
 ENGINES = (KERAS, openvino.NAME, litert.NAME, onnx.NAME, saved_model.NAME)
-# Which engine runs a file of which kind.
+# The formats of engines that run exported files only, and which engine runs a file of which kind.
+FORMATS = {litert.NAME: "tflite", onnx.NAME: "onnx", saved_model.NAME: "saved-model"}
 EXPORTED = {".xml": openvino.NAME, ".tflite": litert.NAME, ".onnx": onnx.NAME}
 
 
@@ -65,6 +66,8 @@ def open_network(
         )
     if engine not in ("auto", made_for) and made_for != KERAS:
         raise InputError(f"{path}: a file for engine {made_for}, not {engine}.")
+    if made_for == KERAS and engine in FORMATS:
+        raise _needs_export(path, engine)
     if made_for == openvino.NAME:
         return openvino.OpenVINONetwork(path, precision=precision, batch_size=batch_size)
     if made_for == litert.NAME:
@@ -95,7 +98,7 @@ def find_engine(path: Path) -> str:
     """Return which engine a file is for: `keras` for everything that was not exported."""
     if path.is_dir() and (path / saved_model.GRAPH).is_file():
         return saved_model.NAME
-    return EXPORTED.get(path.suffix, KERAS)
+    return EXPORTED.get(path.suffix.lower(), KERAS)
 
 
 def choose_engine(described: bool = True, device: str = "auto") -> str:
@@ -123,13 +126,18 @@ def _check_version(spec: ModelSpec | None, path: Path) -> None:
         raise InputError(f"{path}: a classifier of clips, not a tracker; see tracknet evaluate.")
 
 
+def _needs_export(path: Path, engine: str) -> InputError:
+    return InputError(
+        f"{path}: engine {engine} runs exported files; write one with tracknet export --format"
+        f" {FORMATS.get(engine, engine)}, and give that to --weights."
+    )
+
+
 def _open_keras(
     file: ModelFile, engine: str, precision: str, batch_size: int, device: str
 ) -> Network:
     if engine not in ("auto", KERAS):
-        raise InputError(
-            f"{file.path}: engine {engine} runs exported files; make one with tracknet export."
-        )
+        raise _needs_export(file.path, engine)
     if not is_trained(file.model):
         raise InputError(
             f"{file.path}: these weights were never trained; train them with tracknet fit."

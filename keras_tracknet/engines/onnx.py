@@ -15,6 +15,8 @@ from keras_tracknet.model_file import hash_file
 from keras_tracknet.specification import Shape
 
 NAME = "onnx"
+ELSEWHERE = ("AzureExecutionProvider",)  # computes in a cloud, and nothing that is here
+GPUS = ("CUDA", "Tensorrt", "ROCM", "MIGraphX", "Dml")  # providers that compute on one
 KEY = "tracknet"  # of the description among a file's metadata
 
 
@@ -38,9 +40,8 @@ class OnnxNetwork(Network):
         if not path.is_file():
             raise InputError(f"{path}: no such file; give one that tracknet export wrote.")
         try:
-            self._session: Any = onnxruntime.InferenceSession(
-                path, providers=onnxruntime.get_available_providers()
-            )
+            here = [p for p in onnxruntime.get_available_providers() if p not in ELSEWHERE]
+            self._session: Any = onnxruntime.InferenceSession(path, providers=here)
         except Exception as error:  # the runtime's own classes have no common ancestor
             raise InputError(f"{path}: ONNX Runtime cannot read it; export it again.") from error
         metadata = self._session.get_modelmeta().custom_metadata_map
@@ -50,8 +51,9 @@ class OnnxNetwork(Network):
         shapes = [_shape(place) for place in self._session.get_inputs()]
         described.check(path, shapes, _shape(self._session.get_outputs()[0]))
         self._names = sorted(i.name.split(":")[0] for i in self._session.get_inputs())[::-1]
-        provider = self._session.get_providers()[0]
-        device = "cpu" if provider.startswith("CPU") else provider
+        # Those that could be loaded, the first of them for all that it can compute.
+        provider = self._session.get_providers()[0].removesuffix("ExecutionProvider")
+        device = "gpu:0" if provider in GPUS else provider.lower()
         super().__init__(
             described.spec, path, hash_file(path), NAME, described.precision, device, 1,
             described.answers, described.frame_size,
