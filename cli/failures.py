@@ -19,6 +19,7 @@ import click
 from keras_tracknet.addresses import mask_addresses
 from keras_tracknet.backends import BACKENDS, choose_backend
 from keras_tracknet.errors import InputError
+from keras_tracknet.shortage import OUT_OF_MEMORY, is_out_of_memory
 
 NEXT_STEPS = {
     errno.ENOENT: "check the path",
@@ -34,8 +35,6 @@ NEXT_STEPS = {
 STOPPING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 REPEATED = 2.0  # seconds within which a signal that comes again is the same: HUP comes twice
 COMMAND_LINE = "keras_tracknet_cli.command_line"  # where a context keeps the arguments
-# How frameworks say that the memory of a GPU is full: neither raises a MemoryError.
-OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError")
 
 
 class Failure(click.ClickException):
@@ -118,12 +117,12 @@ def _stop_on_signals() -> Iterator[list[int]]:
 
 def describe_error(error: Exception) -> str | None:
     """Return what the user is told about an error; None when it is not the user's to mend."""
+    if is_out_of_memory(error):
+        return OUT_OF_MEMORY
     if isinstance(error, InputError):
         return _one_line(error)
     if isinstance(error, ModuleNotFoundError) and error.name in BACKENDS:
         return _describe_missing(error.name)
-    if _is_out_of_memory(error):
-        return "out of memory; close other programs, or take a smaller batch."
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
         return _describe_os_error(error)
     return None
@@ -167,11 +166,6 @@ def _describe_os_error(error: OSError) -> str:
     place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
     step = NEXT_STEPS.get(number or 0, "TRACKNET_DEBUG=1 shows where")
     return f"{place}{reason[0].lower()}{reason[1:]}; {step}."
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    full = type(error).__name__ in OUT_OF_MEMORY or "RESOURCE_EXHAUSTED" in str(error)
-    return full or isinstance(error, MemoryError)
 
 
 def _one_line(error: Exception) -> str:

@@ -32,6 +32,7 @@ from keras_tracknet.inference import Tracker
 from keras_tracknet.io.tracks import Track, write_track
 from keras_tracknet.io.video import read_frames
 from keras_tracknet.reporting import Reporter
+from keras_tracknet.shortage import explain_exit
 from keras_tracknet.streaming import Stopwatch
 
 NETWORK_SECONDS = 3.0  # that the network alone is run for
@@ -177,8 +178,7 @@ def measure_engines(
                 check=False,
             )
             if done.returncode:
-                lines = done.stderr.strip().splitlines() or ["no reason given"]
-                reporter.warn(f"{engine}: {lines[-1]}")
+                reporter.warn(f"{engine}: {explain_exit(done.returncode, done.stderr)}")
             else:
                 found.append(Measurement(**json.loads(done.stdout.splitlines()[-1])))
             advance(1)

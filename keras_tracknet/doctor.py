@@ -15,6 +15,7 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.folders import cache_folder
 from keras_tracknet.precision import CPU_FACTS, choose_precision, cpu_has_bf16
 from keras_tracknet.presets import list_presets
+from keras_tracknet.shortage import OUT_OF_MEMORY, is_out_of_memory
 
 # What is shown, and the names of the packages that bring it.
 LIBRARIES = {
@@ -109,6 +110,10 @@ def _examine_backend(
     try:
         return backend, list_devices(), choose_precision()
     except Exception as error:  # whatever a broken installation raises
+        if is_out_of_memory(error):
+            what, _, step = OUT_OF_MEMORY.rstrip(".").partition("; ")
+            _add(problems, f"Keras cannot be loaded with {backend} ({what})", step, fatal=True)
+            return backend, [], None
         reason = " ".join(str(error).split())
         _add(
             problems,

@@ -81,6 +81,14 @@ FULL_HDF5 = (
             RuntimeError("RESOURCE_EXHAUSTED: failed to allocate"),
             "out of memory; close other programs, or take a smaller batch.",
         ),
+        (
+            ImportError("libtensorflow_cc.so.2: failed to map segment from shared object"),
+            "out of memory; close other programs, or take a smaller batch.",
+        ),
+        (
+            InputError("bad_alloc.mp4: no such file; check the path."),
+            "bad_alloc.mp4: no such file; check the path.",
+        ),
     ],
 )
 def test_a_users_mistake_is_one_line(run, error, line):

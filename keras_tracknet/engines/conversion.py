@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.shortage import explain_exit
 
 # Formats, the backend that Keras exports them from, and the packages that it takes besides.
 FORMATS = {
@@ -91,11 +92,12 @@ class Conversion:
             check=False,
         )
         if done.returncode:
-            lines = done.stderr.strip().splitlines() or ["no reason given"]
+            lines = done.stderr.splitlines()
             told = [line.removeprefix(FAILED) for line in lines if line.startswith(FAILED)]
-            raise InputError(
-                told[0] if told else f"{self.weights}: no {self.format} made of it ({lines[-1]})."
-            )
+            if told:
+                raise InputError(told[0])
+            reason = explain_exit(done.returncode, done.stderr)
+            raise InputError(f"{self.weights}: no {self.format} made of it ({reason}).")
 
     @classmethod
     def from_json(cls, text: str) -> Conversion:
