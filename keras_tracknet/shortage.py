@@ -15,6 +15,7 @@ SIGNS = (
     "RESOURCE_EXHAUSTED",  # TensorFlow and JAX
     "bad_alloc",
     "Insufficient memory",  # OpenCV
+    "Failed to allocate",  # OpenVINO
     "annot allocate memory",  # the system
     "failed to map segment",  # the system, of a library that is to be loaded
     "can't start new thread",

@@ -15,7 +15,8 @@ HEAVY = (*FRAMEWORKS, "cv2", "av")
 # The package from top to bottom: a module imports from what stands before it, and from its own
 # folder where the folder is one entry.
 ORDER = [
-    "addresses", "errors", "shortage", "files", "locks", "folders", "backends", "precision", "sports",
+    "addresses", "errors", "shortage", "files", "locks", "folders", "backends", "precision",
+    "sports",
     "io.damage", "io.container", "io.images", "io.hdr", "io.display", "io.capture",
     "io.clock", "io.video_info", "io.video", "io.media", "io.video_writer", "io.video_folder",
     "io.clips", "io.columns", "io.records", "io.timestamps", "io.track_tables",

@@ -25,6 +25,7 @@ def chain(error, cause):
         (MemoryError(), True),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), True),
         (RuntimeError("std::bad_alloc"), True),
+        (RuntimeError("cpu_memory.cpp:257:\nFailed to allocate 56623104 bytes of memory"), True),
         (RuntimeError("can't start new thread"), True),
         (ImportError("_qhull.so: failed to map segment from shared object"), True),
         (ResourceExhaustedError("OOM when allocating tensor"), True),

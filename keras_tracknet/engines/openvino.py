@@ -74,7 +74,11 @@ class OpenVINONetwork(Network):
             "NUM_STREAMS": str(batch_size),
             "CACHE_DIR": str(_make_cache()),
         }
-        self._compiled = core.compile_model(model, "CPU", settings)
+        try:
+            self._compiled = core.compile_model(model, "CPU", settings)
+        except RuntimeError as error:
+            reason = str(error).strip().rpartition("\n")[2]
+            raise InputError(f"{path}: OpenVINO cannot run it ({reason}).") from error
         self._requests = [self._compiled.create_infer_request() for _ in range(batch_size)]
         # Frames before the background, coordinates before the mask: formats have their own order.
         shapes = [tuple(port.partial_shape.get_max_shape()) for port in self._compiled.inputs]
