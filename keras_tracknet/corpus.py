@@ -233,7 +233,7 @@ def _read_list(path: Path) -> list[Path] | None:
     """Return the videos that a text file lists; None where it is no text, but a video itself.
 
     Raises:
-        InputError: no video is listed, or the text is of an unknown encoding.
+        InputError: no video is listed, one is an address, or the text is of an unknown encoding.
     """
     with open(path, "rb") as file:
         start = file.read(4096)
@@ -249,4 +249,7 @@ def _read_list(path: Path) -> list[Path] | None:
     listed = [line for line in lines if line and not line.startswith("#")]
     if not listed:
         raise InputError(f"{path}: no video is listed there; write one path a line.")
+    for line in listed:
+        if "://" in line:
+            raise InputError(f"{path}: {line} is an address, not a path; track it by itself.")
     return [path.parent / line for line in listed]

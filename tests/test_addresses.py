@@ -95,3 +95,13 @@ def test_reports_on_the_terminal_hold_no_password(capsys):
     shown = capsys.readouterr().err
     assert shown.count("user:***@127.0.0.1") == 4
     assert "hunter2" not in shown
+
+
+def test_a_list_of_addresses_is_refused_and_told_without_passwords(tmp_path, monkeypatch):
+    """Their results would be named by them."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "list.txt").write_text(f"{ADDRESS}\nmatch.mp4\n")
+    result = CliRunner().invoke(cli, ["predict", "list.txt"])
+    assert result.exit_code == 1
+    assert "list.txt: http://user:***@127.0.0.1:9/match.mp4 is an address" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["list.txt"]

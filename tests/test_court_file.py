@@ -98,7 +98,7 @@ def test_a_file_of_points_that_are_none_is_refused_by_name(video, tmp_path, cont
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--points", ""], ": not a point"),  # no page is opened
+        (["--points", ""], "--points"),  # no page is opened
         (["--at", "nan", "--points", join_points()], "nan is out of range"),
         (["--points", join_points(), "-o", "court.png"], "the court is written as JSON"),
     ],

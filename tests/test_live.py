@@ -22,6 +22,7 @@ from keras_tracknet.io.capture import Capture, CapturedFrame, capture_frames, is
 from keras_tracknet.io.tracks import read_track
 from keras_tracknet.latencies import Latencies
 from keras_tracknet.live import LiveFigures, predict_live, track_live
+from keras_tracknet.locks import hold_lock
 from keras_tracknet.places import OutputPaths
 from keras_tracknet.reporting import Reporter
 
@@ -351,3 +352,28 @@ def test_latencies_at_the_edges(seconds, expected):
 def test_camera_or_stream_that_is_not_there_is_an_input_error():
     with pytest.raises(InputError, match=r"tcp://127\.0\.0\.1:9: cannot be read"):
         next(capture_frames("tcp://127.0.0.1:9"))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, InputError("stream: broke off.")])
+def test_rows_so_far_are_kept_where_tracking_is_stopped(tmp_path, monkeypatch, error):
+    def until(frames, _duration):
+        yield from itertools.islice(frames, 6)
+        raise error
+
+    monkeypatch.setattr(live, "_until", until)
+    told, notes = Reporter(), []
+    told.note = notes.append
+    with pytest.raises(type(error) if isinstance(error, Exception) else error):
+        predict_live(make_tracker, "0", place(tmp_path), read=read_few, reporter=told)
+    assert len(read_track(tmp_path / "track.csv")) == 6
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (summary["complete"], summary["frames"]) == (False, 6)
+    assert notes[-1] == f"6 rows are kept in {tmp_path / 'track.csv'}"
+
+
+def test_two_runs_do_not_write_one_result(tmp_path):
+    with (
+        hold_lock(place(tmp_path).summary),
+        pytest.raises(InputError, match="another run of tracknet is writing there"),
+    ):
+        predict_live(refuse, "0", place(tmp_path), read=read_few)
