@@ -129,7 +129,7 @@ def describe_error(error: Exception) -> str | None:
 
 
 def repeat_command(*more: str, leave_out: str = "") -> str:
-    """Return the command that is running, as one would type it.
+    """Return the command that is running, as one would type it, passwords left out.
 
     Args:
         more: arguments to add, where they are not there yet.
@@ -137,6 +137,7 @@ def repeat_command(*more: str, leave_out: str = "") -> str:
     """
     given = click.get_current_context().meta.get(COMMAND_LINE, [])
     kept = [argument for argument in given if argument != leave_out]
+    kept = [mask_addresses(argument) for argument in kept]
     return shlex.join(["tracknet", *kept, *(word for word in more if word not in kept)])
 
 

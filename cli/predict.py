@@ -147,8 +147,6 @@ def predict(
     if duration is not None:
         raise click.UsageError("--duration is for cameras and streams, not for recorded videos.")
     videos = find_videos(source)
-    if duration is not None:
-        raise click.UsageError("--duration is for a camera or a stream.")
     if resume and overwrite:
         raise click.UsageError("--resume goes on and --overwrite starts anew; leave one out.")
     if str(output) == "-":
