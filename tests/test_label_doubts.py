@@ -482,6 +482,40 @@ def test_track_without_its_video_is_a_doubt(tmp_path, summary):
     assert "match: labels without a video" in find_dataset(tmp_path).doubts[0]
 
 
+def test_same_footage_under_two_names_is_one_clip(tmp_path):
+    write_video(tmp_path / "match" / "a.mp4")
+    write_labels(tmp_path / "match" / "a.csv")
+    (tmp_path / "match" / "again").symlink_to(tmp_path)
+    (tmp_path / "twin").symlink_to(tmp_path / "match")
+    dataset = find_dataset(tmp_path)
+    assert [clip.name for clip in dataset.clips] == ["match/a"]
+    assert dataset.doubts == ("twin/a: the footage of match/a once more, so it is left out",)
+
+
+def test_file_about_other_videos_says_so(tmp_path):
+    write_video(tmp_path / "b.mp4")
+    write_task(tmp_path / "project.json", [{**BOX, "frame": 1, "x": 0}], framesCount=6)
+    first, second = find_dataset(tmp_path).doubts
+    assert "project.json: left out: no video or image here is one that it names" in first
+    assert second.startswith("b: no labels for it")
+
+
+def test_images_that_are_not_there_are_counted(tmp_path):
+    write_images(tmp_path / "a", 2)
+    shape = '<box label="ball" xtl="28.5" ytl="12.5" xbr="32.5" ybr="16.5"/>'
+    images = "".join(f'<image id="{f}" name="a/{f}.png">{shape}</image>' for f in range(3))
+    write_text(tmp_path / "a.xml", f"<annotations>{images}</annotations>")
+    track, doubts = read_only(tmp_path, 2)
+    assert track.positions.tolist() == [[30, 14], [30, 14]]
+    assert doubts == ("a: 1 images are not here, as a/2.png: left out",)
+
+
+def test_below_zero_is_no_ball_in_a_file_of_positions(tmp_path):
+    write_video(tmp_path / "a.mp4", 4)
+    write_text(tmp_path / "a.txt", "10 10\n-1 -1\n0 0\n12 10\n")
+    assert states(read_only(tmp_path, 4)[0]) == "b--b"
+
+
 # --- splits
 
 

@@ -100,6 +100,10 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
     left_out.frames |= standing
     last = max(drawn.frame for drawn in objects)
     merged, doubts = merge_labels(labels, _find_frames(root, media, last), left_out)
+    names = [image.get("name", "") for image in root.iter("image")] if media.images else []
+    missing = [name for name in names if media.find_image(name, folders=False) is None]
+    if missing:
+        doubts.append(f"{len(missing)} images are not here, as {shorten(missing[0])}: left out")
     if standing:
         doubts.append(f"{len(standing)} frames after a last keyframe: taken as unlabelled")
     return LabelTable.from_labels(

@@ -250,6 +250,7 @@ def _class(value: dict[str, Any]) -> str:
 def _is_about(task: dict[str, Any], media: Media) -> bool:
     """Return whether a task's video is the one: uploads get eight characters before their name."""
     data = task.get("data") if "annotations" in task else task
-    source = data.get("video") if isinstance(data, dict) else None
-    stem = PurePosixPath(str(source or "").replace("\\", "/")).stem
-    return stem == media.path.stem or stem.endswith(f"-{media.path.stem}")
+    texts = [v for v in data.values() if isinstance(v, str)] if isinstance(data, dict) else []
+    stems = [PurePosixPath(text.replace("\\", "/")).stem for text in texts]
+    own = media.path.stem
+    return any(stem == own or stem.endswith(f"-{own}") for stem in stems)

@@ -40,7 +40,8 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
             raise InputError(
                 f"{path}: line {frame + 1} is {shorten(line)!r}; expected x y."
             ) from error
-        labels.append(Label(frame, NO_BALL if x == y == 0 else EASY, x, y))
+        absent = x == y == 0 or (x < 0 and y < 0)
+        labels.append(Label(frame, NO_BALL if absent else EASY, x, y))
     return LabelTable.from_labels(labels, visible=visible, units=PIXELS, format=FORMAT)
 
 

@@ -38,6 +38,8 @@ def find_collection(search: LayoutSearch, folder: Folder) -> bool:
             search.doubts.append(f"left out: {error}")
             search.done.add(path)
             continue
+        if not any(covered.values()):
+            search.doubts.append(f"{path}: left out: no video or image here is one that it names")
         for source in _tell_apart(search, path, covered):
             name = _drop_images(search, source if source.is_dir() else source.with_suffix(""))
             group = name.parent if name != search.root else name

@@ -71,6 +71,7 @@ class LayoutSearch:
     doubts: list[str] = field(default_factory=list)
     done: set[Path] = field(default_factory=set)
     _layouts: Counter[tuple[str, str | None]] = field(default_factory=Counter)
+    _sources: dict[Path, str] = field(default_factory=dict)
     _folders: dict[Path, Folder] = field(default_factory=dict)
     _formats: dict[Path, ModuleType | None] = field(default_factory=dict)
 
@@ -84,6 +85,8 @@ class LayoutSearch:
                     if entry.name.startswith("."):
                         continue
                     if entry.is_dir():
+                        if path.resolve().is_relative_to(entry.resolve()):
+                            continue  # a link to a folder that this one is in
                         folders[entry.name.lower()] = entry
                     elif entry.is_file():  # and no pipe, that nobody may write into
                         files[entry.name.lower()] = entry
@@ -134,10 +137,13 @@ class LayoutSearch:
         elif labels is None:
             self.doubts.append(
                 f"{name}: no labels for it, so it is left out ({source})"
-                + self._name_unknown(source.parent)
+                + self._name_unknown(source)
             )
         elif any(clip.name == name for clip in self.clips):
             self.doubts.append(f"{name}: a second clip of this name is left out ({source})")
+        elif twin := self._sources.get(source.resolve()):
+            # Under two names it could be validated on what has trained.
+            self.doubts.append(f"{name}: the footage of {twin} once more, so it is left out")
         else:
             try:
                 table = read(labels, open_media(source), self.visible)
@@ -149,14 +155,18 @@ class LayoutSearch:
             self._layouts[", ".join(filter(None, (layout, table.format))), table.units] += 1
             clip = Clip(name, source, labels, self.name(place), table, self.part(place))
             self.clips.append(replace(clip, **more))
+            self._sources[source.resolve()] = name
 
-    def _name_unknown(self, path: Path) -> str:
+    def _name_unknown(self, source: Path) -> str:
         """Name the files beside a video that look like labels and are none that are known."""
+        folder = self.listing(source.parent)
+        others = {video.stem for video in folder.videos if video != source}
         files = [
             file.name
-            for file in self.listing(path).files.values()
+            for file in folder.files.values()
             if file.suffix.lower() in LABEL_SUFFIXES
             and file not in self.done
+            and label_key(file) not in others
             and not self.recognise(file)
         ]
         more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
