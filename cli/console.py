@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from keras_tracknet.addresses import mask_addresses
+from keras_tracknet.errors import name_bundled
 from keras_tracknet.reporting import Advance, Reporter
 
 LINE_EVERY = 5.0  # seconds between two lines where there is no terminal
@@ -153,7 +154,7 @@ class Gauge:
 def tell(message: str) -> None:
     """Print a line on stderr; that nobody reads it any more does not stop the work."""
     with suppress(OSError):
-        click.echo(mask_addresses(message), err=True)
+        click.echo(name_bundled(mask_addresses(message)), err=True)
 
 
 class QuietStream:

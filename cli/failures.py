@@ -18,7 +18,7 @@ import click
 
 from keras_tracknet.addresses import mask_addresses
 from keras_tracknet.backends import BACKENDS, choose_backend
-from keras_tracknet.errors import InputError
+from keras_tracknet.errors import InputError, name_bundled
 from keras_tracknet.shortage import OUT_OF_MEMORY, is_out_of_memory
 
 NEXT_STEPS = {
@@ -83,7 +83,7 @@ def explain_failures() -> Iterator[None]:
             if line is None:
                 raise
             _show_traceback()
-            raise Failure(f"tracknet: {mask_addresses(line)}") from error
+            raise Failure(f"tracknet: {name_bundled(mask_addresses(line))}") from error
 
 
 @contextlib.contextmanager
@@ -178,7 +178,7 @@ def _warn_once() -> Any:
     shown = set()
 
     def show(message: Warning | str, *_where: Any) -> None:
-        line = mask_addresses(" ".join(str(message).split()))
+        line = name_bundled(mask_addresses(" ".join(str(message).split())))
         if line not in shown:
             shown.add(line)
             click.echo(f"tracknet: warning: {line}", err=True)

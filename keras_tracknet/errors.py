@@ -1,6 +1,11 @@
 """The one error that users of this package are meant to read."""
 
+import re
+from pathlib import Path
+
 from keras_tracknet.addresses import mask_addresses
+
+BUNDLED = re.compile(re.escape(str(Path(__file__).parent / "weights")) + r"[/\\]([\w-]+)\.keras")
 
 
 class InputError(ValueError):
@@ -8,8 +13,13 @@ class InputError(ValueError):
 
     The message is one line: it names the file or argument, says what is wrong with it
     and what to do next. The command line prints it without a traceback and exits with 1.
-    Passwords in addresses are masked.
+    Passwords in addresses are masked, and weights of the package are called by their names.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(mask_addresses(message))
+        super().__init__(name_bundled(mask_addresses(message)))
+
+
+def name_bundled(text: str) -> str:
+    """Return a text with the package's own model files called by their names, not their places."""
+    return BUNDLED.sub(r"\1 (bundled)", text)

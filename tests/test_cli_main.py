@@ -11,10 +11,12 @@ import pytest
 from click.testing import CliRunner
 from helpers_clips import write_pair
 from keras_tracknet_cli import main, quiet
+from keras_tracknet_cli.console import ConsoleReporter
 from keras_tracknet_cli.failures import describe_error
 
 from keras_tracknet.backends import find_backends
 from keras_tracknet.errors import InputError
+from keras_tracknet.presets import list_presets
 
 
 @pytest.fixture
@@ -100,6 +102,32 @@ def test_a_users_mistake_is_one_line(run, error, line):
 def test_an_interruption_is_one_line_and_130(run):
     result = run(fail_with(KeyboardInterrupt()))
     assert (result.exit_code, result.stderr) == (130, "interrupted\n")
+
+
+BUNDLED_PATH = list_presets()["badminton-v3"].tracker
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InputError(f"{BUNDLED_PATH}: cannot be used."),
+        PermissionError(errno.EACCES, "Permission denied", str(BUNDLED_PATH)),
+    ],
+)
+def test_bundled_weights_are_called_by_their_name(run, error):
+    result = run(fail_with(error))
+    assert result.output.startswith("tracknet: badminton-v3 (bundled): ")
+    assert str(BUNDLED_PATH.parent) not in result.output
+
+
+def test_bundled_weights_are_called_by_their_name_in_notes_and_warnings(capsys):
+    reporter = ConsoleReporter()
+    reporter.note(f"weights: {BUNDLED_PATH}")
+    reporter.warn(f"{BUNDLED_PATH.with_name('badminton-v3-rectifier.keras')}: old")
+    assert capsys.readouterr().err.splitlines() == [
+        "weights: badminton-v3 (bundled)",
+        "tracknet: warning: badminton-v3-rectifier (bundled): old",
+    ]
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
