@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from keras_tracknet.io.hdr import HDR_CURVES, WHITE, decode_hlg, decode_pq, find_curve
+from keras_tracknet.io.hdr import GAMMA, HDR_CURVES, WHITE, decode_hlg, decode_pq, find_curve
 from keras_tracknet.io.images import read_image
 from keras_tracknet.io.video import probe_video, read_frames
 
@@ -164,7 +164,7 @@ def encode_level(decode, luminance: float) -> int:
 def test_hdr_greys_become_the_sdr_levels_of_their_luminance(transfer, decode):
     convert = find_curve(transfer)
     for level in (20, 60, 120, 180):
-        luminance = (level / 255) ** 2.4 * WHITE
+        luminance = (level / 255) ** GAMMA * WHITE
         grey = np.full((40, 8, 3), encode_level(decode, luminance), np.uint8)
         assert np.abs(convert(grey).astype(int) - level).max() <= 4
     assert convert(np.full((4, 4, 3), 255, np.uint8)).min() >= 250  # highlights keep below white
@@ -207,7 +207,7 @@ def test_hdr_video_is_read_as_sdr(tmp_path, transfer, name):
     grey = [frame.image.astype(int) for frame in read_frames(path)]
     assert len(grey) == 2
     if name:
-        expected = 255 * 0.3 ** (1 / 2.4)
+        expected = 255 * 0.3 ** (1 / GAMMA)
         assert np.abs(grey[0] - expected).max() <= 4
 
 

@@ -11,7 +11,7 @@ import numpy as np
 # brightest that HLG is shown at, where PQ is cut off as well.
 WHITE, PEAK = 203.0, 1000.0
 KNEE = 0.8  # of SDR's white level: what is brighter is compressed, so that highlights keep shape
-GAMMA = 2.4  # of an SDR screen (ITU-R BT.1886)
+GAMMA = 2.2  # of an SDR screen in daylight
 # Linear light in the primaries of BT.2020 to those of BT.709 (ITU-R BT.2087).
 TO_BT709 = np.array(
     [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]],
