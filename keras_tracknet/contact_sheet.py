@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from keras_tracknet.errors import InputError
 from keras_tracknet.io.checks import DatasetReport
 from keras_tracknet.io.datasets import Dataset, read_labels
 from keras_tracknet.io.images import list_images, read_image, write_image
@@ -211,7 +212,11 @@ def _read_wanted(source: Path, wanted: set[int]) -> Iterator[tuple[int, np.ndarr
     if source.is_dir():
         files = list_images(source)
         for index in sorted(wanted & set(range(len(files)))):
-            yield index, read_image(files[index])
+            try:
+                image = read_image(files[index])
+            except InputError:  # a damaged image is not shown
+                continue
+            yield index, image
         return
     last = max(wanted, default=-1)
     with contextlib.closing(read_frames(source)) as frames:

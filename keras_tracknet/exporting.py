@@ -30,8 +30,8 @@ from keras_tracknet.evaluation import evaluate
 from keras_tracknet.files import write_json
 from keras_tracknet.inference import Tracker
 from keras_tracknet.io.datasets import find_dataset
-from keras_tracknet.io.media import VIDEO_SUFFIXES
 from keras_tracknet.io.video import read_frames, sample_frames
+from keras_tracknet.io.video_folder import list_videos
 from keras_tracknet.model_file import load_model, read_spec
 from keras_tracknet.reporting import Reporter
 from keras_tracknet.specification import ModelSpec
@@ -356,9 +356,8 @@ def _find_videos(source: Path) -> list[Path]:
     if not source.is_dir():
         return [source]
     clips = [clip.source for clip in find_dataset(source).clips]
-    found = clips or sorted(
-        path for path in source.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES
-    )
+    folders = sorted([source, *(path for path in source.rglob("*") if path.is_dir())])
+    found = clips or [video for folder in folders for video in list_videos(folder)]
     if not found:
         raise InputError(f"{source}: no video in it.")
     return found

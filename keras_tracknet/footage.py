@@ -13,8 +13,9 @@ import numpy as np
 
 from keras_tracknet.data.shots import split_shots
 from keras_tracknet.errors import InputError
+from keras_tracknet.io.damage import Damage
 from keras_tracknet.io.images import show_size
-from keras_tracknet.io.media import VIDEO_SUFFIXES
+from keras_tracknet.io.media import find_namesakes
 from keras_tracknet.io.timestamps import mend_times
 from keras_tracknet.io.tracks import Track
 from keras_tracknet.io.video import probe_video, read_frames
@@ -77,8 +78,8 @@ def find_footage(track_file: Path, video: Path | None) -> Footage:
     known = [Path(named)] if isinstance(named, str) and named else []
     images = any(_is(Path.is_dir, path) for path in known)
     if video is None:
-        beside = [track_file.with_suffix(suffix) for suffix in VIDEO_SUFFIXES]
-        video = next((path for path in [*known, *beside] if _is(Path.is_file, path)), None)
+        candidates = [*known, *find_namesakes(track_file)]
+        video = next((path for path in candidates if _is(Path.is_file, path)), None)
     if video is not None:
         info = probe_video(video)
         fps = None if info.codec == "images" else float(info.fps)
@@ -114,7 +115,7 @@ def watch_video(video: Path, frames: int, reporter: Reporter) -> tuple[np.ndarra
     firsts = []
     with (
         reporter.track("looking for cuts", frames, unit="frames") as advance,
-        contextlib.closing(read_frames(video)) as pictures,
+        contextlib.closing(read_frames(video, Damage())) as pictures,
     ):
         for first, shot in split_shots(pictures, lambda frame: frame.image):
             firsts.append(first)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from keras_tracknet.analysis import Analysis
+from keras_tracknet.io.damage import Damage
 from keras_tracknet.io.video import Frame, read_frames
 from keras_tracknet.overlay import draw_overlay
 from keras_tracknet.rallies import Rally
@@ -41,7 +42,7 @@ def look_at_video(
             image = cv2.resize(drawn, small, interpolation=cv2.INTER_AREA)
             thumbnails.append((frame.time, image))
 
-    with contextlib.closing(read_frames(video)) as frames:
+    with contextlib.closing(read_frames(video, Damage())) as frames:
         for frame in frames:
             look(frame)
             if frame.index >= max([*wanted, *sampled]):

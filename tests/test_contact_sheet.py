@@ -4,7 +4,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from helpers_clips import write_pair, write_video
+from helpers_clips import write_pair, write_run, write_video
 from helpers_labels import DATASETS
 
 from keras_tracknet.contact_sheet import (
@@ -137,3 +137,11 @@ def test_shared_footage_shows_which_frame_its_labels_are_for(shift, doubt):
     found = doubt_frames(sample_labels(moved))
     assert doubt in found
     assert bool(doubt) is bool(found)
+
+
+def test_damaged_images_are_not_shown(tmp_path):
+    write_run(tmp_path / "run")
+    (tmp_path / "run" / "frames" / "0.png").write_bytes(b"\x89PNG")
+    samples = sample_labels(find_dataset(tmp_path).clips)
+    assert [sample.frame for sample in samples] == [1]
+    assert sorted(samples[0].images) == [0, 1]

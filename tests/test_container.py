@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
-from helpers_clips import draw_frames, write_video
+from helpers_clips import draw_frames, write_labels, write_video
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.io.checks import check_dataset
 from keras_tracknet.io.container import find_video_stream, open_video
+from keras_tracknet.io.datasets import find_dataset
 from keras_tracknet.io.video import probe_video, read_frames
 
 FLAGS = av.stream.Disposition
@@ -91,3 +94,17 @@ def test_a_pipe_is_refused_at_once(tmp_path):
         open_video(tmp_path / "clip.mp4"),
     ):
         pass
+
+
+def test_data_check_says_what_is_shown_otherwise_than_stored(tmp_path):
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 36, 64, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+        for image in draw_frames(6):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    write_labels(tmp_path / "a.csv")
+    (clip,) = check_dataset(find_dataset(tmp_path)).clips
+    assert clip.size == (36, 85)
+    assert any("pixels of 4:3: positions are in pixels" in line for line in clip.problems)

@@ -16,6 +16,7 @@ from keras_tracknet.footage import (
     find_footage,
     fit_to_picture,
     fit_to_video,
+    watch_video,
 )
 from keras_tracknet.io.timestamps import mend_times
 from keras_tracknet.io.tracks import UNLABELLED, Track, write_track
@@ -273,3 +274,27 @@ def test_a_track_without_rows_is_told(tmp_path):
     write_labels(tmp_path / "track.csv", [])
     with pytest.raises(InputError, match=r"there are no rows in it"):
         run_analysis(tmp_path / "track.csv", tmp_path / "out", BADMINTON)
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["a.MTS"], "a.MTS"),
+        (["a.avi", "a.mp4"], "a.mp4"),
+        (["a.jpg", "ab.mp4", "a.b.mp4"], None),
+        ([], None),
+    ],
+)
+def test_the_video_of_a_track_has_its_name_whatever_its_suffix(tmp_path, names, found):
+    for name in names:
+        write_video(tmp_path / "film.mp4", 2).rename(tmp_path / name)
+    track = write_labels(tmp_path / "a.csv")
+    assert find_footage(track, None).video == (tmp_path / found if found else None)
+
+
+def test_a_damaged_image_does_not_stop_the_look_for_cuts(tmp_path):
+    folder = write_images(tmp_path / "frames", 5)
+    (folder / "2.png").write_bytes(b"\x89PNG")
+    with pytest.warns(UserWarning, match="1 of 5 images cannot be read"):
+        times, cuts = watch_video(folder, 5, Reporter())
+    assert (len(times), len(cuts)) == (5, 0)

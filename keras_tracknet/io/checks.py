@@ -152,7 +152,7 @@ def _check_clip(clip: Clip, *, exact: bool) -> ClipReport:
         visible=int(track.visibility.sum()),
         size=size,
         fps=None if clip.source.is_dir() else float(info.fps),
-        problems=tuple(_find_problems(clip, frames, size, track)),
+        problems=(*info.remarks(), *_find_problems(clip, frames, size, track)),
     )
 
 

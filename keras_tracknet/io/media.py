@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -112,6 +113,16 @@ def open_media(path: Path) -> Media:
     """
     images = list_images(path) if path.is_dir() else []
     return Media(path, tuple(image.name for image in images))
+
+
+def find_namesakes(file: Path) -> list[Path]:
+    """Return the videos beside a file that have its name but for the suffix, usual kinds first."""
+    found = {
+        path.suffix.lower(): path
+        for path in sorted(file.parent.glob(f"{glob.escape(file.stem)}.*"))
+        if path.stem == file.stem
+    }
+    return [found[suffix] for suffix in VIDEO_SUFFIXES if suffix in found]
 
 
 def estimate_frames(info: VideoInfo) -> int:

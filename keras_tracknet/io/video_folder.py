@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 
 from keras_tracknet.io.container import find_video_stream
+from keras_tracknet.io.images import IMAGE_SUFFIXES
 from keras_tracknet.io.media import VIDEO_SUFFIXES
 
 # What FFmpeg calls the files that hold video; others of its formats are stills, texts or lists.
@@ -18,6 +19,11 @@ VIDEO_FORMATS = {
     "mov", "mp4", "matroska", "webm", "avi", "mpegts", "mpeg", "mpegvideo", "m4v", "flv", "asf",
     "mxf", "ogg", "gif", "dv", "rm", "h264", "hevc", "ivf", "nut", "wtv",
 }  # fmt: skip
+# Files that lie beside videos by the thousand, and are not opened to see what they are.
+OTHER_SUFFIXES = (
+    *IMAGE_SUFFIXES, ".bmp", ".tif", ".tiff", ".webp", ".csv", ".json", ".jsonl", ".parquet",
+    ".txt", ".xml", ".yaml", ".yml", ".html", ".md", ".npy", ".npz", ".keras", ".zip",
+)  # fmt: skip
 OVERLAY_COMMENT = "overlay drawn by keras_tracknet"  # in the metadata of every overlay
 NAMED = 3  # files that are named where many are left out
 
@@ -46,7 +52,8 @@ def match_videos(pattern: str) -> list[Path]:
 def _is_video(path: Path) -> bool:
     if path.name.startswith(".") or not path.is_file():
         return False
-    return path.suffix.lower() in VIDEO_SUFFIXES or _holds_video(path)
+    suffix = path.suffix.lower()
+    return suffix in VIDEO_SUFFIXES or (suffix not in OTHER_SUFFIXES and _holds_video(path))
 
 
 def _holds_video(path: Path) -> bool:
