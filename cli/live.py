@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ RECORDED_ONLY = {
     "ray": "--ray",
     "rectifier": "--rectifier",
     "max_gap": "--max-gap",
+    "strict": "--strict",
 }
 FORMATS = ("csv", "jsonl")
 
@@ -82,16 +82,23 @@ def track_live_source(
 
 
 def save_recording(
-    recording: Recording, output: Path | None, overwrite: bool, reporter: ConsoleReporter
+    recording: Recording, output: Path | None, formats: list[str], reporter: ConsoleReporter
 ) -> Path:
-    """Save a video from the web in a folder beside its results."""
+    """Save a video from the web in a folder beside its results, where there is room for them."""
     from keras_tracknet.places import OutputPaths
 
-    place = None if str(output) == "-" else output
-    with contextlib.closing(recording):
-        paths = OutputPaths.choose(Path(recording.name), place, (), overlay=False)
-        folder = paths.summary.parent / "source"
-        return recording.save(folder, overwrite=overwrite, reporter=reporter)
+    options = click.get_current_context().params
+    printed = str(output) == "-"
+    paths = OutputPaths.choose(
+        Path(recording.name),
+        None if printed else output,
+        formats,
+        **{name: options[name] for name in ("overlay", "plots", "segments")},
+    )
+    if not (printed or options["overwrite"] or options["resume"]):
+        paths.check_free()
+    folder = paths.summary.parent / "source"
+    return recording.save(folder, overwrite=options["overwrite"], reporter=reporter)
 
 
 def _check_options(context: click.Context, formats: list[str]) -> None:

@@ -136,17 +136,17 @@ def predict(
     from keras_tracknet.places import DEFAULT, OutputPaths, is_file_name
     from keras_tracknet.recordings import open_recording
 
-    if is_live(source):
-        recording = open_recording(source)
-        if recording is None:
-            track_live_source(
-                source, output, wanted, schema, duration, settings, overwrite, reporter, as_json
-            )
-            return
-        source = str(save_recording(recording, output, overwrite, reporter))
+    recording = open_recording(source) if is_live(source) else None
+    if recording is None and is_live(source):
+        track_live_source(
+            source, output, wanted, schema, duration, settings, overwrite, reporter, as_json
+        )
+        return
+    if recording is not None:
+        click.get_current_context().call_on_close(recording.close)
+    videos = find_videos(source) if recording is None else None
     if duration is not None:
-        raise click.UsageError("--duration is for cameras and streams, not for recorded videos.")
-    videos = find_videos(source)
+        raise click.UsageError("--duration is for a camera or a stream.")
     if resume and overwrite:
         raise click.UsageError("--resume goes on and --overwrite starts anew; leave one out.")
     if str(output) == "-":
@@ -168,6 +168,8 @@ def predict(
     if ray is not None:
         raise click.UsageError("--ray is for many videos: a folder, a pattern or a list.")
     video = Path(source)
+    if recording is not None:
+        video = save_recording(recording, output, wanted, reporter)
     probe_video(video)  # a source that cannot be read is told at once, before Keras is loaded
     if str(output) == "-":
         _print_track(video, wanted, schema, strict, settings, reporter)

@@ -174,7 +174,9 @@ def open_recording(address: str) -> Recording | None:
         raise InputError(f"{label}: the server answers {error.code} {error.msg}; {step}.") from None
     except http.client.HTTPException:
         return None  # no web server, but FFmpeg knows more protocols
-    except (OSError, ValueError) as error:
+    except ValueError:  # whose words may hold the password without what it is known by
+        raise InputError(f"{label}: no address; check how it is written.") from None
+    except OSError as error:
         raise InputError(
             f"{label}: cannot be read ({_explain(error)}); check the address, and that it is"
             " sending."

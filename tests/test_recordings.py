@@ -231,6 +231,27 @@ def test_a_dead_address_is_told_at_once_and_without_its_password(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"http://user:{PASSWORD}@[127.0.0.1:9/x.mp4",
+        f"http://user:{PASSWORD}@127.0.0.1\u2100/x.mp4",  # a letter that stands for a/c
+        f"http://user:{PASSWORD}@127.0.0.1:port/x.mp4",
+        f"http://user:a/{PASSWORD}@127.0.0.1:9/x.mp4",
+        f"http://user:{PASSWORD} {PASSWORD}@127.0.0.1:9/x.mp4",
+        f"http://user:%zz{PASSWORD}@127.0.0.1:9/x.mp4",
+        f"rtsp://user:{PASSWORD} {PASSWORD}@127.0.0.1:9/x",
+    ],
+)
+def test_the_password_of_what_is_no_address_is_not_told(tmp_path, monkeypatch, address):
+    monkeypatch.chdir(tmp_path)
+    result = run_predict("none.keras", address)
+    assert result.exit_code == 1
+    assert PASSWORD not in result.stdout + result.stderr
+    assert result.stderr.splitlines()[-1].startswith("tracknet: ")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_server_that_says_nothing_is_given_up(tmp_path, monkeypatch):
     import socket
 
@@ -258,6 +279,7 @@ def test_a_server_that_says_nothing_is_given_up(tmp_path, monkeypatch):
         (["--ray"], "--ray is for recorded videos"),
         (["--rectifier", "x.keras"], "--rectifier is for recorded videos"),
         (["--max-gap", "3"], "--max-gap is for recorded videos"),
+        (["--strict"], "--strict is for recorded videos"),
         (["--sampling", "published", "--decode", "published"], "--sampling published is for"),
         (["--format", "parquet"], "--format of a camera or a stream is csv or jsonl"),
         (["--format", "csv,parquet"], "--format of a camera or a stream is csv or jsonl"),
@@ -278,11 +300,35 @@ def test_options_that_a_live_source_would_ignore_are_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_duration_is_refused_for_a_recorded_video(tmp_path, server):
-    for source in (tmp_path / "match.mp4", tmp_path):
-        result = run_predict("none.keras", source, "--duration", "3")
-        assert result.exit_code == 2
-        assert "--duration is for cameras and streams" in result.stderr
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--duration", "3"], 2, "--duration is for"),
+        (["--ray"], 2, "--ray is for many videos"),
+        (["--resume", "--overwrite"], 2, "leave one out"),
+        (["-o", "-", "--json"], 2, "--json does not go with -o -"),
+        (["-o", "x.mp4"], 1, "x.mp4: not a place for a track"),
+        (["-o", "there"], 1, "summary.json: exists already"),
+    ],
+)
+def test_a_recording_is_not_saved_for_what_is_refused(
+    tmp_path, monkeypatch, server, options, code, message
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "summary.json").write_text("{}")
+    result = run_predict("none.keras", name_address(server, "match.mp4"), *options)
+    assert result.exit_code == code
+    assert message in result.stderr
+    assert [path for path in tmp_path.rglob("*.mp4")] == []
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
+@pytest.mark.parametrize("name", ["match.mp4", ""])
+def test_a_duration_is_refused_for_a_recorded_video(tmp_path, name):
+    result = run_predict("none.keras", tmp_path / name, "--duration", "3")
+    assert result.exit_code == 2
+    assert "--duration is for a camera or a stream" in result.stderr
 
 
 def test_results_that_are_there_are_not_overwritten(tmp_path, monkeypatch, server):
