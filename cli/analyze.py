@@ -76,15 +76,15 @@ def analyze(
     from keras_tracknet.analysis_run import check_free, run_analysis
     from keras_tracknet.courts import read_court
     from keras_tracknet.io.tracks import FORMATS
+    from keras_tracknet.places import name_result
     from keras_tracknet.sports import find_sport
 
     from .console import ConsoleReporter
 
     reporter = ConsoleReporter(quiet=quiet)
     tracked = source.suffix.lower().lstrip(".") in FORMATS
-    name = source.resolve()
-    stem = name.parent.name if tracked and name.stem == "track" else name.stem
-    folder = output or Path("runs/analyze") / stem
+    ours = tracked and source.stem == "track"  # of predict, whose folder has the video's name
+    folder = output or Path("runs/analyze") / name_result(source.parent if ours else source)
     if not overwrite:
         check_free(folder)
     court = read_court(court_file) if court_file else None

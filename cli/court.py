@@ -59,11 +59,12 @@ def court(
     import json
 
     from keras_tracknet.court_file import mark_court
+    from keras_tracknet.places import name_result
 
     from .console import ConsoleReporter
 
     reporter = ConsoleReporter(quiet=quiet)
-    path = output or Path("runs/court") / f"{video.resolve().stem}.json"
+    path = output or Path("runs/court") / f"{name_result(video)}.json"
     summary = mark_court(
         video,
         path,

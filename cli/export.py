@@ -92,6 +92,7 @@ def export(
 
     from keras_tracknet.exporting import F1_COST, SUFFIXES
     from keras_tracknet.exporting import export as write_export
+    from keras_tracknet.places import name_result
     from keras_tracknet.presets import DEFAULT, find_weights
 
     from .console import ConsoleReporter
@@ -100,7 +101,7 @@ def export(
         raise click.UsageError("--data is what --verify compares on; give --verify, too.")
     reporter, name = ConsoleReporter(quiet=quiet), weights or DEFAULT
     path = find_weights(name).tracker
-    target = output or Path("runs/export") / f"{Path(name).stem}{SUFFIXES[format]}"
+    target = output or Path("runs/export") / f"{name_result(Path(name))}{SUFFIXES[format]}"
     verification = write_export(
         path,
         target,

@@ -294,4 +294,4 @@ def _predict_corpus(
     click.echo(summary.read_text().rstrip() if as_json else corpus.output.resolve())
     if failed:
         names = ", ".join(str(outcome.video) for outcome in failed)
-        raise click.ClickException(f"{names}: could not be tracked; see {summary}.")
+        raise click.ClickException(f"{names}: not tracked; {summary} says why.")

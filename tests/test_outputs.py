@@ -18,7 +18,7 @@ from keras_tracknet.io.tracks import COLUMNS, read_track
 from keras_tracknet.io.video import probe_video
 from keras_tracknet.model_file import ModelSpec, save_model
 from keras_tracknet.outputs import predict_video
-from keras_tracknet.places import OutputPaths
+from keras_tracknet.places import OutputPaths, name_result
 from keras_tracknet.plots import PLOTS, name_plots
 from keras_tracknet.reporting import Reporter
 from keras_tracknet.streaming import STAGES
@@ -130,6 +130,25 @@ def test_current_folder_as_images_gives_its_name_to_the_results(tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     chosen = OutputPaths.choose(Path("."), None, [], overlay=False)
     assert chosen.summary == Path("runs/predict") / tmp_path.name / "summary.json"
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("clip.v1/", "clip.v1"),
+        ("a/clip.v2/", "clip.v2"),
+        ("a.b.mp4", "a.b"),
+        ("link.mp4", "link"),
+        ("new/..", None),
+    ],
+)
+def test_results_are_called_like_their_source(tmp_path, monkeypatch, source, name):
+    monkeypatch.chdir(tmp_path)
+    Path("blob").touch()
+    Path("link.mp4").symlink_to("blob")
+    for folder in ("clip.v1", "a/clip.v2", "new"):
+        Path(folder).mkdir(parents=True)
+    assert name_result(Path(source)) == (name or tmp_path.name)
 
 
 def test_no_overlay_has_no_place():
