@@ -149,6 +149,7 @@ REFUSED = {
     "too few cells": ("frame,x,y\n0,1\n", "line 2 has 2 cells, the header 3"),
     "decimal commas between commas": ("frame,x,y\n0,300,5,200,5\n", "line 2 has 5 cells"),
     "thousands": ("frame;x;y\n0;1.300,5;2\n", "line 2 cannot be read: x is '1.300.5'"),
+    "underscores": ("frame,x,y\n0,1_0,5\n", "x is '1_0', expected a number"),
     "visibility 2": (ROW + "0,2,1,1,1,0\n", "visibility is '2', expected 0 or 1"),
     "visibility 3": (ROW + "0,0,1,1,0,0\n1,3,1,1,1,0\n", "line 3 .*visibility is '3'"),
     "no position": (ROW + "0,1,,,1,0\n", "visible, but has no position"),

@@ -29,7 +29,7 @@ NAMES = {
     "time": ("time",),
 }
 EXPECTED = "Frame,Visibility,X,Y"
-FLAGS = {"true": 1.0, "false": 0.0}
+WORDS = {"": math.nan, "true": 1.0, "false": 0.0}  # what stands in a cell for a number
 NO_PLACE = ((0.0, 0.0), (-1.0, -1.0))  # how others write that there is no ball
 FARTHEST = 100_000.0  # pixels; no picture is as wide
 LONGEST = 1e10  # seconds, more than 300 years
@@ -191,16 +191,18 @@ def _without_ball(row: TableRow) -> TableRow:
 def _number(cells: dict[str, Any], name: str) -> float:
     """Return a cell as a number, NaN where there is nothing in it."""
     value = cells.get(name)
-    if isinstance(value, str):
-        value = FLAGS.get(value.strip().lower(), value.strip() or None)
     if value is None:
         return math.nan
     try:
-        return float(value)
+        if not (isinstance(value, str) and "_" in value):  # 1_000 is one in Python only
+            return float(value)
     except OverflowError:  # a whole number of hundreds of digits
         return math.inf
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} is {_show(value)}, expected a number") from error
+    except (TypeError, ValueError):
+        word = value.strip().lower() if isinstance(value, str) else None
+        if word in WORDS:
+            return WORDS[word]
+    raise ValueError(f"{name} is {_show(value)}, expected a number")
 
 
 def _show(value: Any) -> str:
