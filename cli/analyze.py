@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 @click.option(
     "--fps",
     type=RATE,
-    help="Frames a second, such as 60 or 30000/1001. [default: by the times in the track, the video"
-    " or its summary.json]",
+    help="Frames per second, such as 60 or 30000/1001. [default: from the times in the track, the"
+    " video, or its summary.json]",
 )
 @click.option("--clips", is_flag=True, help="Also cut each rally into a file of its own.")
 @click.option("--weights", help="Weights to track a VIDEO with. [default: badminton-v3]")

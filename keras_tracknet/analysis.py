@@ -141,7 +141,7 @@ def analyze_track(
     """
     if court is not None and court.sport not in (CUSTOM, sport.name):
         raise InputError(
-            f"the court is one of {court.sport} and the play {sport.name}; give --sport"
+            f"the court is a {court.sport} court and the sport {sport.name}; give --sport"
             f" {court.sport}, or mark the court again with tracknet court."
         )
     if court is not None and court.size != size:

@@ -73,7 +73,7 @@ def run_analysis(
         raise InputError(f"{track_file}: its video is needed to cut clips; give it with --video.")
     track = _read_positions(track_file, footage)
     if not len(track):
-        raise InputError(f"{track_file}: there are no rows in it; track the video again.")
+        raise InputError(f"{track_file}: has no rows; track the video again.")
     size = footage.size or (court.size if court is not None else guess_size(track))
     if footage.size is None:
         source = "as the court's picture" if court is not None else "give it with --video"

@@ -36,10 +36,10 @@ class Footage:
 
     Attributes:
         size: (height, width) in pixels; None when unknown.
-        fps: frames a second; None when unknown.
+        fps: frames per second; None when unknown.
         source: what says so, a file's name.
         video: None where it is not there.
-        capture_fps: frames a second that the camera took, of a slow-motion video.
+        capture_fps: frames per second that the camera took, of a slow-motion video.
         images: whether the track was made from images, which have no times: its own are made up.
     """
 
@@ -145,10 +145,11 @@ def fit_to_picture(track: Track, size: tuple[int, int], reporter: Reporter) -> T
         return track
     first = int(beyond.argmax())
     place = f"{track.x[first]:.0f},{track.y[first]:.0f} in frame {first}"
-    said = f"{number} of {seen} positions are beyond the picture of {show_size(size)} pixels, as"
+    said = f"{number} of {seen} positions are outside the picture of {show_size(size)} pixels, as"
     if number > max(MOST_BEYOND * seen, 1):
         raise InputError(
-            f"{said} {place}: the track was made on another picture; give its video with --video."
+            f"{said} {place}: the track was made from a video of another size; give that with"
+            " --video."
         )
     reporter.warn(f"{said} {place}: left out.")
     return replace(track, x=np.where(beyond, np.nan, track.x), y=np.where(beyond, np.nan, track.y))
@@ -171,7 +172,7 @@ def fit_to_video(track: Track, frames: int | None, reporter: Reporter) -> Track:
         if from_one:
             reporter.warn(
                 "the track begins with frame 1 and frames are counted from 0: if it counts from"
-                " 1, all of it is a frame late, and its frame numbers want 1 taken off."
+                " 1, everything is one frame late; subtract 1 from its frame numbers."
             )
         return track
     if extra == 1 and not track.labelled[0]:
@@ -180,7 +181,7 @@ def fit_to_video(track: Track, frames: int | None, reporter: Reporter) -> Track:
     if extra > max(MOST_AFTER * len(track), 2):
         raise InputError(
             f"the track has {len(track)} frames and the video {frames}: it belongs to another"
-            " one; give that with --video."
+            " video; give that with --video."
         )
     reporter.warn(f"{extra} rows are after the video's last frame: left out.")
     return track.cut(0, len(track) - extra)
@@ -203,7 +204,7 @@ def choose_times(
         track: whose frames are those of the video.
         footage: what is known of it.
         reporter: is told what was mended, or may be wrong.
-        fps: frames a second.
+        fps: frames per second.
         video_times: `(pictures,)` seconds; of images in a folder they do not count.
 
     Raises:
@@ -211,7 +212,7 @@ def choose_times(
     """
     frames = np.arange(len(track))
     if fps is not None:
-        return TimeBase(frames / fps, f"{fps:g} frames a second, by --fps")
+        return TimeBase(frames / fps, f"{fps:g} frames per second, from --fps")
     _tell_slow_motion(footage, reporter)
     found = None if footage.images else mend_times(track.time)
     if found is not None:
@@ -219,8 +220,8 @@ def choose_times(
         _check_pace(times, footage, reporter)
         if mended:
             reporter.warn(
-                f"{mended} of {len(track)} timestamps of the track repeat, go back or are none:"
-                " interpolated from their neighbours."
+                f"{mended} of {len(track)} timestamps of the track repeat, go back or are invalid"
+                " and were interpolated from their neighbours."
             )
         return TimeBase(times, "the timestamps in the track")
     filled = None
@@ -230,26 +231,26 @@ def choose_times(
         return TimeBase(filled[0][: len(track)], f"the timestamps of {footage.source}")
     if footage.fps is not None:
         return TimeBase(
-            frames / footage.fps, f"{footage.fps:g} frames a second, by {footage.source}"
+            frames / footage.fps, f"{footage.fps:g} frames per second, from {footage.source}"
         )
     raise InputError(
-        "nothing tells how fast the track's frames follow each other"
-        f"{', images have no times' if footage.images else ''}; give --fps, or its video with"
+        "the track's frame rate is unknown"
+        f"{', images have no timestamps' if footage.images else ''}; give --fps, or its video with"
         " --video."
     )
 
 
 def measure_rate(times: np.ndarray) -> float:
-    """Return the usual number of frames a second; NaN of a single one."""
+    """Return the usual number of frames per second; NaN of a single one."""
     return 1 / float(np.median(np.diff(times))) if len(times) > 1 else np.nan
 
 
 def _tell_slow_motion(footage: Footage, reporter: Reporter) -> None:
     if footage.capture_fps and footage.fps and footage.capture_fps > PACE * footage.fps:
         reporter.warn(
-            f"{footage.source} is slow motion: taken at {footage.capture_fps:g} frames a second,"
-            f" shown at {footage.fps:g}; for the speeds that were give"
-            f" --fps {footage.capture_fps:g}."
+            f"{footage.source} is slow motion: recorded at {footage.capture_fps:g} frames per"
+            f" second, played at {footage.fps:g}; for real speeds give --fps"
+            f" {footage.capture_fps:g}."
         )
 
 
@@ -259,13 +260,13 @@ def _check_pace(times: np.ndarray, footage: Footage, reporter: Reporter) -> None
         return
     if not STEPS[0] <= 1 / rate <= STEPS[1]:
         raise InputError(
-            f"the track's times go on by {1 / rate:.4g} from frame to frame and are taken as"
+            f"the track's times advance by {1 / rate:.4g} per frame, but are read as"
             " seconds; write them in seconds, or give --fps."
         )
     if footage.fps and not 1 / PACE < rate / footage.fps < PACE:
         reporter.warn(
-            f"the track's times say {rate:.4g} frames a second and {footage.source} says"
-            f" {footage.fps:.4g}; the track's are taken, unless --fps says otherwise."
+            f"the track's times say {rate:.4g} frames per second and {footage.source} says"
+            f" {footage.fps:.4g}; the track's are used, give --fps to override them."
         )
 
 

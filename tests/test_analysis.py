@@ -116,7 +116,7 @@ def test_a_court_of_another_picture_is_told_in_a_line(rally):
 
 
 def test_a_court_of_another_sport_is_told_in_a_line(rally):
-    with pytest.raises(InputError, match="one of tennis and the play badminton; give --sport"):
+    with pytest.raises(InputError, match="a tennis court and the sport badminton; give --sport"):
         analyze_track(rally.track, SIZE, SPORTS["badminton"], court=mark_court(rally))
 
 

@@ -198,14 +198,14 @@ def test_events_are_read_as_spreadsheets_save_them(tmp_path, content):
 
 def test_an_event_that_was_cut_off_is_left_out(tmp_path):
     (tmp_path / "events.csv").write_text(EVENTS + "0.75,22,hit,1")
-    with pytest.warns(UserWarning, match="its last line has no end"):
+    with pytest.warns(UserWarning, match="its last line is incomplete"):
         assert len(read_events(tmp_path / "events.csv")) == 1
 
 
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("nan,1,hit,1,1,1,1,", "line 3 is no event: expected a finite time"),
+        ("nan,1,hit,1,1,1,1,", "line 3 is not an event: expected a finite time"),
         ("inf,1,hit,1,1,1,1,", "expected a finite time"),
         ("1,-1,hit,1,1,1,1,", "a frame and a rally of 0 or more"),
         ("1,1.5,hit,1,1,1,1,", "invalid literal"),

@@ -78,7 +78,7 @@ def test_times_that_say_nothing_are_not_made_up(times):
 def test_one_repeated_timestamp_leaves_the_speed_as_it_is():
     track = move(60, 60.0)
     track.time[30] = track.time[29]
-    with pytest.warns(UserWarning, match="2 of 60 timestamps repeat or go back: interpolated"):
+    with pytest.warns(UserWarning, match="2 of 60 timestamps repeat or go back"):
         velocity = compute_velocity(track, (720, 1280))
     np.testing.assert_allclose(velocity.x, 240)
     np.testing.assert_allclose(velocity.time, np.arange(60) / 60)
@@ -91,7 +91,7 @@ def test_a_rate_that_is_none_is_refused(fps):
 
 
 def test_without_times_a_rate_is_asked_for():
-    with pytest.raises(InputError, match=r"no times; say how many frames a second"):
+    with pytest.raises(InputError, match=r"no times; give its frames per second"):
         compute_velocity(move(9), (720, 1280))
     np.testing.assert_allclose(compute_velocity(move(9), (720, 1280), fps=60.0).x, 240)
 
@@ -103,10 +103,10 @@ SUMMARY = Footage((36, 64), 50.0, "summary.json")
 @pytest.mark.parametrize(
     ("track", "footage", "fps", "rate", "name"),
     [
-        (move(5, 60), VIDEO, 240.0, 240, "240 frames a second, by --fps"),
+        (move(5, 60), VIDEO, 240.0, 240, "240 frames per second, from --fps"),
         (move(5, 60), SUMMARY, None, 60, "the timestamps in the track"),
         (move(5), VIDEO, None, 25, "the timestamps of clip.mp4"),
-        (move(5), SUMMARY, None, 50, "50 frames a second, by summary.json"),
+        (move(5), SUMMARY, None, 50, "50 frames per second, from summary.json"),
     ],
 )
 def test_the_time_base_is_the_first_that_is_known(track, footage, fps, rate, name):
@@ -123,18 +123,18 @@ def test_without_any_source_of_time_it_is_asked_for(footage):
 
 
 def test_milliseconds_are_not_taken_for_seconds():
-    with pytest.raises(InputError, match=r"go on by 40 from frame to frame.*in seconds"):
+    with pytest.raises(InputError, match=r"advance by 40 per frame.*in seconds"):
         choose_times(move(5, 1 / 40), Footage(), Reporter())
 
 
 def test_what_is_odd_about_times_is_said():
     notes = Notes()
     choose_times(move(5, 60), VIDEO, notes)
-    assert "say 60 frames a second and clip.mp4 says 25" in notes.warnings[0]
+    assert "say 60 frames per second and clip.mp4 says 25" in notes.warnings[0]
     slow = Footage((36, 64), 30.0, "slow.mp4", capture_fps=240.0)
     notes = Notes()
     choose_times(move(5, 30), slow, notes)
-    assert "taken at 240 frames a second, shown at 30" in notes.warnings[0]
+    assert "recorded at 240 frames per second, played at 30" in notes.warnings[0]
     assert "--fps 240" in notes.warnings[0]
 
 
@@ -151,8 +151,8 @@ def unlabel_first(track):
         # Frames 1 to 8 of a video with frames 0 to 7.
         (unlabel_first(move(9)), 8, 14, 8, "counted from 1, to 8: taken as from 0"),
         # Frames 1 to 7 may be counted from 1 or not.
-        (unlabel_first(move(8)), 8, NAN, 8, "if it counts from 1, all of it is a frame late"),
-        (unlabel_first(move(8)), None, NAN, 8, "if it counts from 1, all of it is a frame late"),
+        (unlabel_first(move(8)), 8, NAN, 8, "if it counts from 1, everything is one frame late"),
+        (unlabel_first(move(8)), None, NAN, 8, "if it counts from 1, everything is one frame late"),
         (move(10), 8, 10, 8, "2 rows are after the video's last frame: left out"),
         (move(4), 8, 10, 4, ""),
     ],
@@ -176,8 +176,8 @@ def test_positions_beyond_the_picture_are_left_out_or_stop():
     track.x[7] = 5000
     found = fit_to_picture(track, (36, 64), notes)
     assert np.flatnonzero(~found.visibility).tolist() == [7]
-    assert "1 of 30 positions are beyond the picture of 64 x 36 pixels" in notes.warnings[0]
-    with pytest.raises(InputError, match=r"made on another picture; give its video"):
+    assert "1 of 30 positions are outside the picture of 64 x 36 pixels" in notes.warnings[0]
+    with pytest.raises(InputError, match=r"made from a video of another size; give that"):
         fit_to_picture(move(30, step=10.0), (36, 64), Reporter())
 
 
@@ -214,21 +214,23 @@ def read_speed(folder):
 
 def test_analysis_says_its_time_base_and_measures_by_it(tmp_path):
     write_track(move(12), tmp_path / "track.csv", schema="tracknetv2")
-    with pytest.raises(InputError, match=r"track.csv: nothing tells how fast.*--fps"):
+    with pytest.raises(
+        InputError, match=r"track.csv: the track's frame rate is unknown; give --fps"
+    ):
         run_analysis(tmp_path / "track.csv", tmp_path / "out", BADMINTON)
     assert not (tmp_path / "out").exists()
     summary = run_analysis(tmp_path / "track.csv", tmp_path / "out", BADMINTON, fps=60.0)
-    assert summary["time_base"] == "60 frames a second, by --fps"
+    assert summary["time_base"] == "60 frames per second, from --fps"
     assert summary["frames_per_second"] == 60
     assert float(read_speed(tmp_path / "out")[5]["VX"]) == 240
     report = (tmp_path / "out" / "report.html").read_text()
-    assert "Times: 60 frames a second, by --fps." in report
+    assert "Times: 60 frames per second, from --fps." in report
 
 
 def test_absence_written_as_a_position_is_no_hit(tmp_path):
     rows = [(f, *((20 + 4 * f, 90 - f) if f % 3 else (-1, -1))) for f in range(30)]
     write_labels(tmp_path / "track.csv", rows, header="frame,x,y")
-    with pytest.warns(UserWarning, match="10 positions at 0,0 or -1,-1 are taken as no ball"):
+    with pytest.warns(UserWarning, match="10 positions at 0,0 or -1,-1 were taken as no ball"):
         run_analysis(tmp_path / "track.csv", tmp_path / "out", BADMINTON, fps=30.0)
     speeds = [float(row["Speed"]) for row in read_speed(tmp_path / "out") if row["Speed"]]
     np.testing.assert_allclose(speeds, 30 * np.hypot(4, 1), rtol=1e-3)
@@ -264,7 +266,7 @@ def test_times_that_were_made_up_for_images_do_not_count(tmp_path):
     (tmp_path / "summary.json").write_text(
         json.dumps({"source": str(tmp_path / "frames"), "width": 64, "height": 36, "fps": "30"})
     )
-    with pytest.raises(InputError, match=r"images have no times; give --fps"):
+    with pytest.raises(InputError, match=r"images have no timestamps; give --fps"):
         run_analysis(tmp_path / "track.csv", tmp_path / "out", BADMINTON)
     run_analysis(tmp_path / "track.csv", tmp_path / "out", BADMINTON, fps=60.0)
     assert float(read_speed(tmp_path / "out")[3]["VX"]) == 240
@@ -272,7 +274,7 @@ def test_times_that_were_made_up_for_images_do_not_count(tmp_path):
 
 def test_a_track_without_rows_is_told(tmp_path):
     write_labels(tmp_path / "track.csv", [])
-    with pytest.raises(InputError, match=r"there are no rows in it"):
+    with pytest.raises(InputError, match=r"has no rows"):
         run_analysis(tmp_path / "track.csv", tmp_path / "out", BADMINTON)
 
 

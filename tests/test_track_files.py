@@ -50,7 +50,7 @@ def show(track):
 )
 def test_a_line_without_an_end_is_left_out(tmp_path, name, text, places):
     path = write(tmp_path, text, name)
-    with pytest.warns(UserWarning, match=rf"{name}: its last line has no end"):
+    with pytest.warns(UserWarning, match=rf"{name}: its last line is incomplete"):
         assert show(read_track(path)) == places
 
 
@@ -112,10 +112,10 @@ def test_tracks_of_other_makers_are_read(tmp_path, kind):
     ("kind", "said"),
     [
         ("semicolons and decimal commas", "decimal commas"),
-        ("out of order", "rows are out of order"),
+        ("out of order", "rows were out of order"),
         ("a hole", "1 of 3 frames have no row"),
-        ("minus one", "1 positions at 0,0 or -1,-1 are taken as no ball"),
-        ("the corner", "1 positions at 0,0 or -1,-1 are taken as no ball"),
+        ("minus one", "1 positions at 0,0 or -1,-1 were taken as no ball"),
+        ("the corner", "1 positions at 0,0 or -1,-1 were taken as no ball"),
     ],
 )
 def test_what_was_mended_is_said_once(tmp_path, kind, said):
@@ -133,8 +133,8 @@ def test_the_corner_is_a_place_in_a_track_of_this_package(tmp_path):
 ROW = "Frame,Visibility,X,Y,Confidence,Time\n"
 REFUSED = {
     "nothing": ("", "is empty .0 bytes"),
-    "null bytes": (b"\0\0\0", "no text"),
-    "three null bytes in a line": ("Frame,Visibility,X,Y\n0,1,\0,2\n", "no text"),
+    "null bytes": (b"\0\0\0", "not a text file"),
+    "three null bytes in a line": ("Frame,Visibility,X,Y\n0,1,\0,2\n", "not a text file"),
     "Latin-1": ("Frame,Visibility,X,Y,Straße\n".encode("latin-1"), "UTF-8"),
     "a workbook": (b"PK\x03\x04rest", "Excel workbook"),
     "gzip": (gzip.compress(b"Frame,Visibility,X,Y\n"), "compressed with gzip"),
@@ -163,7 +163,7 @@ REFUSED = {
     "infinite frame": (ROW + "inf,1,1,1,1,0\n", "frame is 'inf', expected a whole number"),
     "a frame of many digits": (ROW + "9" * 5000 + ",1,1,1,1,0\n", "frame is '9{40}'"),
     "frame 10^12": (ROW + "0,1,1,1,1,0\n1000000000000,1,1,1,1,1\n", "line 3 is for frame 10{12}"),
-    "a frame twice": ("frame,x,y\n0,1,1\n1,2,2\n0,3,3\n", "frame 0 stands twice, in lines 2 and 4"),
+    "a frame twice": ("frame,x,y\n0,1,1\n1,2,2\n0,3,3\n", "frame 0 appears twice, in lines 2"),
     "time is a clock": (ROW + "0,1,1,1,1,0:01\n", "time is '0:01', expected a number"),
     "unknown status": ("frame,x,y,status\n0,1,1,ok\n", "status is 'ok', expected one of detected"),
     "contradiction": ("frame,x,y,status\n0,1,1,absent\n", "status is absent, and visibility says"),
@@ -190,8 +190,8 @@ def test_what_is_no_file_is_told(tmp_path, name):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("[1, 2]", "line 2 is no JSON object"),
-        ("null", "line 2 is no JSON object"),
+        ("[1, 2]", "line 2 is not a JSON object"),
+        ("null", "line 2 is not a JSON object"),
         ("{", "line 2 is not JSON"),
         ("[" * 100_000, "line 2 is not JSON .nested too deeply"),
         ('{"frame": 1, "x": 2}', "line 2 has no y"),

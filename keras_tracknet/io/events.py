@@ -69,7 +69,7 @@ def read_events(path: Path) -> list[Event]:
         try:
             events.append(_parse(record.cells))
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path}: line {record.line} is no event: {error}.") from error
+            raise InputError(f"{path}: line {record.line} is not an event: {error}.") from error
     return events
 
 

@@ -60,7 +60,7 @@ def read_records(path: Path) -> Records:
     notes = []
     if not text.endswith(("\n", "\r")):
         lines.pop()
-        notes.append("its last line has no end, so it may be cut off: left out")
+        notes.append("its last line is incomplete and was ignored")
     first = next((line for line in lines if line.strip()), "")
     read = _read_json if first.lstrip().startswith("{") else _read_csv
     try:
@@ -92,9 +92,9 @@ def read_text(path: Path) -> str:
     try:
         text = data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is no text in UTF-8; save it as CSV in UTF-8.") from error
+        raise InputError(f"{path}: is not UTF-8 text; save it as CSV in UTF-8.") from error
     if "\0" in text:
-        raise InputError(f"{path}: is no text, there are null bytes in it; give a CSV file.")
+        raise InputError(f"{path}: is not a text file, it contains null bytes; give a CSV file.")
     return text
 
 
@@ -133,7 +133,7 @@ def _read_csv(path: Path, lines: list[str]) -> Records:
             decimal = decimal or any("," in cell for cell in cells)
             cells = [cell.replace(",", ".") for cell in cells]
         rows.append(Record(reader.line_num, dict(zip(names, cells, strict=False))))
-    notes = ("its decimal commas are read as points",) if decimal else ()
+    notes = ("its decimal commas were read as decimal points",) if decimal else ()
     return Records(names, tuple(rows), notes)
 
 
@@ -153,7 +153,7 @@ def _parse_json(path: Path, lines: list[str]) -> Iterator[Record]:
                 f"{path}: line {number} is not JSON ({_explain(error)}); give one object a line."
             ) from error
         if not isinstance(content, dict):
-            raise InputError(f"{path}: line {number} is no JSON object: {line[:60]!r}.")
+            raise InputError(f"{path}: line {number} is not a JSON object: {line[:60]!r}.")
         names = name_columns(path, list(content))
         yield Record(number, dict(zip(names, content.values(), strict=True)))
 

@@ -88,7 +88,7 @@ def read_table(path: Path) -> TrackTable:
         _check_units(path, parsed)
         blank = [row.visible and (row.x, row.y) in NO_PLACE for row in parsed]
         if any(blank):
-            notes.append(f"{sum(blank)} positions at 0,0 or -1,-1 are taken as no ball")
+            notes.append(f"{sum(blank)} positions at 0,0 or -1,-1 were taken as no ball")
             parsed = [
                 _without_ball(row) if empty else row
                 for row, empty in zip(parsed, blank, strict=True)
@@ -97,10 +97,12 @@ def read_table(path: Path) -> TrackTable:
     rows = tuple(parsed[k] for k in order)
     _check_frames(path, rows, [records.rows[k].line for k in order])
     if order != sorted(order):
-        notes.append("rows are out of order: sorted by frame")
+        notes.append("rows were out of order and have been sorted by frame")
     holes = rows[-1].frame + 1 - len(rows) if rows else 0
     if holes:
-        notes.append(f"{holes} of {rows[-1].frame + 1} frames have no row: nothing is known there")
+        notes.append(
+            f"{holes} of {rows[-1].frame + 1} frames have no row; the ball is unknown there"
+        )
     whole = order == sorted(order) and not holes
     return TrackTable(rows, whole, frozenset(columns), tuple(notes))
 
@@ -225,7 +227,7 @@ def _check_frames(path: Path, rows: Sequence[TableRow], lines: Sequence[int]) ->
         if rows[k].frame == rows[k - 1].frame:
             first, second = sorted(lines[k - 1 : k + 1])
             raise InputError(
-                f"{path}: frame {rows[k].frame} stands twice, in lines {first} and {second}; keep"
+                f"{path}: frame {rows[k].frame} appears twice, in lines {first} and {second}; keep"
                 " one."
             )
     if rows and rows[-1].frame >= HOLES * max(len(rows), FEWEST):

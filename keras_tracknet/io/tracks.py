@@ -131,13 +131,13 @@ class Track:
             times, mended = found
             if mended:
                 warnings.warn(
-                    f"{mended} of {len(self)} timestamps repeat or go back: interpolated from"
-                    " their neighbours.",
+                    f"{mended} of {len(self)} timestamps repeat or go back and were interpolated"
+                    " from their neighbours.",
                     stacklevel=2,
                 )
             return times
         if fps is None and len(self) > 1:
-            raise InputError("the track has no times; say how many frames a second it has (fps).")
+            raise InputError("the track has no times; give its frames per second (fps).")
         return np.arange(len(self)) / (fps or 1.0)
 
     @classmethod
