@@ -16,22 +16,26 @@ from keras_tracknet.io.video_writer import VideoWriter
 EVERY = 10  # frames from one keyframe to the next
 
 
-def write_counting_video(path, frames=60, fps=25, every=EVERY, options=None):
+def write_counting_video(
+    path, frames=60, fps=25, every=EVERY, options=None, *, first=0, sound=True
+):
     """A video whose brightness tells the number of the frame, with tone and keyframes."""
     with av.open(str(path), "w", options=options or {}) as container:
         video = container.add_stream("libx264", rate=fps)
         video.height, video.width, video.pix_fmt = 64, 96, "yuv420p"
         video.options = {"g": str(every), "keyint_min": str(every), "sc_threshold": "0", "crf": "5"}
-        sound = container.add_stream("aac", rate=44100, layout="mono")
+        streams = [video]
+        if sound:
+            streams.append(container.add_stream("aac", rate=44100, layout="mono"))
         for number in range(frames):
-            image = np.full((64, 96, 3), 4 * number, np.uint8)
+            image = np.full((64, 96, 3), 4 * (first + number), np.uint8)
             container.mux(video.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        for block in range(frames * 44100 // fps // 1024):
+        for block in range(frames * 44100 // fps // 1024 if sound else 0):
             tone = np.sin(np.arange(1024) / 20, dtype=np.float32)[None]
             frame = av.AudioFrame.from_ndarray(tone, format="fltp", layout="mono")
             frame.sample_rate, frame.pts = 44100, block * 1024
-            container.mux(sound.encode(frame))
-        for stream in (video, sound):
+            container.mux(streams[1].encode(frame))
+        for stream in streams:
             container.mux(stream.encode(None))
     return path
 
@@ -106,6 +110,34 @@ def test_clips_are_written_to_any_name(tmp_path, monkeypatch, name):
     assert count_brightness(name)[0] == 10
     cut_clip(write_images(tmp_path / "frames", 6), name, 0, 1)
     assert len(count_brightness(name)) == 6
+
+
+def test_a_clip_of_joined_recordings_is_of_the_right_one(tmp_path):
+    both = tmp_path / "both.ts"
+    with open(both, "wb") as file:
+        for name, first in (("one", 0), ("two", 30)):
+            part = write_counting_video(tmp_path / f"{name}.ts", frames=30, first=first)
+            file.write(part.read_bytes())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # times that start anew are told
+        numbers = count_brightness(both)
+        frames = list(read_frames(both))
+        assert numbers == list(range(60))
+        np.testing.assert_allclose([f.time * 25 for f in frames], numbers, atol=0.1)
+        begun = cut_clip(both, tmp_path / "clip.mp4", 1.6, 2.0)
+    clip = count_brightness(tmp_path / "clip.mp4")
+    np.testing.assert_allclose(clip, np.arange(len(clip)) + begun * 25, atol=1)
+    assert clip[-1] >= 49
+
+
+def test_a_stream_that_appears_later_is_left_out(tmp_path):
+    both = tmp_path / "both.ts"
+    silent = write_counting_video(tmp_path / "one.ts", frames=30, sound=False)
+    loud = write_counting_video(tmp_path / "two.ts", frames=30, first=30)
+    both.write_bytes(silent.read_bytes() + loud.read_bytes())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert count_brightness(both) == list(range(60))
 
 
 def count_brightness(path):

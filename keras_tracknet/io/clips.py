@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,19 +42,23 @@ def cut_clip(source: Path, path: Path, start: float, end: float) -> float:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not os.path.isdir(source):
         with open_video(source) as (container, stream):
-            begun = _copy_clip(container, stream, path, start, end)
+            begun = _copy_clip(source, container, stream, path, start, end)
         if begun is not None:
             return begun
     _encode_clip(source, path, start, end)
     return start
 
 
-def _copy_clip(container: Any, stream: Any, path: Path, start: float, end: float) -> float | None:
+def _copy_clip(
+    source: Path, container: Any, stream: Any, path: Path, start: float, end: float
+) -> float | None:
     """Copy packets, and return when they begin; None where what is there cannot be copied."""
     if stream.codec_context.codec.canonical_name not in MP4_VIDEO:
         return None
     if container.format.name == "avi" and stream.codec_context.has_b_frames:
         return None  # its packets do not say when their pictures are shown
+    if not _ascends(source, os.path.getmtime(source)):
+        return None  # its pictures are shown at other times than their packets say
     origin = (stream.start_time or 0) * stream.time_base
     landing = _find_landing(container, stream, float(origin) + start)
     if landing is None or landing.pts < (stream.start_time or 0):
@@ -72,6 +77,20 @@ def _copy_clip(container: Any, stream: Any, path: Path, start: float, end: float
         with contextlib.suppress(OSError):
             partial.unlink()
     return float(landing.pts * stream.time_base - origin)
+
+
+@lru_cache(maxsize=16)
+def _ascends(source: Path, _changed: float) -> bool:
+    """Return whether the times of a video never start anew, as they do where films are joined."""
+    last = None
+    with open_video(source) as (container, stream):
+        for packet in demux_stream(container, stream, Damage()):
+            if packet is None or packet.dts is None:
+                continue
+            if last is not None and packet.dts <= last:
+                return False
+            last = packet.dts
+    return True
 
 
 class _Landing(NamedTuple):

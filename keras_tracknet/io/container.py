@@ -108,14 +108,19 @@ def demux_stream(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:
 
     A last packet of None stands for the rest of a file that breaks off.
     """
-    try:
-        for packet in container.demux(stream):
-            if packet.is_corrupt:
-                damage.note("a packet is incomplete")
-            yield packet
-    except (av.FFmpegError, OSError) as error:
-        damage.note(explain_error(error))
-        yield None  # asks the decoder for the pictures it still holds
+    while True:
+        try:
+            for packet in container.demux(stream):
+                if packet.is_corrupt:
+                    damage.note("a packet is incomplete")
+                yield packet
+            return
+        except IndexError:  # a packet of a stream that appears later in the file: left out
+            continue
+        except (av.FFmpegError, OSError) as error:
+            damage.note(explain_error(error))
+            yield None  # asks the decoder for the pictures it still holds
+            return
 
 
 def explain_error(error: Exception) -> str:
