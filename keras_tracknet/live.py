@@ -161,10 +161,10 @@ def predict_live(
         if tracker.sampling == "published":
             raise InputError("--sampling published is for recorded videos; leave it out.")
         _warm_up(tracker)
-        capture.begin(2 * tracker.step + 2)
+        capture.begin(2 * tracker.step + 2, duration)
         figures, complete = LiveFigures(), False
         try:
-            rows = track_live(tracker, _until(capture, duration), figures)
+            rows = track_live(tracker, capture, figures)
             first = list(itertools.islice(rows, 1))  # nothing is written before it
             with (
                 contextlib.closing(rows),
@@ -216,16 +216,6 @@ def _warm_up(tracker: Tracker) -> None:
         pass
 
 
-def _until(frames: Iterable[CapturedFrame], duration: float | None) -> Iterator[CapturedFrame]:
-    """Yield frames for a while."""
-    began = None
-    for frame in frames:
-        began = frame.arrived if began is None else began
-        if duration is not None and frame.arrived - began >= duration:
-            return
-        yield frame
-
-
 def _answer(
     tracker: Tracker,
     recent: deque[np.ndarray],
@@ -249,6 +239,7 @@ def _answer(
         x, y, confidence = tracker.locate(answer, frame.image.shape[:2])
         status = ABSENT if np.isnan(x) else DETECTED
         moment = frame.arrived - began
-        yield TrackRow(figures.frames, x, y, confidence, status, moment).rounded()
+        row = TrackRow(figures.frames, x, y, confidence, status, moment).rounded()
         figures.status[status] += 1
+        yield row
         figures.latencies.add(time.monotonic() - frame.arrived)

@@ -1,3 +1,4 @@
+import contextlib
 import itertools
 import json
 import pickle
@@ -12,7 +13,6 @@ import numpy as np
 import pytest
 from helpers_trackers import SIZE, make_detector, paint
 
-from keras_tracknet import live
 from keras_tracknet.data import background as background_module
 from keras_tracknet.data.background import RunningBackground
 from keras_tracknet.errors import InputError
@@ -295,9 +295,26 @@ def read_few(_source):
     yield from moving_dot(8)
 
 
-def test_tracking_ends_after_the_duration():
-    frames = live._until(arrive(moving_dot(30)), 0.5)
-    assert len(list(frames)) == 13  # half a second at 25 a second
+def read_on(_source):
+    """Frames without an end."""
+    for number in itertools.count():
+        yield paint(SIZE, (6 + number % 20, 9))
+        threading.Event().wait(0.01)
+
+
+def read_one(_source):
+    """A camera that freezes."""
+    yield paint(SIZE, (6, 9))
+    threading.Event().wait(1.5)
+
+
+@pytest.mark.parametrize("read", [read_on, read_one])
+def test_tracking_ends_after_the_duration(tmp_path, read):
+    summary = predict_live(make_tracker, "0", place(tmp_path), duration=0.3, read=read)
+    assert summary["complete"] is True
+    assert 0.3 <= summary["seconds"] < 1.5 or read is read_on
+    track = read_track(tmp_path / "track.csv")
+    assert track.time[-1] < 0.3
 
 
 def test_the_summary_is_called_and_filled_as_that_of_a_video(tmp_path):
@@ -354,17 +371,27 @@ def test_camera_or_stream_that_is_not_there_is_an_input_error():
         next(capture_frames("tcp://127.0.0.1:9"))
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, InputError("stream: broke off.")])
-def test_rows_so_far_are_kept_where_tracking_is_stopped(tmp_path, monkeypatch, error):
-    def until(frames, _duration):
-        yield from itertools.islice(frames, 6)
-        raise error
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), InputError("stream: broke off.")])
+def test_rows_so_far_are_kept_where_tracking_is_stopped(tmp_path, error):
+    class Stopper(Reporter):
+        """Stops at the sixth row."""
 
-    monkeypatch.setattr(live, "_until", until)
-    told, notes = Reporter(), []
-    told.note = notes.append
-    with pytest.raises(type(error) if isinstance(error, Exception) else error):
-        predict_live(make_tracker, "0", place(tmp_path), read=read_few, reporter=told)
+        def note(self, message):
+            notes.append(message)
+
+        @contextlib.contextmanager
+        def track(self, description, total=None, *, unit="items"):
+            counted = itertools.count(1)
+
+            def advance(n=1, **figures):
+                if next(counted) == 6:
+                    raise error
+
+            yield advance
+
+    notes = []
+    with pytest.raises(type(error)):
+        predict_live(make_tracker, "0", place(tmp_path), read=read_few, reporter=Stopper())
     assert len(read_track(tmp_path / "track.csv")) == 6
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert (summary["complete"], summary["frames"]) == (False, 6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
 import threading
 import time
@@ -138,7 +139,7 @@ class Capture:
         self.source, self.patience, self._read, self._warn = source, patience, read, warn
         self.dropped = self.connections = 0
         self._frames: deque[CapturedFrame] = deque()
-        self._depth = 1
+        self._depth, self._end = 1, math.inf
         self._changed = threading.Condition()
         self._found, self._begun = threading.Event(), threading.Event()
         self._stopped = threading.Event()
@@ -171,13 +172,16 @@ class Capture:
         if self._error is not None:
             raise self._error
 
-    def begin(self, depth: int) -> None:
+    def begin(self, depth: int, duration: float | None = None) -> None:
         """Let frames come.
 
         Args:
             depth: frames to hold at most; the oldest is dropped for a new one.
+            duration: seconds after which the source has ended, whether it still sends or not.
         """
         self._depth = depth
+        if duration is not None:
+            self._end = time.monotonic() + duration
         self._begun.set()
 
     def __iter__(self) -> Iterator[CapturedFrame]:
@@ -188,13 +192,16 @@ class Capture:
         """
         while True:
             with self._changed:
-                while not self._frames and not self._over:
-                    self._changed.wait(0.2)  # now and then Ctrl-C gets a chance
+                while not self._frames and not self._over and time.monotonic() < self._end:
+                    # Now and then Ctrl-C gets a chance.
+                    self._changed.wait(min(0.2, max(self._end - time.monotonic(), 0)))
                 if not self._frames:
                     break
                 frame = self._frames.popleft()
+            if frame.arrived >= self._end:
+                return
             yield frame
-        if self._error is not None:
+        if self._error is not None and time.monotonic() < self._end:
             raise self._error
 
     def _work(self) -> None:
