@@ -2,7 +2,7 @@ import functools
 import inspect
 import os
 
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # Networks of a test run once or twice: compiling them well takes longer than running them.
@@ -16,6 +16,7 @@ from keras_tracknet import engines
 # What runs a Keras file is Keras, whatever else is installed, until a test says otherwise.
 engines.openvino_fits = lambda device="auto": False
 
-# click before 8.2 puts stderr into stdout unless it is told not to.
+# click before 8.2 has stderr either in stdout or not at all in what was printed.
 if "mix_stderr" in inspect.signature(CliRunner.__init__).parameters:
     CliRunner.__init__ = functools.partialmethod(CliRunner.__init__, mix_stderr=False)
+    Result.output = property(lambda result: result.stdout + result.stderr)
