@@ -126,6 +126,11 @@ def load_model(path: Path, *, compile: bool = False) -> ModelFile:
     except Exception as error:  # whatever is wrong with the file, keras raises its own
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise InputError(f"{path}: cannot be loaded as a Keras model ({reason[:200]}).") from error
+    if not all(np.isfinite(values).all() for values in model.get_weights()):
+        raise InputError(
+            f"{path}: has weights that are no numbers (NaN or infinite); train it again, or get the"
+            " file again."
+        )
     if content is None:
         return ModelFile(model, infer_spec(model, path), path, hash_file(path), {})
     spec, training = content

@@ -255,6 +255,17 @@ def test_damaged_weights_are_refused(tmp_path, saved):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused(tmp_path, value):
+    model = randomize_weights(build_tiny("rectifier"))
+    weights = model.get_weights()
+    weights[3][0] = value
+    model.set_weights(weights)
+    save_model(model, RECTIFIER, tmp_path / "model.keras")
+    with pytest.raises(InputError, match=r"model\.keras: has weights that are no numbers"):
+        load_model(tmp_path / "model.keras")
+
+
 # --- saving where it cannot be done
 
 

@@ -143,6 +143,7 @@ def convert(path: Path | str, *, family: str = "auto", size: Size | None = None)
     return Conversion(ModelFile(model, spec, path, sha256, {}), chosen, state)
 
 
+@keras_defaults()
 def measure_parity(conversion: Conversion, *, seed: int = 0) -> float | None:
     """Return the greatest difference to the original computation on a random input.
 
