@@ -27,7 +27,7 @@ from keras_tracknet.engines.keras import KerasNetwork
 from keras_tracknet.engines.network import Network
 from keras_tracknet.errors import InputError
 from keras_tracknet.evaluation import evaluate
-from keras_tracknet.files import write_json
+from keras_tracknet.files import explain_writing, write_json
 from keras_tracknet.inference import Tracker
 from keras_tracknet.io.datasets import find_dataset
 from keras_tracknet.io.video import read_frames, sample_frames
@@ -144,12 +144,15 @@ def export(
     if spec.version in ("rectifier", "tsm"):
         raise InputError(f"{weights}: no tracker; give the weights of one.")
     check_place(output, overwrite=overwrite)
-    answers = "detections" if end_to_end else "heatmaps"
-    size = frame_size or input_size or spec.input_size
+    conversion = Conversion(
+        str(weights.resolve()), str(output.resolve()), format, precision,
+        "detections" if end_to_end else "heatmaps", input_size, frame_size,
+    )  # fmt: skip
+    _, size = conversion.find_sizes(spec)
     with TemporaryDirectory() as folder:
-        calibration = None
         if precision == "int8" and calibrate is not None:
             calibration = str(Path(folder) / "calibration.npz")
+            conversion = replace(conversion, calibration=calibration)
             windows = sample_windows(
                 _find_videos(calibrate), spec.frames, size, CALIBRATION_WINDOWS,
                 fit=spec.fit, reporter=reporter,
@@ -158,17 +161,15 @@ def export(
             if spec.background != "none":
                 named["background"] = windows[1]
             np.savez(calibration, **named)  # type: ignore[arg-type]  # allow_pickle, of NumPy 2.2
-        conversion = Conversion(
-            str(weights.resolve()), str(output.resolve()), format, precision, answers,
-            input_size, frame_size, calibration,
-        )  # fmt: skip
         conversion.check()
         source = data or calibrate or Path(folder) / "rally"
         if verify:
             if not (data or calibrate):
                 write_rallies(source, 1, size=(720, 1280))
             compared = _sample(source, spec, size, reporter)
-        output.parent.mkdir(parents=True, exist_ok=True)
+        with explain_writing(output):  # before the work
+            output.parent.mkdir(parents=True, exist_ok=True)
+            TemporaryDirectory(dir=output.parent, prefix=".export").cleanup()
         with reporter.track(f"exporting to {format}", None, unit="files") as advance:
             conversion.run()
             advance(1)

@@ -173,6 +173,11 @@ def test_windows_are_spread_over_each_videos_length(tmp_path, videos, count, sta
         ({"format": "tflite", "precision": "int8"}, "int8 is calibrated on real frames"),
         ({"format": "saved-model", "precision": "fp16", "output": "a"}, "a saved-model is fp32"),
         ({"format": "tflite", "precision": "int8", "calibrate": "none.mp4"}, "no such video"),
+        ({"format": "tflite", "input_size": (30, 64)}, "size 30x64 is not supported: both sides"),
+        ({"format": "tflite", "input_size": (80_000, 64)}, "size 80000x64 is not supported"),
+        ({"format": "tflite", "frame_size": (16, 64)}, "frame size 16x64 is not supported"),
+        ({"format": "tflite", "frame_size": (10**9, 10**9)}, "is not supported: it must be from"),
+        ({"format": "tflite", "output": "w.keras/a.tflite"}, "cannot be written"),
     ],
 )
 def test_what_cannot_be_exported_is_told_before_the_work(tmp_path, weights, settings, message):

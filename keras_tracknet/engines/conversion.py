@@ -17,6 +17,7 @@ from typing import Any
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.shortage import explain_exit
+from keras_tracknet.specification import LARGEST_SIDE, ModelSpec, is_size
 
 # Formats, the backend that Keras exports them from, and the packages that it takes besides.
 FORMATS = {
@@ -73,6 +74,37 @@ class Conversion:
             raise InputError(f"a saved-model is fp32; {self.precision} is for tflite and others.")
         if self.precision == "int8" and self.calibration is None:
             raise InputError("int8 is calibrated on real frames; give some with --calibrate.")
+
+    def find_sizes(self, spec: ModelSpec) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Return the sizes of the network's input and of the frames that go in, pixels.
+
+        Args:
+            spec: of the model file.
+
+        Raises:
+            InputError: sizes that the network cannot have.
+        """
+        wanted = self.input_size or spec.input_size
+        if wanted != spec.input_size:
+            if spec.version == "v1":
+                raise InputError(f"{self.weights}: a V1 network has one input size only.")
+            if not is_size(wanted) or any(side % 8 for side in wanted):
+                raise InputError(
+                    f"input size {wanted[0]}x{wanted[1]} is not supported: both sides must be"
+                    f" multiples of 8, up to {LARGEST_SIDE}."
+                )
+        size = self.frame_size or wanted
+        if size != wanted and spec.fit != "stretch":
+            raise InputError(
+                f"{self.weights}: does not stretch frames to its input, so they have to come as it"
+                " wants them; export it without --frame-size."
+            )
+        if not is_size(size) or size[0] < wanted[0] or size[1] < wanted[1]:
+            raise InputError(
+                f"frame size {size[0]}x{size[1]} is not supported: it must be from the network's"
+                f" input size, {wanted[0]}x{wanted[1]}, up to {LARGEST_SIDE}x{LARGEST_SIDE}."
+            )
+        return wanted, size
 
     def run(self) -> None:
         """Convert, in a process of its own; the target appears complete or not at all.

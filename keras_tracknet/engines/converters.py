@@ -61,27 +61,12 @@ def convert(wanted: Conversion) -> None:
 def _fix_tracker(file: ModelFile, wanted: Conversion) -> tuple[keras.Model, Description]:
     """Return the network with uint8 frames going in, one window, and what it says of itself."""
     spec, core = replace(file.spec, notes={}), file.model
-    if wanted.input_size and wanted.input_size != spec.input_size:
-        if spec.version == "v1" or any(side % 8 for side in wanted.input_size):
-            raise InputError(
-                f"{wanted.weights}: an input of {wanted.input_size[0]}x{wanted.input_size[1]} is"
-                " not to be had; sides in multiples of 8 are, for V2 and V3."
-            )
-        inputs = keras.Input((*wanted.input_size, core.input_shape[-1]), name=core.inputs[0].name)
+    input_size, size = wanted.find_sizes(spec)
+    if input_size != spec.input_size:
+        inputs = keras.Input((*input_size, core.input_shape[-1]), name=core.inputs[0].name)
         core = keras.models.clone_model(core, input_tensors=inputs)
         core.set_weights(file.model.get_weights())
-        spec = replace(spec, input_size=wanted.input_size)
-    size = wanted.frame_size or spec.input_size
-    if size != spec.input_size and spec.fit != "stretch":
-        raise InputError(
-            f"{wanted.weights}: does not stretch frames to its input, so they have to come as it"
-            " wants them; export it without --frame-size."
-        )
-    if size[0] < spec.input_size[0] or size[1] < spec.input_size[1]:
-        raise InputError(
-            f"frames of {size[0]}x{size[1]} are smaller than the network's input,"
-            f" {spec.input_size[0]}x{spec.input_size[1]}; give larger ones, or a smaller input."
-        )
+        spec = replace(spec, input_size=input_size)
     data_format = "channels_first" if wanted.format == openvino.NAME else "channels_last"
     if data_format == "channels_first":
         core = turn_channels_first(core, spec.input_size)
