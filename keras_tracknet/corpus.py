@@ -24,7 +24,7 @@ from keras_tracknet.locks import hold_lock
 from keras_tracknet.outputs import find_finished, predict_video
 from keras_tracknet.places import OutputPaths, is_file_name, name_result
 from keras_tracknet.reporting import Reporter
-from keras_tracknet.summaries import describe_run
+from keras_tracknet.summaries import describe_run, read_summary
 
 SUMMARY = "corpus.json"
 FINISHED, SKIPPED, FAILED = "finished", "skipped", "failed"
@@ -143,18 +143,22 @@ def predict_one(
         folder, settings.formats,
         overlay=settings.overlay, plots=settings.plots, segments=settings.segments,
     )  # fmt: skip
-    resume = not settings.overwrite and settings.schema == "tracknet" and paths.growing is not None
+    overwrite = settings.overwrite
+    resume = not overwrite and settings.schema == "tracknet" and paths.growing is not None
     try:
-        if not settings.overwrite:
+        if not overwrite:
             described = describe_run(tracker, video, probe_video(video), settings.schema)
             if find_finished(described, paths) is not None:
                 return Outcome(video, folder, SKIPPED)
+            # What was interrupted begins anew where its format cannot be resumed.
+            overwrite = read_summary(paths.summary) is not None
         summary = predict_video(
             tracker,
             video,
             paths,
             schema=settings.schema,
             resume=resume,
+            overwrite=overwrite,
             strict=settings.strict,
             reporter=reporter,
         )

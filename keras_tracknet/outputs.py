@@ -129,9 +129,15 @@ def _read_earlier(
     growing, raw = paths.growing, paths.raw
     if growing is None or raw is None or described["schema"] != "tracknet":
         raise InputError("--resume needs a track in csv or jsonl, with all its columns.")
-    rows = restore_rows(raw if raw.exists() else growing)
+    summary = read_summary(paths.summary)
+    if summary is None:
+        paths.check_free()  # what is there without a summary is somebody else's
+        return []
+    file = raw if raw.exists() else growing
+    if file.exists():
+        check_same(summary, described, paths.summary, exact=True)
+    rows = restore_rows(file)
     if rows:
-        check_same(read_summary(paths.summary), described, paths.summary, exact=True)
         reporter.note(f"{growing}: going on from frame {len(rows)}")
     return rows
 

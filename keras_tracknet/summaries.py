@@ -19,7 +19,7 @@ from keras_tracknet.io.video import VideoInfo
 ENDS = 2**20  # bytes at a file's start and at its end that are hashed: a match has gigabytes
 # What decides a row, and how people call it.
 DECIDING = {
-    "source_sha256": "the video",
+    "source_digest": "the video",
     "weights_sha256": "--weights",
     "rectifier_sha256": "--rectifier",
     "mode": "--mode",
@@ -47,7 +47,7 @@ def describe_run(tracker: Tracker, source: Path, info: VideoInfo, schema: str) -
         "command": "predict",
         "version": __version__,
         "source": str(Path(source).resolve()),
-        "source_sha256": hash_source(source),
+        "source_digest": hash_source(source),
         "width": info.width,
         "height": info.height,
         "fps": str(info.fps),
@@ -118,20 +118,15 @@ def read_summary(path: Path) -> dict[str, Any] | None:
     return content
 
 
-def check_same(
-    before: dict[str, Any] | None, now: dict[str, Any], path: Path, *, exact: bool
-) -> None:
+def check_same(before: dict[str, Any], now: dict[str, Any], path: Path, *, exact: bool) -> None:
     """Raise `InputError` where an earlier result was not made from the same.
 
     Args:
-        before: its summary; None where there is none.
+        before: its summary.
         now: of `describe_run`.
         path: of the summary.
         exact: whether the last digits count.
     """
-    step = "give the same, use --overwrite or choose another place with -o"
-    if before is None:
-        raise InputError(f"{path}: missing, so nobody knows what the track there is of; {step}.")
     names = DECIDING | (COMPUTING if exact else {})
     different = [
         f"{label} was {_show(before, name)}, is now {_show(now, name)}"
@@ -140,7 +135,8 @@ def check_same(
     ]
     if different:
         raise InputError(
-            f"{path.parent}: tracked with other settings: {', '.join(different)}; {step}."
+            f"{path.parent}: tracked with other settings: {', '.join(different)}; give the same,"
+            " use --overwrite or choose another place with -o."
         )
 
 
@@ -163,9 +159,10 @@ def restore_rows(path: Path) -> list[TrackRow]:
 
 def _show(record: dict[str, Any], name: str) -> str:
     value = record.get(name, "not noted")
-    if name.endswith("_sha256") and isinstance(value, str):
-        file = Path(str(record.get(name.removesuffix("_sha256")))).name
-        return f"{file} (SHA-256 {value[:8]})"
+    thing, _, kind = name.rpartition("_")
+    if kind in ("sha256", "digest") and isinstance(value, str):
+        file = Path(str(record.get(thing))).name
+        return f"{file} ({'SHA-256 ' if kind == 'sha256' else ''}{value[:8]})"
     if isinstance(value, bool):
         return "on" if value else "off"
     return "none" if value is None else str(value)

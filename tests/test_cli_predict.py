@@ -57,7 +57,7 @@ def test_a_track_on_stdout_is_all_that_is_written(tracknet, video, tmp_path):
         (["-o", "-", "--format", "parquet"], "--format with -o - is csv or jsonl"),
         (["-o", "-", "--format", "csv,jsonl"], "--format with -o - is csv or jsonl"),
         (["--resume", "--overwrite"], "leave one out"),
-        (["--duration", "3"], "--duration is for cameras and streams"),
+        (["--duration", "3"], "--duration is for "),
         (["-o", ""], "-o has no value: it is empty"),
         (["--output="], "--output has no value: it is empty"),
         (["--weights", ""], "--weights has no value: it is empty"),

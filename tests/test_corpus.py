@@ -153,6 +153,30 @@ def test_videos_tracked_with_other_settings_are_told_and_kept(folder, tmp_path, 
     assert (tmp_path / "out" / "a" / "track.csv").stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize("schema", ["tracknet", "tracknetv2"])
+def test_what_somebody_else_left_there_is_kept(folder, tmp_path, schema):
+    settings = CorpusSettings(tmp_path / "out", overlay=False, schema=schema)
+    other = tmp_path / "out" / "b" / "track.csv"
+    other.parent.mkdir(parents=True)
+    other.write_text("mine")
+    outcomes = predict_corpus(make_tracker, find_videos(str(folder)), settings)
+    assert [o.state for o in outcomes] == ["finished", "failed", "finished"]
+    assert "track.csv: exists already; use --overwrite" in outcomes[1].error
+    assert other.read_text() == "mine"
+
+
+def test_what_cannot_be_resumed_begins_anew(folder, tmp_path):
+    settings = CorpusSettings(tmp_path / "out", overlay=False, schema="tracknetv2")
+    predict_corpus(make_tracker, find_videos(str(folder)), settings)
+    track = tmp_path / "out" / "b" / "track.csv"
+    whole, summary = track.read_text(), track.with_name("summary.json")
+    track.write_text(whole[:40])
+    summary.write_text(summary.read_text().replace('"complete": true', '"complete": false'))
+    outcomes = predict_corpus(make_tracker, find_videos(str(folder)), settings)
+    assert [o.state for o in outcomes] == ["skipped", "finished", "skipped"]
+    assert track.read_text() == whole
+
+
 class BrokenTracker(Tracker):
     """Has a mistake that one video shows."""
 

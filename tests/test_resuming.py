@@ -153,6 +153,7 @@ def test_other_settings_are_refused(video, tmp_path, change, message, finished):
             tmp_path, ["csv"], overlay=False))  # fmt: skip
     else:
         paths = interrupt(video, tmp_path)
+        paths.growing.write_bytes(paths.growing.read_bytes()[:-3])
     before = list_contents(tmp_path)
     with pytest.raises(InputError) as caught:
         predict_video(ScriptedTracker(**change), video, paths, resume=True)
@@ -211,11 +212,14 @@ def test_a_summary_of_another_shape_is_refused(tracker, video, tmp_path, content
     assert list_contents(tmp_path) == {"summary.json": content.encode()}
 
 
-def test_rows_without_a_summary_are_refused(tracker, video, tmp_path):
-    paths = interrupt(video, tmp_path)
-    paths.summary.unlink()
-    with pytest.raises(InputError, match=r"summary\.json: missing, so nobody knows"):
+@pytest.mark.parametrize("name", ["track.csv", "track.jsonl", "overlay.mp4"])
+def test_what_lies_there_without_a_summary_is_not_touched(tracker, video, tmp_path, name):
+    (tmp_path / name).write_bytes(b"Frame,Visibility,X,Y\n0,1,2,3\n1,1,2")
+    before = list_contents(tmp_path)
+    paths = OutputPaths.inside(tmp_path, ["csv", "jsonl"], overlay=True)
+    with pytest.raises(InputError, match=f"{name}: exists already; use --overwrite"):
         predict_video(tracker, video, paths, resume=True)
+    assert list_contents(tmp_path) == before
 
 
 def test_what_is_finished_stays_as_it_is(tracker, video, tmp_path):
