@@ -327,6 +327,16 @@ def test_labels_that_end_early_are_a_doubt(tmp_path):
     assert "every frame up to 23 has a label, and none of the other 6" in clip.problems[0]
 
 
+@pytest.mark.parametrize(("fps", "doubtful"), [(25, False), (25.3, False), (24, False), (50, True)])
+def test_times_of_another_rate_are_a_doubt(tmp_path, fps, doubtful):
+    write_video(tmp_path / "a.mp4", 12)  # at 25 frames a second
+    rows = [(f, 1, 10 + f, 9, f / fps) for f in range(12)]
+    write_labels(tmp_path / "a.csv", rows, header="Frame,Visibility,X,Y,Time")
+    problems = check_dataset(find_dataset(tmp_path)).clips[0].problems
+    said = f"own times are those of {fps:g} frames a second, the video has 25"
+    assert [said in problem for problem in problems] == [True] * doubtful
+
+
 # --- YOLO
 
 

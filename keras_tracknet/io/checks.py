@@ -20,6 +20,8 @@ from keras_tracknet.io.video import probe_video, read_frames
 
 MOST_LINES = 12  # of doubts, before a run
 DENSE = 24  # labels without a hole that are too many for a sample
+RATES = 0.05  # by which the labels' frames a second may differ from the video's
+SHAPES = 0.02  # by which the shape of a picture may differ from another's
 EARLY = 0.98  # share of a clip before which its labels end early
 
 
@@ -141,6 +143,7 @@ def _check_clip(clip: Clip, *, exact: bool) -> ClipReport:
             clip.name, clip.group, clip.part, clip.evaluated, 0, 0, 0, None, None, problems
         )
     size = (info.height, info.width)
+    fps = None if clip.source.is_dir() else float(info.fps)
     track = table.track(size, frames)
     return ClipReport(
         name=clip.name,
@@ -151,12 +154,14 @@ def _check_clip(clip: Clip, *, exact: bool) -> ClipReport:
         labelled=int(track.labelled.sum()),
         visible=int(track.visibility.sum()),
         size=size,
-        fps=None if clip.source.is_dir() else float(info.fps),
-        problems=(*info.remarks(), *_find_problems(clip, frames, size, track)),
+        fps=fps,
+        problems=(*info.remarks(), *_find_problems(clip, frames, size, fps, track)),
     )
 
 
-def _find_problems(clip: Clip, frames: int, size: tuple[int, int], track: Track) -> Iterator[str]:
+def _find_problems(
+    clip: Clip, frames: int, size: tuple[int, int], fps: float | None, track: Track
+) -> Iterator[str]:
     table = clip.table
     first, last = int(table.frame[0]), int(table.frame[-1])
     if first >= 1 and last == frames:
@@ -167,14 +172,23 @@ def _find_problems(clip: Clip, frames: int, size: tuple[int, int], track: Track)
         )
     elif (late := table.frame >= frames).any():
         yield f"{late.sum()} labels after the last frame, {frames - 1}: ignored"
-    elif not table.format and DENSE <= len(table.frame) == last + 1 < EARLY * frames:
+    elif not table.open_end and DENSE <= len(table.frame) == last + 1 < EARLY * frames:
         yield (
             f"every frame up to {last} has a label, and none of the other {frames - last - 1}:"
             " labels may count at another rate than the video, or be of a shorter cut"
         )
-    if table.size not in (None, size):
+    if fps and table.fps and not 1 - RATES < table.fps / fps < 1 + RATES:
+        yield (
+            f"the labels' own times are those of {table.fps:.4g} frames a second, the video has"
+            f" {fps:.4g}: they may be of another version of it"
+        )
+    if table.size is not None and table.size != size:
         made_on, shown = show_size(table.size), show_size(size)
-        yield f"labels were made on {made_on} pixels, the frames are {shown}: scaled"
+        alike = abs(table.size[0] * size[1] / (table.size[1] * size[0]) - 1) < SHAPES
+        yield (
+            f"labels were made on {made_on} pixels, the frames are {shown}: scaled"
+            + ("" if alike else ", though their shapes differ; look at the contact sheet")
+        )
     if (beyond := table.beyond(size)).any():
         first = table.frame[beyond.argmax()]
         yield (

@@ -52,6 +52,8 @@ class LabelTable:
         size: (height, width) in pixels of the picture that the labels were made on, where
             they say so.
         offset: pixels to add to a position, -0.5 where it was measured from the picture's edge.
+        fps: frames a second as the labels' own times have it, where there are some.
+        open_end: whether labels end where somebody stopped, which the doubts say.
     """
 
     frame: np.ndarray
@@ -63,6 +65,8 @@ class LabelTable:
     format: str = ""
     size: tuple[int, int] | None = None
     offset: float = 0.0
+    fps: float | None = None
+    open_end: bool = False
 
     @classmethod
     def from_labels(
@@ -75,6 +79,8 @@ class LabelTable:
         format: str = "",
         size: tuple[int, int] | None = None,
         offset: float = 0.0,
+        fps: float | None = None,
+        open_end: bool = False,
     ) -> LabelTable:
         """Build a table of labels in any order, one a frame.
 
@@ -85,7 +91,7 @@ class LabelTable:
             labels: one a frame at most.
             visible: the worst grade that counts as visible, out of `VISIBLE`.
             units: of the positions; decided by what they are when omitted.
-            doubts, format, size, offset: as the attributes.
+            doubts, format, size, offset, fps, open_end: as the attributes.
 
         Raises:
             InputError: no row is left.
@@ -122,6 +128,8 @@ class LabelTable:
             format=format,
             size=size,
             offset=offset,
+            fps=fps,
+            open_end=open_end,
         )
 
     def positions(self, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -113,6 +113,7 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
         doubts=doubts,
         format=FORMAT,
         size=_find_size(root),
+        open_end=bool(standing),
     )
 
 

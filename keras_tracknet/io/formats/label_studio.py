@@ -109,6 +109,7 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
         doubts=[*doubts, *more],
         format=FORMAT,
         offset=-HALF_PIXEL,
+        open_end=bool(unknown),
     )
 
 

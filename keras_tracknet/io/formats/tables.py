@@ -27,6 +27,7 @@ from keras_tracknet.io.media import Media
 from keras_tracknet.io.tracks import UNLABELLED
 
 NAMED = "file name"  # the column that says which image instead of which frame
+TIMES = 10  # rows from which times tell a rate
 EXPECTED = "Frame,Visibility,X,Y or Frame,Ball,x,y"
 
 
@@ -100,6 +101,7 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
     lines: dict[int, int] = {}
     frames = media.frames_by_name
     missing = []
+    times: dict[int, float] = {}
     kind = KINDS[0]
     for kind, line, cells in _read_rows(path):
         status = cells.get("status")
@@ -116,6 +118,7 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
                 f" {line}; keep one."
             )
         lines[label.frame] = line
+        times[label.frame] = read_number(cells.get("time"))
         labels.append(label)
     doubts = (
         [f"{len(missing)} labels of missing images, as {shorten(missing[0])}"] if missing else []
@@ -123,7 +126,9 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
     try:
         labels, more = (doubt_codes if kind.seen else read_codes)(labels)
         doubts += more
-        table = LabelTable.from_labels(labels, visible=visible, doubts=doubts, format=kind.format)
+        table = LabelTable.from_labels(
+            labels, visible=visible, doubts=doubts, format=kind.format, fps=_find_rate(times)
+        )
     except InputError as error:
         raise InputError(f"{path}: {error}; expected {EXPECTED}.") from error
     return table if kind.frame == NAMED else table.placed(media)
@@ -195,6 +200,14 @@ def _parse(path: Path, kind: Columns, line: int, cells: dict[str, str], frame: i
     if kind.hidden and grade == NO_BALL and max(x, y) > 0:
         grade = HIDDEN
     return Label(int(number), grade, x, y)
+
+
+def _find_rate(times: dict[int, float]) -> float | None:
+    """Return frames a second as a column of times has it, None where it has too few."""
+    known = sorted(frame for frame, time in times.items() if math.isfinite(time))
+    if len(known) < TIMES or times[known[-1]] <= times[known[0]]:
+        return None
+    return (known[-1] - known[0]) / (times[known[-1]] - times[known[0]])
 
 
 def _bad_row(path: Path, kind: Columns, line: int, shown: str) -> InputError:
