@@ -45,7 +45,9 @@ def check(
     - images with Label.csv among them (TrackNetV1 tennis)
     - a folder of labels beside one of footage (mareksubocz; WASB's soccer,
       volleyball and basketball)
-    - COCO and Label Studio files for many clips; YOLO's images/ and labels/
+    - COCO and Label Studio files for many clips; YOLO's images/ and labels/,
+      or a video with its texts in labels/
+    - results of tracknet predict, whose video is beside or named in summary.json
 
     Label files are CSV or JSON lines with Frame,Visibility,X,Y or Frame,Ball,x,y, in pixels or
     fractions; frame_num,x,y,visible, where 0 is visible; and CVAT XML.
