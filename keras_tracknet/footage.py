@@ -168,6 +168,11 @@ def fit_to_video(track: Track, frames: int | None, reporter: Reporter) -> Track:
     """
     extra = len(track) - (frames or len(track))
     from_one = not track.labelled[0] and track.labelled[1:].all()
+    if -extra > max(MOST_AFTER * len(track), 2):
+        reporter.warn(
+            f"the track has {len(track)} frames and the video {frames}: the rest is unknown. If it"
+            " was made from a part of the frames only, its times are wrong."
+        )
     if extra <= 0:
         if from_one:
             reporter.warn(

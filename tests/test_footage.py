@@ -154,7 +154,8 @@ def unlabel_first(track):
         (unlabel_first(move(8)), 8, NAN, 8, "if it counts from 1, everything is one frame late"),
         (unlabel_first(move(8)), None, NAN, 8, "if it counts from 1, everything is one frame late"),
         (move(10), 8, 10, 8, "2 rows are after the video's last frame: left out"),
-        (move(4), 8, 10, 4, ""),
+        (move(4), 8, 10, 4, "has 4 frames and the video 8: the rest is unknown"),
+        (move(7), 8, 10, 7, ""),
     ],
 )
 def test_frames_are_those_of_the_video(track, frames, first, length, said):
