@@ -126,7 +126,7 @@ def evaluate(
 
 
 def prepare_folder(output: Path, overwrite: bool) -> None:
-    """Create the folder of an evaluation.
+    """Create the folder of an evaluation; the result of one that is to be replaced goes.
 
     Raises:
         InputError: an evaluation is there and is not to be replaced, or it cannot be written.
@@ -138,6 +138,7 @@ def prepare_folder(output: Path, overwrite: bool) -> None:
         )
     with explain_writing(output):
         output.mkdir(parents=True, exist_ok=True)
+        result.unlink(missing_ok=True)  # beside tracks of another one it would be wrong
 
 
 def count_clip(

@@ -1,4 +1,5 @@
 import errno
+import json
 import multiprocessing
 import os
 import pickle
@@ -172,6 +173,29 @@ def test_damaged_clip_is_decoded_anew(cache, video, name, share):
     (folder / name).write_bytes(content[: int(len(content) * share)])
     assert len(cache.open(video, HALF)) == 6
     assert (folder / name).read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("clip.json", "null"),
+        ("clip.json", "[]"),
+        ("clip.json", json.dumps({"shape": [6, *HALF, 3], "source_size": 5, "fps": "25"})),
+        ("clip.json", json.dumps({"shape": [6, *HALF, 3], "source_size": [36, 64], "fps": "1/0"})),
+        ("times.npy", np.zeros(5)),
+        ("background.npy", np.zeros((4, 4, 3), np.uint8)),
+        ("background.npy", np.array([{}])),
+    ],
+)
+def test_clip_of_another_shape_is_decoded_anew(cache, video, name, content):
+    folder = cache.open(video, HALF).folder
+    before = (folder / name).read_bytes()
+    if isinstance(content, str):
+        (folder / name).write_text(content)
+    else:
+        np.save(folder / name, content)
+    assert len(cache.open(video, HALF)) == 6
+    assert (folder / name).read_bytes() == before
 
 
 def test_full_disk_names_the_way_out(cache, video, monkeypatch):

@@ -161,6 +161,17 @@ def test_results_are_written_where_asked_for(data, tracker, tmp_path):
     np.testing.assert_allclose(track.positions, TRACK)
 
 
+def test_replacing_run_that_breaks_off_leaves_no_result_of_another(data, tracker, tmp_path):
+    evaluate(tracker, data, output=tmp_path)
+
+    def stop(*_args, **_settings):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(SimpleNamespace(track=stop), data, output=tmp_path, overwrite=True)
+    assert not (tmp_path / "evaluation.json").exists()
+
+
 def test_result_that_is_there_is_kept_unless_told_otherwise(data, tracker, tmp_path):
     evaluate(tracker, data, clips=["one"], output=tmp_path)
     before = (tmp_path / "evaluation.json").read_text()

@@ -236,6 +236,8 @@ def test_a_streak_off_the_picture_draws_nothing():
         ({"sport": "curling"}, "sport='curling'"),
         ({"shutter": 0.1}, "shutter=0.1"),
         ({"shake": -1.0}, "shake=-1.0"),
+        ({"shake": float("nan")}, "shake=nan"),
+        ({"noise": float("inf")}, "noise=inf"),
         ({"compression": 0}, "compression=0"),
     ],
 )

@@ -1,4 +1,5 @@
 import csv
+import errno
 import gc
 import importlib.util
 import json
@@ -389,6 +390,50 @@ def test_second_ctrl_c_takes_effect_at_once(clips, tmp_path):
         with pytest.raises(KeyboardInterrupt):
             fit(configure(clips, tmp_path))
     assert pressed == [1, 2]
+
+
+@pytest.mark.usefixtures("listening")
+def test_signals_while_the_state_is_saved_do_not_destroy_it(clips, tmp_path):
+    """Ctrl-C pressed again and again, and a scheduler that sends TERM."""
+    save, pressed = Recorder.save_state, []
+
+    def disturb(recorder):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            pressed.append(number)
+            signal.raise_signal(number)
+        save(recorder)
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Recorder, "save_state", disturb)
+            with pytest.raises(KeyboardInterrupt):
+                fit(configure(clips, tmp_path), reporter=Interrupter("training", 2))
+        assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert pressed == [signal.SIGINT, signal.SIGTERM]
+    assert read_state(load_model(tmp_path / "last.keras", compile=True)).steps == 2
+    assert len(fit(load_config(tmp_path), resume=True)) == 1
+
+
+def test_full_disk_keeps_the_last_good_state(clips, tmp_path, monkeypatch):
+    config = configure(clips, tmp_path, epochs=2)
+    with suppress(KeyboardInterrupt):
+        fit(config, reporter=Interrupter(note="epoch 1/2"))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+
+    def write_half(model, path):
+        path.write_bytes(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.Model, "save", write_half)
+        with pytest.raises(InputError, match=r"cannot be written \(No space left.*make room"):
+            fit(config, resume=True)
+    for name in ("last.keras", "best.keras", "history.csv"):
+        assert (tmp_path / name).read_bytes() == before[name]
+    assert [row["epoch"] for row in fit(config, resume=True)] == [1, 2]
 
 
 def test_resumed_rectifier_ends_as_an_uninterrupted_one(clips, tmp_path):

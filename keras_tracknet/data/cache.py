@@ -234,13 +234,16 @@ def _load(folder: Path) -> CachedFrames:
     if (folder / "frames.raw").stat().st_size != np.prod(shape):
         raise ValueError(f"frames.raw must hold {shape}. Received: folder={folder}")
     height, width = facts["source_size"]
+    times, background = np.load(folder / "times.npy"), np.load(folder / "background.npy")
+    if (times.shape, background.shape) != (shape[:1], shape[1:]):
+        raise ValueError(f"times and background must be of {shape}. Received: folder={folder}")
     return CachedFrames(
         folder=folder,
         frames=np.memmap(folder / "frames.raw", np.uint8, mode="r", shape=shape),
-        times=np.load(folder / "times.npy"),
+        times=times,
         source_size=(height, width),
         fps=Fraction(facts["fps"]),
-        background=np.load(folder / "background.npy"),
+        background=background,
     )
 
 
@@ -248,5 +251,5 @@ def _try_load(folder: Path) -> CachedFrames | None:
     """Load a clip, or return None where it is absent or damaged."""
     try:
         return _load(folder)
-    except (OSError, ValueError, KeyError, EOFError):
+    except Exception:  # whatever the damage, the clip is decoded anew
         return None

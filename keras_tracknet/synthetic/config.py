@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -63,7 +64,7 @@ class RallyConfig:
             raise ValueError(f"seed must be 0 or more. Received: seed={self.seed}")
         if self.shots < 1:
             raise ValueError(f"shots must be at least 1. Received: shots={self.shots}")
-        if self.noise < 0:
+        if not 0 <= self.noise < math.inf:
             raise ValueError(f"noise must be 0 or more. Received: noise={self.noise}")
         if self.sport not in SPORTS:
             raise ValueError(f"sport must be one of {list(SPORTS)}. Received: sport={self.sport!r}")
@@ -71,7 +72,7 @@ class RallyConfig:
             raise ValueError(
                 f"shutter must be between 0 and 1 / fps. Received: shutter={self.shutter}"
             )
-        if self.shake < 0:
+        if not 0 <= self.shake < math.inf:
             raise ValueError(f"shake must be 0 or more. Received: shake={self.shake}")
         if self.compression is not None and not 1 <= self.compression <= 100:
             raise ValueError(
