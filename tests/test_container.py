@@ -14,7 +14,8 @@ from helpers_clips import draw_frames, write_labels, write_video
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.io.checks import check_dataset
-from keras_tracknet.io.container import find_video_stream, open_video
+from keras_tracknet.io.container import demux_stream, find_video_stream, open_video
+from keras_tracknet.io.damage import Damage
 from keras_tracknet.io.datasets import find_dataset
 from keras_tracknet.io.video import probe_video, read_frames
 
@@ -108,3 +109,19 @@ def test_data_check_says_what_is_shown_otherwise_than_stored(tmp_path):
     (clip,) = check_dataset(find_dataset(tmp_path)).clips
     assert clip.size == (36, 85)
     assert any("pixels of 4:3: positions are in pixels" in line for line in clip.problems)
+
+
+def test_packets_of_a_stream_that_appears_later_are_left_out():
+    packets = [SimpleNamespace(is_corrupt=False, number=number) for number in range(6)]
+    coming = iter(packets)
+
+    def demux(_stream):  # as PyAV does where a packet is of a stream it has not seen at the start
+        for packet in coming:
+            if packet.number in (2, 3):
+                raise IndexError("list index out of range")
+            yield packet
+
+    damage = Damage()
+    read = list(demux_stream(SimpleNamespace(demux=demux), None, damage))
+    assert [packet.number for packet in read] == [0, 1, 4, 5]
+    assert damage.count == 0
