@@ -158,7 +158,7 @@ def test_two_processes_at_once_share_one_clip(cache, video):
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), InputError("stop")])
 def test_interrupted_decoding_leaves_nothing(cache, video, error):
     def stop(count):
-        raise error
+        raise error("stopped")
 
     with pytest.raises(type(error)):
         cache.open(video, HALF, stop)
@@ -240,3 +240,23 @@ def test_prepare_clips_keeps_the_order_and_reports_every_clip(cache, tmp_path):
         assert [seen[-2], seen[-1]][1] == expected[1]
         assert expected[0] in seen
     assert seen[-2:] == [(0, "long", 4), (1, "short", 2)]  # from the cache: once a clip
+
+
+def test_folders_with_any_names_are_cached_and_pipes_refused(tmp_path):
+    folder = write_images(tmp_path / "frames", 4)
+    (folder / "3.png").rename(folder / os.fsdecode(b"3\xe9.png"))
+    cached = FrameCache(tmp_path / "cache").open(folder, (16, 32))
+    assert len(cached) == 4
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(folder / "4.png")
+        os.mkfifo(tmp_path / "clip.mp4")
+        for source in (folder, tmp_path / "clip.mp4"):
+            with pytest.raises(InputError, match="a pipe"):
+                FrameCache(tmp_path / "cache").open(source, (16, 32))
+
+
+def test_a_damaged_image_cannot_be_learnt_from(tmp_path):
+    folder = write_images(tmp_path / "frames", 4)
+    (folder / "2.png").write_bytes(b"\x89PNG")
+    with pytest.raises(InputError, match=r"2\.png: not an image that can be decoded; remove or"):
+        FrameCache(tmp_path / "cache").open(folder, (16, 32))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import time
 import uuid
@@ -20,7 +21,8 @@ import numpy as np
 from keras_tracknet.data.frames import estimate_background, resize_frame, sample_indices
 from keras_tracknet.errors import InputError
 from keras_tracknet.folders import cache_folder
-from keras_tracknet.io.images import IMAGE_SUFFIXES
+from keras_tracknet.io.container import check_regular
+from keras_tracknet.io.images import list_images
 from keras_tracknet.io.layouts.clip import Clip
 from keras_tracknet.io.video import probe_video, read_frames
 
@@ -184,11 +186,12 @@ def hash_source(source: Path) -> str:
     source = Path(source)
     try:
         if not source.is_dir():
+            check_regular(source)
             return _hash_file(source)
-        images = sorted(p for p in source.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+        images = list_images(source)
         digest = hashlib.sha256()
         for image in images:
-            digest.update(f"{image.name}\0{_hash_file(image)}\0".encode())
+            digest.update(os.fsencode(image.name) + f"\0{_hash_file(image)}\0".encode())
     except OSError as error:
         raise InputError(
             f"{source}: cannot be read ({error.strerror}); give a video or a folder of images."
