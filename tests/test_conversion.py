@@ -1,3 +1,4 @@
+import errno
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from helpers_clips import SIZE, write_images, write_labels, write_match, write_p
 from helpers_labels import DATASETS
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.io import conversion
 from keras_tracknet.io.checks import check_dataset
 from keras_tracknet.io.conversion import TARGETS, convert_dataset
 from keras_tracknet.io.datasets import find_dataset, read_labels
@@ -113,6 +115,39 @@ def test_nothing_is_written_into_what_is_there(tmp_path, place, message):
     write_pair(tmp_path / "full", "b")
     with pytest.raises(InputError, match=message):
         convert_dataset(find_dataset(tmp_path / "in"), tmp_path / place, "cvat")
+
+
+@pytest.mark.parametrize("to", TARGETS)
+@pytest.mark.parametrize("killed", [False, True])
+def test_conversion_that_breaks_off_leaves_no_half_dataset(tmp_path, to, killed):
+    for name in "ab":
+        write_pair(tmp_path / "in", name)
+    dataset, output = find_dataset(tmp_path / "in"), tmp_path / "out"
+
+    def stop(_clip):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert_dataset(dataset, output, to, progress=stop)
+    assert list(output.iterdir()) == []
+    if killed:
+        (output / ".partial-abc").mkdir()
+        write_pair(output / ".partial-abc", "a")
+    convert_dataset(dataset, output, to)
+    assert len(find_dataset(output).clips) == 2
+
+
+def test_full_disk_names_the_folder_and_not_the_hidden_one_in_it(tmp_path, monkeypatch):
+    write_pair(tmp_path / "in", "a")
+
+    def fill(*_arguments):
+        raise OSError(errno.ENOSPC, "No space left on device", ".partial-abc/a.csv")
+
+    monkeypatch.setattr(conversion, "_link", fill)
+    message = r"out: cannot be written \(No space left on device\); make room"
+    with pytest.raises(InputError, match=message):
+        convert_dataset(find_dataset(tmp_path / "in"), tmp_path / "out", "cvat")
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_unknown_target_is_refused(tmp_path):

@@ -10,13 +10,15 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.files import explain_writing
 from keras_tracknet.io.datasets import Dataset, read_labels
 from keras_tracknet.io.formats import coco, cvat
-from keras_tracknet.io.images import list_images, write_image
+from keras_tracknet.io.images import list_images
 from keras_tracknet.io.layouts.clip import Clip
 from keras_tracknet.io.tracks import Track
 from keras_tracknet.io.video import probe_video, read_frames
@@ -24,6 +26,7 @@ from keras_tracknet.io.video import probe_video, read_frames
 TARGETS = ("shuttlecock", "cvat", "coco")
 DIGITS = 6  # behind the point of a position
 JPEG_QUALITY = 95
+PARTIAL = ".partial-"  # how the folder is called that a conversion is written to
 
 Progress = Callable[[Clip], None]
 
@@ -67,18 +70,23 @@ def convert_dataset(
     output = Path(output)
     if output.resolve().is_relative_to(dataset.root.resolve()):
         raise InputError(f"{output}: lies in the dataset itself; choose another place.")
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+    if output.exists() and (not output.is_dir() or _list_entries(output)):
         raise InputError(f"{output}: exists already and is not empty; choose another place.")
     clips = [replace(c, table=c.table.shifted(-first_frame)) for c in dataset.clips]
     write = {"shuttlecock": _write_shuttlecock, "cvat": _write_cvat, "coco": _write_coco}[to]
-    try:
+    with explain_writing(output):
         output.mkdir(parents=True, exist_ok=True)
-        return write(clips, output, progress or (lambda _clip: None))
-    except OSError as error:
-        raise InputError(
-            f"{error.filename or output}: cannot be written ({error.strerror}); make room or"
-            " choose another place."
-        ) from error
+        # Half a dataset would look like a whole one.
+        with TemporaryDirectory(dir=output, prefix=PARTIAL) as work:
+            notes = write(clips, Path(work), progress or (lambda _clip: None))
+            for name in sorted(os.listdir(work)):
+                os.replace(Path(work) / name, output / name)
+    return notes
+
+
+def _list_entries(folder: Path) -> list[str]:
+    """Return what lies in a folder, but for what a killed conversion left."""
+    return [name for name in os.listdir(folder) if not name.startswith(PARTIAL)]
 
 
 def _write_shuttlecock(clips: list[Clip], output: Path, progress: Progress) -> list[str]:
@@ -177,8 +185,9 @@ def _extract_frames(source: Path, folder: Path) -> list[str]:
     with contextlib.closing(read_frames(source)) as frames:
         for frame in frames:
             names.append(f"{frame.index:06d}.jpg")
-            quality = (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY)
-            write_image(frame.image, folder / names[-1], format=".jpg", settings=quality)
+            image = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
+            encoded = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))[1]
+            (folder / names[-1]).write_bytes(encoded.tobytes())
     return names
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -113,21 +113,17 @@ def read_image(file: Path) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def write_image(
-    image: np.ndarray, path: Path, *, format: str = ".png", settings: Sequence[int] = ()
-) -> None:
-    """Write one image; see `replace_file`.
+def write_image(image: np.ndarray, path: Path) -> None:
+    """Write one image as PNG; see `replace_file`.
 
     Args:
         image: `(height, width, 3)` uint8 RGB.
         path: file to write.
-        format: suffix of the format.
-        settings: as for `cv2.imencode`.
 
     Raises:
         InputError: the file cannot be written.
     """
-    encoded = cv2.imencode(format, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), settings)[1]
+    encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
     with replace_file(path) as partial:
         partial.write_bytes(encoded.tobytes())
 
