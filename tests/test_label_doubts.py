@@ -263,6 +263,28 @@ def test_annotations_that_cannot_be_made_out_leave_frames_unlabelled(tmp_path, p
 
 
 @pytest.mark.parametrize(
+    ("strangers", "expected"), [(0, "b" * 10 + "--"), (1, "b" * 10 + "??"), (2, None)]
+)
+def test_ids_of_unlisted_images_leave_the_others_in_doubt(tmp_path, strangers, expected):
+    write_images(tmp_path, 12)
+    numbers = [*range(10), *range(70, 70 + strangers)]
+    document = {
+        "images": [{"id": f, "file_name": f"{f}.png"} for f in range(12)],
+        "annotations": [{"image_id": n, "category_id": 1, "bbox": [9, 9, 3, 3]} for n in numbers],
+        "categories": [{"id": 1, "name": "ball"}],
+    }
+    write_text(tmp_path / "labels.json", json.dumps(document))
+    if expected is None:
+        assert "2 of 12 annotations are of images" in find_dataset(tmp_path).doubts[0]
+        return
+    track, doubts = read_only(tmp_path, 12)
+    assert states(track) == expected
+    said = ["1 annotations of unknown images, as image 70", "2 frames without a label, as frame 10"]
+    assert [part in line for part, line in zip(said, doubts, strict=False)] == [True] * len(doubts)
+    assert len(doubts) == 2 * strangers
+
+
+@pytest.mark.parametrize(
     ("name", "number"),
     [
         ("rally_mp4-0012_jpg.rf.0a1b2c3d4e5f60718293a4b5c6d7e8f9.jpg", 12),
