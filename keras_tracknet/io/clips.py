@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import av
 
-from keras_tracknet.errors import InputError
-from keras_tracknet.io.container import demux_stream, explain_error, open_video
+from keras_tracknet.files import replace_file
+from keras_tracknet.io.container import demux_stream, open_video
 from keras_tracknet.io.damage import Damage
 from keras_tracknet.io.video import probe_video, read_frames
 from keras_tracknet.io.video_writer import MP4_AUDIO, VideoWriter
@@ -39,7 +39,6 @@ def cut_clip(source: Path, path: Path, start: float, end: float) -> float:
     Raises:
         InputError: the source cannot be read or the file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     if not os.path.isdir(source):
         with open_video(source) as (container, stream):
             begun = _copy_clip(source, container, stream, path, start, end)
@@ -63,19 +62,11 @@ def _copy_clip(
     landing = _find_landing(container, stream, float(origin) + start)
     if landing is None or landing.pts < (stream.start_time or 0):
         return None  # or pictures would show that an edit list hides
-    partial = path.with_name(f".{path.stem}.partial.mp4")
     try:
-        _copy_packets(container, stream, landing, partial, float(origin) + end)
-        os.replace(partial, path)
-    except (OSError, av.FFmpegError, av.codec.codec.UnknownCodecError, _CopyError) as error:
-        if isinstance(error, OSError):
-            raise InputError(
-                f"{path}: cannot be written ({explain_error(error)}); choose another place with -o."
-            ) from error
+        with replace_file(path) as partial:
+            _copy_packets(container, stream, landing, partial, float(origin) + end)
+    except (av.FFmpegError, av.codec.codec.UnknownCodecError, _CopyError):
         return None
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
     return float(landing.pts * stream.time_base - origin)
 
 
