@@ -37,6 +37,8 @@ class Display:
         transfer = int(stream.codec_context.color_trc)
         self.curve = HDR_CURVES.get(transfer, "")
         self._to_sdr = find_curve(transfer)
+        self._rotation: float | None = None
+        self._orientation = 0, False
 
     def show(self, picture: Any) -> np.ndarray:
         """Return a picture as it is shown, `(height, width, 3)` uint8 RGB."""
@@ -44,7 +46,11 @@ class Display:
         image = picture.reformat(format="rgb24", threads=1).to_ndarray()
         if self._to_sdr is not None:
             image = self._to_sdr(image)
-        turn, mirrored = find_orientation(picture)
+        # Not of every picture: one whose side data was looked at is kept until Python next
+        # collects its garbage, and hundreds of pictures are gigabytes.
+        if picture.rotation != self._rotation:
+            self._rotation, self._orientation = picture.rotation, find_orientation(picture)
+        turn, mirrored = self._orientation
         if mirrored:
             image = image[:, ::-1]
         return self._stretch(np.ascontiguousarray(np.rot90(image, turn)), turn)
