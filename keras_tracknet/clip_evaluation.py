@@ -135,7 +135,6 @@ def evaluate_classes(
     except ValueError as error:
         raise InputError(f"{data}: {error}") from error
     set_precision(file.model, choose_precision(precision))
-    file.model.compile()  # drops a prediction function compiled in another precision
     predicted = _predict(file, batches, reporter)
     count = len(file.spec.classes)
     confusion = np.zeros((count, count), int)
@@ -150,6 +149,7 @@ def evaluate_classes(
 @keras_defaults()
 def _predict(file: ModelFile, batches: ClipBatches, reporter: Reporter) -> np.ndarray:
     dataset = as_py_dataset(batches, 0, len(batches))
+    file.model.compile()  # drops a prediction function compiled in another precision
     best = []
     with reporter.track("classifying", batches.windows, unit="windows") as advance:
         for number in range(len(batches)):

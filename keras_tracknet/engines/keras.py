@@ -28,6 +28,7 @@ class KerasNetwork(Network):
         device: `auto`, `cpu` or `gpu`; the network is to be loaded there, see `keras.device`.
     """
 
+    @keras_defaults()
     def __init__(
         self,
         file: ModelFile,
