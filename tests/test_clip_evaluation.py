@@ -20,6 +20,7 @@ from keras_tracknet.inference import Tracker
 from keras_tracknet.model_file import ModelSpec, infer_spec, load_model, save_model, set_precision
 from keras_tracknet.reporting import Reporter
 from keras_tracknet.run_folder import Recorder
+from keras_tracknet.run_state import RunState
 
 SIZE = (32, 64)
 FRAMES = 40
@@ -180,7 +181,7 @@ def test_best_classifier_is_not_the_one_that_calls_everything_flight(tmp_path):
     model = build_tiny("tsm")
     model.compile("sgd", "categorical_crossentropy")
     spec = ModelSpec("tsm", 4, 0, "none", SIZE, classes=CLASSES, span=0.24)
-    recorder = Notes(tmp_path, spec, 3, 1, (), Reporter())
+    recorder = Notes(tmp_path, spec, 3, 1, RunState(), Reporter())
     recorder.set_model(model)
     best = []
     for epoch, (accuracy, f1) in enumerate([(0.6, 0.2), (0.5, 0.4), (0.65, 0.3)]):
