@@ -403,10 +403,11 @@ def test_what_cannot_be_used_is_one_line_with_the_next_step(
     before = list_files(tmp_path)
     result = tracknet(*(part.format(**places, out=tmp_path / "out") for part in command), "--quiet")
     assert (result.exit_code, result.stdout) == (1, ""), result.stderr
-    assert result.stderr.startswith("tracknet: ")
-    assert result.stderr.endswith((".\n", "?\n"))
-    assert result.stderr.count("\n") == 1
-    assert message in result.stderr
+    *doubts, line = result.stderr.splitlines()
+    assert all(doubt.startswith("tracknet: warning: c: 1 labels after") for doubt in doubts)
+    assert line.startswith("tracknet: ")
+    assert line.endswith((".", "?"))
+    assert message in line
     assert list_files(tmp_path) == before
 
 
@@ -414,19 +415,22 @@ def test_what_cannot_be_used_is_one_line_with_the_next_step(
     ("command", "message"),
     [
         (["fit", "--version", "v9"], "'v9' is not one of 'v1', 'v2', 'v3', 'rectifier'"),
-        (["fit", "--version", "v2", "--heatmaps", "5"], "heatmaps is for v2, and at most frames"),
+        (
+            ["fit", "--version", "v2", "--heatmaps", "5"],
+            "heatmaps must be 1 to 3 for v2",
+        ),
         (["fit", "--version", "v3", "--heatmaps", "1"], "heatmaps is for v2"),
         (["fit", "--input-size", "30x50"], "multiples of 8"),
         (["fit", "--input-size", "30"], "'30' is not of the form HEIGHTxWIDTH"),
         (["fit", "--crop", "50x50"], "crop must be in multiples of 8"),
-        (["fit", "--epochs", "0"], "epochs must be at least 1"),
-        (["fit", "--windows", "0"], "windows must be at least 1"),
+        (["fit", "--epochs", "0"], "'--epochs': 0 is out of range: at least 1"),
+        (["fit", "--windows", "0"], "'--windows': 0 is out of range: at least 1"),
         ([*PREDICT, "--mode", "slow"], "'slow' is not one of 'fast', 'balanced', 'accurate'"),
         ([*PREDICT, "--format", "csv,xml"], "--format must be out of csv, jsonl, parquet"),
         ([*PREDICT, "--format", ","], "--format must be out of csv, jsonl, parquet"),
-        ([*PREDICT, "--threshold", "2"], "2.0 is not in the range"),
-        ([*PREDICT, "--max-gap", "-1"], "-1 is not in the range"),
-        ([*EVALUATE, "--tolerance", "-1"], "-1.0 is not in the range"),
+        ([*PREDICT, "--threshold", "2"], "2 is out of range: at least 0, at most 1"),
+        ([*PREDICT, "--max-gap", "-1"], "-1 is out of range: at least 0"),
+        ([*EVALUATE, "--tolerance", "-1"], "-1 is out of range: at least 0"),
         (["evaluate"], "Missing option '--data'"),
         (["predict"], "Missing argument 'VIDEO'"),
         (["track"], "No such command 'track'"),
