@@ -68,7 +68,7 @@ class Listener(Reporter):
 
 def train(folder: Path, name: str) -> dict[str, Any]:
     """Train a run of `RUNS`; return what it told."""
-    config = FitConfig(data=str(folder), output=str(folder / name), **USUAL | RUNS[name])
+    config = FitConfig(data=str(folder / "clips"), output=str(folder / name), **USUAL | RUNS[name])
     reporter, resume = Listener(), False
     if name == "cut":
         with suppress(KeyboardInterrupt):

@@ -23,10 +23,11 @@ TWO_CPUS = "--xla_backend_optimization_level=0 --xla_force_host_platform_device_
 
 def write_clips(folder):
     """Three clips of twelve frames; in the last four the ball is away."""
+    (folder / "clips").mkdir()
     for number, name in enumerate("abc"):
-        write_video(folder / f"{name}.mp4", 12, shade=20 + 30 * number)
+        write_video(folder / "clips" / f"{name}.mp4", 12, shade=20 + 30 * number)
         rows = [(f, 1, 6 + 8 * f % 50, 18) if f < 8 else (f, 0, 0, 0) for f in range(12)]
-        write_labels(folder / f"{name}.csv", rows)
+        write_labels(folder / "clips" / f"{name}.csv", rows)
     return folder
 
 
@@ -72,9 +73,9 @@ def trained(backend, tmp_path_factory):
     return folder
 
 
-def assert_same_history(rows, others, leave_out=()):
+def assert_same_history(rows, others):
     for row, other in zip(rows, others, strict=True):
-        names = other.keys() - {"seconds", *leave_out}
+        names = other.keys() - {"seconds"}
         assert {n: row[n] for n in names} == pytest.approx({n: other[n] for n in names}, rel=1e-3)
 
 
@@ -91,8 +92,7 @@ def test_two_devices_give_the_losses_of_one(trained, one, two):
 
 def test_run_on_two_devices_ends_as_planned_when_resumed(trained):
     whole, cut = read(trained, "two")["history"], read(trained, "cut")["history"]
-    assert_same_history(cut[:1], whole[:1])
-    assert_same_history(cut[1:], whole[1:], leave_out=("loss", "accuracy", "f1"))
+    assert_same_history(cut, whole)
 
 
 def test_model_trained_on_two_devices_loads_everywhere(trained):
