@@ -55,9 +55,9 @@ def build(name, folder):
         return FAMILIES[name].build(state, SIZE)
     version, _, background = name.partition(" ")
     settings = {"background": background} if background else {}
-    spec = detector_spec(version, frames=4 if background else 3, **settings)
-    if version == "v1":
-        spec = detector_spec(version, heatmaps=1)
+    heatmaps = 1 if version == "v1" else None
+    frames = 4 if version == "v3" else 3
+    spec = detector_spec(version, frames=frames, heatmaps=heatmaps, **settings)
     return randomize_weights(build_tiny(version, **settings)), spec
 
 
