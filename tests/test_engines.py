@@ -1,4 +1,5 @@
 import json
+import subprocess
 import sys
 from fractions import Fraction
 from functools import cache
@@ -298,10 +299,27 @@ def test_rectifier_runs_on_openvino(tmp_path, monkeypatch):
 
 
 @pytest.mark.openvino
+def test_ctrl_c_ends_a_process_whose_openvino_networks_have_gone(tmp_path):
+    needs_openvino()
+    weights = save_detector(tmp_path / "w.keras")
+    code = (
+        "import gc, signal\n"
+        "from keras_tracknet.engines import open_network\n"
+        f"first, second = [open_network({str(weights)!r}, engine='openvino') for _ in range(2)]\n"
+        "del first; gc.collect()\n"
+        "del second; gc.collect()\n"
+        "try:\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["interrupted"]
+
+
+@pytest.mark.openvino
 def test_tracking_on_openvino_loads_no_framework(tmp_path):
     needs_openvino()
-    import subprocess
-
     weights = save_detector(tmp_path / "w.keras")
     clip = make_clip(tmp_path)
     code = (

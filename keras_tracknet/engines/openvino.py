@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,18 @@ PRECISIONS = {"float32": "f32", "mixed_bfloat16": "bf16", "mixed_float16": "f16"
 def is_installed() -> bool:
     """Return whether OpenVINO can be used."""
     return importlib.util.find_spec("openvino") is not None
+
+
+@cache
+def _core() -> Any:
+    """Return the runtime: one for the process, and until its end.
+
+    Each lays a stack of its own for signals, and takes it away when it goes, so that of two that
+    have gone Ctrl-C would meet none: a segmentation fault.
+    """
+    import openvino
+
+    return openvino.Core()
 
 
 class OpenVINONetwork(Network):
@@ -55,9 +68,7 @@ class OpenVINONetwork(Network):
     ) -> None:
         if not is_installed():
             raise hint_missing(NAME, "openvino", "openvino")
-        import openvino
-
-        core = openvino.Core()
+        core = _core()
         try:
             model = core.read_model(path)
         except RuntimeError as error:
