@@ -18,10 +18,7 @@ from keras_tracknet.checkpoints.state import StateDict
 from keras_tracknet.engines import KERAS, open_network, openvino
 from keras_tracknet.model_file import save_model
 
-pytestmark = [
-    pytest.mark.openvino,
-    pytest.mark.skipif(not openvino.is_installed(), reason="OpenVINO is not installed"),
-]
+pytestmark = pytest.mark.skipif(not openvino.is_installed(), reason="OpenVINO is not installed")
 BACKGROUNDS = ("none", "subtract", "subtract_concat", "concat")
 CHECKPOINTS = {
     "wasb-tracknetv2": drawn.draw_wasb_tracknetv2(8),

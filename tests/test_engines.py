@@ -27,9 +27,6 @@ from keras_tracknet.io.video_writer import VideoWriter
 from keras_tracknet.model_file import ModelFile, ModelSpec, save_model
 
 SUFFIXES = {"saved-model": "", "tflite": ".tflite", "onnx": ".onnx", "openvino": ".xml"}
-MARKED_FORMATS = [
-    pytest.param(f, marks=pytest.mark.openvino if f == "openvino" else ()) for f in FORMATS
-]
 TOLERANCE = 1e-5  # of a heatmap, whichever engine made it in single precision
 
 
@@ -75,7 +72,7 @@ def converted(weights, tmp_path_factory):
     return convert
 
 
-@pytest.mark.parametrize("format", MARKED_FORMATS)
+@pytest.mark.parametrize("format", FORMATS)
 def test_every_engine_gives_the_heatmaps_of_keras(weights, converted, format):
     path = converted(format)
     ours = open_network(weights, engine=KERAS, precision="float32")
@@ -88,7 +85,7 @@ def test_every_engine_gives_the_heatmaps_of_keras(weights, converted, format):
     np.testing.assert_allclose(answers, expected, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("format", MARKED_FORMATS)
+@pytest.mark.parametrize("format", FORMATS)
 def test_every_engine_gives_the_same_detections(weights, converted, format):
     path = converted(format, "detections")
     network = open_network(path, precision="float32", batch_size=1)
@@ -102,7 +99,7 @@ def test_every_engine_gives_the_same_detections(weights, converted, format):
 
 @pytest.mark.parametrize(
     "format",
-    ["tflite", "onnx", pytest.param("openvino", marks=pytest.mark.openvino)],
+    ["tflite", "onnx", "openvino"],
 )
 def test_int8_finds_balls_where_they_are(tmp_path, format):
     weights = save_detector(tmp_path / "w.keras", frames=3)
@@ -236,7 +233,7 @@ def make_clip(folder, frames=21):
 @pytest.mark.parametrize(
     ("format", "answers"),
     [
-        pytest.param("openvino", "detections", marks=pytest.mark.openvino),
+        ("openvino", "detections"),
         ("tflite", "heatmaps"),
     ],
 )
@@ -269,7 +266,6 @@ def needs_openvino():
         pytest.skip("OpenVINO is not installed")
 
 
-@pytest.mark.openvino
 def test_keras_file_runs_on_openvino_and_is_converted_once(weights, tmp_path, monkeypatch):
     needs_openvino()
     monkeypatch.setenv("TRACKNET_CACHE", str(tmp_path))
@@ -285,7 +281,6 @@ def test_keras_file_runs_on_openvino_and_is_converted_once(weights, tmp_path, mo
     assert (first.path, first.sha256) == (ours.path, ours.sha256)
 
 
-@pytest.mark.openvino
 def test_rectifier_runs_on_openvino(tmp_path, monkeypatch):
     needs_openvino()
     monkeypatch.setenv("TRACKNET_CACHE", str(tmp_path))
@@ -298,7 +293,6 @@ def test_rectifier_runs_on_openvino(tmp_path, monkeypatch):
     np.testing.assert_allclose(theirs.run(inputs), ours.run(inputs), atol=TOLERANCE)
 
 
-@pytest.mark.openvino
 def test_ctrl_c_ends_a_process_whose_openvino_networks_have_gone(tmp_path):
     needs_openvino()
     weights = save_detector(tmp_path / "w.keras")
@@ -317,7 +311,6 @@ def test_ctrl_c_ends_a_process_whose_openvino_networks_have_gone(tmp_path):
     assert done.stdout.split() == ["interrupted"]
 
 
-@pytest.mark.openvino
 def test_tracking_on_openvino_loads_no_framework(tmp_path):
     needs_openvino()
     weights = save_detector(tmp_path / "w.keras")
@@ -438,7 +431,6 @@ def test_damaged_or_missing_export_is_an_input_error(tmp_path, name, content):
         open_network(path)
 
 
-@pytest.mark.openvino
 def test_untrained_weights_are_not_converted(tmp_path):
     needs_openvino()
     spec = detector_spec("v3", frames=4)

@@ -355,7 +355,6 @@ def test_rectifier_is_not_exported(tmp_path):
         export(path, tmp_path / "a.tflite", format="tflite")
 
 
-@pytest.mark.openvino
 def test_network_of_another_size_and_larger_frames(tmp_path):
     pytest.importorskip("openvino")
     from keras_tracknet.engines import open_network
