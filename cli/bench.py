@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import json_option, precision_option, quiet_option
+from .options import json_option, quiet_option, tracking_precision_option
 
 if TYPE_CHECKING:
     from keras_tracknet.benchmark import Measurement
@@ -36,7 +36,7 @@ RENDERED_FRAMES = 300
     show_default=True,
     help="See each frame once, twice, or as often as a window is long.",
 )
-@precision_option
+@tracking_precision_option
 @json_option
 @quiet_option
 def bench(

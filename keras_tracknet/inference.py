@@ -60,7 +60,7 @@ class Tracker:
         stabilize: whether to move the frames of a window so that the court stands still in them,
             for cameras that pan, see `keras_tracknet.data.camera`; as the model file says when
             None.
-        precision: `auto`, or a Keras dtype policy.
+        precision: as for `open_network`.
         batch_size: windows that the network sees at once.
         max_gap: longest stretch that the rectifier fills in, frames.
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-from dataclasses import asdict, dataclass
+import shutil
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,12 +31,13 @@ class Preset:
     Attributes:
         name: as in `--weights NAME`; its files and its model card begin with it.
         summary: what it is for, in a line.
-        sha256: of each file, the tracker's `<name>.keras` and where there is one the
-            rectifier's `<name>-rectifier.keras`.
+        sha256: of each file, the tracker's `<name>.keras` and where there are such the
+            rectifier's `<name>-rectifier.keras` and the tracker in int8 for OpenVINO,
+            `<name>.int8.xml` and `<name>.int8.bin`.
         parameters: of the tracker.
         accuracy, f1: on `validation`, tolerance 4 pixels at the model's size, mode `fast`.
         validation: what it was validated on.
-        frames_per_second: of 1280x720 video with Keras on `machine`, see `tracknet bench`; 0 where
+        frames_per_second: of 1280x720 video on `machine`, see `tracknet bench`; 0 where
             nobody measured.
         machine: in a few words.
     """
@@ -181,20 +183,48 @@ def add_preset(
     from keras_tracknet.model_file import load_model, pack_model
 
     sources = {f"{name}.keras": tracker, f"{name}-rectifier.keras": rectifier}
-    sha256 = {}
     for file, source in sources.items():
         (FOLDER / file).unlink(missing_ok=True)
         if source is not None:
             pack_model(source, FOLDER / file, **(changes or {} if source is tracker else {}))
-            sha256[file] = _hash(FOLDER / file)
+    for path in FOLDER.glob(f"{name}.int8.*"):  # of other weights
+        path.unlink()
     parameters = load_model(FOLDER / f"{name}.keras").model.count_params()
-    preset = Preset(name=name, sha256=sha256, parameters=parameters, **facts)
+    preset = Preset(name=name, sha256=_hash_files(name), parameters=parameters, **facts)
+    _write_manifest(preset)
+    return preset
+
+
+def add_int8(name: str, made: Path) -> Preset:
+    """Add the int8 network of a bundled tracker: for who releases this package.
+
+    Args:
+        name: the preset's.
+        made: the `.xml` file that `tracknet export --format openvino --precision int8 --heatmaps`
+            wrote of the preset; its weights are beside it.
+
+    Returns:
+        What the manifest now says.
+    """
+    for suffix in (".xml", ".bin"):
+        shutil.copyfile(made.with_suffix(suffix), FOLDER / f"{name}.int8{suffix}")
+    preset = replace(list_presets()[name], sha256=_hash_files(name))
+    _write_manifest(preset)
+    return preset
+
+
+def _hash_files(name: str) -> dict[str, str]:
+    files = (f"{name}.keras", f"{name}-rectifier.keras", f"{name}.int8.xml", f"{name}.int8.bin")
+    return {file: _hash(FOLDER / file) for file in files if (FOLDER / file).is_file()}
+
+
+def _write_manifest(preset: Preset) -> None:
+    """Write the manifest with a preset added, or another in its place."""
     entries = {p.name: asdict(p) for p in (*list_presets().values(), preset)}
     for entry in entries.values():
         entry.pop("name")
     MANIFEST.write_text(json.dumps(dict(sorted(entries.items())), indent=1) + "\n")
     list_presets.cache_clear()
-    return preset
 
 
 def _hash(path: Path) -> str:

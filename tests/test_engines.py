@@ -25,6 +25,7 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.inference import Tracker
 from keras_tracknet.io.video_writer import VideoWriter
 from keras_tracknet.model_file import ModelFile, ModelSpec, save_model
+from keras_tracknet.presets import find_weights
 
 SUFFIXES = {"saved-model": "", "tflite": ".tflite", "onnx": ".onnx", "openvino": ".xml"}
 TOLERANCE = 1e-5  # of a heatmap, whichever engine made it in single precision
@@ -121,6 +122,45 @@ def test_int8_finds_balls_where_they_are(tmp_path, format):
     assert found[:, 2].min() > 0.5
     if format == "openvino":
         assert 'element_type="i8" shape="' in target.read_text()  # weights, too
+
+
+def test_int8_network_beside_the_weights_is_theirs_or_refused(weights, converted, tmp_path):
+    beside = tmp_path / "w.keras"
+    beside.write_bytes(weights.read_bytes())
+    with pytest.raises(InputError, match=r"no w\.int8\.xml beside it; make it with"):
+        open_network(beside, precision="int8")
+    for suffix in (".xml", ".bin"):
+        made = converted("openvino").with_suffix(suffix)
+        (tmp_path / f"w.int8{suffix}").write_bytes(made.read_bytes())
+    with pytest.raises(InputError, match="was not exported in int8"):
+        open_network(beside, precision="int8")
+    save_random(tmp_path, background="none").rename(beside)
+    with pytest.raises(InputError, match=r"is of other weights than w\.keras"):
+        open_network(beside, precision="int8")
+    with pytest.raises(InputError, match="int8 is for engine openvino, not keras"):
+        open_network(beside, engine=KERAS, precision="int8")
+
+
+def test_bundled_int8_network_sees_what_its_weights_see():
+    needs_openvino()
+    tracker = find_weights("badminton-v3-tiny").tracker
+    background = np.full((288, 512, 3), 60, np.uint8)
+    frames = np.stack([background] * 8)
+    for k in range(8):  # a shuttlecock's size, and its pace
+        frames[k, 100 + 3 * k : 104 + 3 * k, 150 + 8 * k : 154 + 8 * k] = 230
+    inputs = [frames[None], background[None]]
+    exact, quick = (
+        open_network(tracker, engine="openvino", precision=precision, batch_size=1)
+        for precision in ("float32", "int8")
+    )
+    assert (exact.precision, quick.precision) == ("float32", "int8")
+    expected, found = exact.run(inputs)[0], quick.run(inputs)[0]
+    assert quick.sha256 == exact.sha256
+    assert expected.max() > 0.5
+    for one, other in zip(found, expected, strict=True):
+        place, right = (np.unravel_index(m.argmax(), m.shape) for m in (one, other))
+        assert one.max() > 0.5
+        np.testing.assert_allclose(place, right, atol=2)
 
 
 class Finder:

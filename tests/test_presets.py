@@ -19,6 +19,7 @@ from keras_tracknet.presets import (
     DEMO,
     FOLDER,
     WeightsPaths,
+    add_int8,
     add_preset,
     find_weights,
     list_presets,
@@ -76,7 +77,8 @@ def test_bundled_weights_load_are_trained_and_have_a_card(name):
 
 def test_every_bundled_file_is_in_the_manifest():
     known = {file for preset in list_presets().values() for file in preset.sha256}
-    assert {path.name for path in FOLDER.glob("*.keras")} == known
+    files = (path for path in FOLDER.iterdir() if path.suffix in (".keras", ".xml", ".bin"))
+    assert {path.name for path in files} == known
 
 
 def test_all_bundled_weights_stay_below_60_megabytes():
@@ -106,6 +108,20 @@ def test_replaced_preset_loses_the_rectifier_that_it_had(shelf, trained):
     add_preset("dots", tracker, rectifier=rectifier, **FACTS)
     add_preset("dots", tracker, **FACTS)
     assert find_weights("dots") == WeightsPaths(shelf / "dots.keras")
+    assert sorted(path.name for path in shelf.iterdir()) == ["dots.keras", "manifest.json"]
+
+
+def test_replaced_preset_loses_the_int8_network_that_it_had(shelf, trained, tmp_path):
+    add_preset("dots", trained[0], **FACTS)
+    for suffix in (".xml", ".bin"):
+        (tmp_path / f"made{suffix}").write_text(suffix)
+    added = add_int8("dots", tmp_path / "made.xml")
+    assert list_presets() == {"dots": added}
+    assert list(added.sha256) == ["dots.keras", "dots.int8.xml", "dots.int8.bin"]
+    (shelf / "dots.int8.bin").write_text("?")
+    with pytest.raises(InputError, match=r"dots\.int8\.bin: missing or damaged"):
+        find_weights("dots")
+    add_preset("dots", trained[0], **FACTS)
     assert sorted(path.name for path in shelf.iterdir()) == ["dots.keras", "manifest.json"]
 
 

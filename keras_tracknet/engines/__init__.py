@@ -39,8 +39,9 @@ def open_network(
         weights: a model file, loaded or by its path; or what `tracknet export` wrote.
         engine: one of `ENGINES`; `auto` takes OpenVINO on x86 CPUs where it is installed and
             Keras elsewhere, and what fits for an exported file.
-        precision: `auto`, or a Keras dtype policy; exported files for other engines than
-            OpenVINO have their own.
+        precision: `auto`, a Keras dtype policy, or `int8` for OpenVINO's network beside the
+            weights, see `openvino.find_int8`; exported files for other engines than OpenVINO
+            have their own.
         batch_size: windows that are run at once, where the file leaves that open.
         device: `auto`, `cpu` or `gpu`; a GPU is for Keras.
 
@@ -68,6 +69,8 @@ def open_network(
         raise InputError(f"{path}: a file for engine {made_for}, not {engine}.")
     if made_for == KERAS and engine in FORMATS:
         raise _needs_export(path, engine)
+    if precision == openvino.INT8 and engine not in ("auto", openvino.NAME):
+        raise InputError(f"--precision int8 is for engine openvino, not {engine}.")
     if made_for == openvino.NAME:
         return openvino.OpenVINONetwork(path, precision=precision, batch_size=batch_size)
     if made_for == litert.NAME:
@@ -78,13 +81,18 @@ def open_network(
         return saved_model.SavedModelNetwork(path, batch_size=batch_size)
     spec = read_spec(path)
     _check_version(spec, path)
+    if precision == openvino.INT8:
+        engine = openvino.NAME
     if engine == "auto":
         engine = choose_engine(spec is not None, device)
     if engine == openvino.NAME:
         sha256 = hash_file(path)
-        converted = openvino.convert_weights(path, sha256)
+        if precision == openvino.INT8 and spec is not None and spec.version != "rectifier":
+            made = openvino.find_int8(path, sha256)
+        else:
+            made = openvino.convert_weights(path, sha256)
         return openvino.OpenVINONetwork(
-            converted, precision=precision, batch_size=batch_size, source=(path, sha256)
+            made, precision=precision, batch_size=batch_size, source=(path, sha256)
         )
     if device == "auto":
         return _open_keras(load_model(path), engine, precision, batch_size, device)

@@ -26,6 +26,7 @@ from keras_tracknet.specification import Shape
 NAME = "openvino"
 KEY = "tracknet"  # of the description in a file's runtime information
 CONVERSION = 2  # counts up when the same weights become another network
+INT8 = "int8"
 PRECISIONS = {"float32": "f32", "mixed_bfloat16": "bf16", "mixed_float16": "f16"}
 
 
@@ -53,7 +54,8 @@ class OpenVINONetwork(Network):
 
     Args:
         path: an OpenVINO `.xml` file with a description of itself, its weights beside it.
-        precision: `auto`, which is bfloat16 where the hardware has it, or a Keras dtype policy.
+        precision: `auto`, which is bfloat16 where the hardware has it, a Keras dtype policy, or
+            `int8` for a file that was exported in it; such a file is never run in another.
         batch_size: windows at once.
         source: the weights that the file was converted from, and their SHA-256, for summaries.
     """
@@ -78,7 +80,10 @@ class OpenVINONetwork(Network):
         if precision == "auto":
             has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
             precision = "mixed_bfloat16" if has_bf16 else "float32"
-        if described.spec.version == "rectifier" or described.answers == "detections":
+        rectifies = described.spec.version == "rectifier"
+        if precision == INT8 and not rectifies and described.precision != INT8:
+            raise InputError(f"{path}: was not exported in int8; export it with --precision int8.")
+        if rectifies or described.answers == "detections" or described.precision == INT8:
             precision = "float32"  # positions need more than bfloat16's eight bits
         settings: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
@@ -96,7 +101,8 @@ class OpenVINONetwork(Network):
         self._order = sorted(range(len(shapes)), key=lambda k: (-len(shapes[k]), -shapes[k][-1]))
         where, sha256 = source or (path, hash_file(path.with_suffix(".bin")))
         super().__init__(
-            described.spec, where, sha256, NAME, precision, "cpu", batch_size,
+            described.spec, where, sha256, NAME,
+            INT8 if described.precision == INT8 else precision, "cpu", batch_size,
             described.answers, described.frame_size,
         )  # fmt: skip
 
@@ -133,6 +139,29 @@ def convert_weights(path: Path, sha256: str) -> Path:
         return target
     Conversion(str(path), str(target), NAME).run()
     return target
+
+
+def find_int8(path: Path, sha256: str) -> Path:
+    """Return the file of the same network in int8, `<name>.int8.xml` beside the weights.
+
+    Args:
+        path: the model file.
+        sha256: its hash, which the other file has noted.
+
+    Raises:
+        InputError: there is none, or it is of other weights.
+    """
+    made = path.with_suffix(f".{INT8}.xml")
+    command = (
+        f"tracknet export --weights {path} --format openvino --precision int8 --heatmaps"
+        f" --calibrate VIDEO -o {made}"
+    )
+    if not made.is_file():
+        raise InputError(f"{path}: there is no {made.name} beside it; make it with: {command}")
+    described = read_description(_core().read_model(made), made)
+    if described.provenance.get("sha256") != sha256:
+        raise InputError(f"{made}: is of other weights than {path.name}; make it with: {command}")
+    return made
 
 
 def write_network(model: Any, path: Path, described: Description, *, half: bool = False) -> None:
