@@ -11,7 +11,7 @@ import click
 from .options import RATE, json_option, overwrite_option, quiet_option
 
 if TYPE_CHECKING:
-    from keras_tracknet.reporting import Reporter
+    from keras_tracknet.progress import Reporter
 
 
 @click.command()
@@ -73,11 +73,11 @@ def analyze(
     """
     import json
 
-    from keras_tracknet.analysis_run import check_free, run_analysis
-    from keras_tracknet.courts import read_court
-    from keras_tracknet.io.tracks import FORMATS
-    from keras_tracknet.places import name_result
+    from keras_tracknet.analysis.court.calibration import read_court
+    from keras_tracknet.analysis.run import check_free, run_analysis
+    from keras_tracknet.inference.places import name_result
     from keras_tracknet.sports import find_sport
+    from keras_tracknet.tracks.track import FORMATS
 
     from .console import ConsoleReporter
 
@@ -117,14 +117,14 @@ def analyze(
 def _track_video(
     source: Path, folder: Path, weights: str | None, overwrite: bool, reporter: Reporter
 ) -> Path:
-    from keras_tracknet.io.video import probe_video
+    from keras_tracknet.video.reader import probe_video
 
     from .options import load_tracker
 
     probe_video(source)  # a source that cannot be read is told at once, before Keras is loaded
 
-    from keras_tracknet.outputs import predict_video
-    from keras_tracknet.places import OutputPaths
+    from keras_tracknet.inference.outputs import predict_video
+    from keras_tracknet.inference.places import OutputPaths
 
     paths = OutputPaths.inside(folder, ["csv"], overlay=False)
     if not overwrite:

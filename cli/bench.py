@@ -10,7 +10,7 @@ import click
 from .options import json_option, quiet_option, tracking_precision_option
 
 if TYPE_CHECKING:
-    from keras_tracknet.benchmark import Measurement
+    from keras_tracknet.evaluation.benchmark import Measurement
 
 RENDERED_FRAMES = 300
 
@@ -61,9 +61,9 @@ def bench(
     from dataclasses import asdict
     from tempfile import TemporaryDirectory
 
-    from keras_tracknet.benchmark import measure_engines, read_engines
-    from keras_tracknet.io.video import probe_video
+    from keras_tracknet.evaluation.benchmark import measure_engines, read_engines
     from keras_tracknet.presets import DEFAULT, find_weights
+    from keras_tracknet.video.reader import probe_video
 
     from .console import ConsoleReporter
 

@@ -14,7 +14,7 @@ import click
 
 from keras_tracknet.addresses import mask_addresses
 from keras_tracknet.errors import name_bundled
-from keras_tracknet.reporting import Advance, Reporter
+from keras_tracknet.progress import Advance, Reporter
 
 LINE_EVERY = 5.0  # seconds between two lines where there is no terminal
 DRAW_EVERY = 0.1  # seconds between two changes of the text beside a bar

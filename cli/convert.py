@@ -10,7 +10,7 @@ import click
 from .options import SIZE, overwrite_option
 
 if TYPE_CHECKING:
-    from keras_tracknet.checkpoints import Conversion
+    from keras_tracknet.weights.checkpoints import Conversion
 
 FAMILIES = (
     "qaz", "inpaintnet", "wasb-tracknetv2", "monotrack", "wasb", "yastrebksv", "alenzenx",
@@ -79,8 +79,8 @@ def convert(
         raise InputError(f"{target}: exists already; use --overwrite or choose another name.")
 
     from keras_tracknet import checkpoints
-    from keras_tracknet.model_file import load_model, save_model
     from keras_tracknet.presets import find_weights
+    from keras_tracknet.weights.model_file import load_model, save_model
 
     if to == "qaz":
         checkpoints.write_qaz(load_model(find_weights(source).tracker), target)
@@ -99,7 +99,7 @@ def convert(
 
 
 def _print_report(conversion: Conversion) -> None:
-    from keras_tracknet.checkpoints import measure_parity
+    from keras_tracknet.weights.checkpoints import measure_parity
 
     taken, weighted = conversion.layers
     unused = ", ".join(conversion.state.unused)

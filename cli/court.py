@@ -58,8 +58,8 @@ def court(
     """
     import json
 
-    from keras_tracknet.court_file import mark_court
-    from keras_tracknet.places import name_result
+    from keras_tracknet.analysis.court.marking import mark_court
+    from keras_tracknet.inference.places import name_result
 
     from .console import ConsoleReporter
 

@@ -10,7 +10,7 @@ import click
 from .options import SEED, NumberType, json_option, overwrite_option, quiet_option, visible_option
 
 if TYPE_CHECKING:
-    from keras_tracknet.io.checks import DatasetReport
+    from keras_tracknet.datasets.checks import DatasetReport
 
 folder_argument = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 
@@ -59,9 +59,9 @@ def check(
     """
     import json
 
-    from keras_tracknet.contact_sheet import check_labels
-    from keras_tracknet.io.checks import check_dataset
-    from keras_tracknet.io.datasets import find_dataset
+    from keras_tracknet.datasets.checks import check_dataset
+    from keras_tracknet.datasets.contact_sheet import check_labels
+    from keras_tracknet.datasets.dataset import find_dataset
 
     from .console import ConsoleReporter
 
@@ -124,9 +124,9 @@ def split(
     Whole matches or whole clips are held out, never frames: a frame's neighbours look like it.
     Clips under a test folder are for neither.
     """
-    from keras_tracknet.io.checks import list_doubts
-    from keras_tracknet.io.datasets import find_labelled_clips
-    from keras_tracknet.io.splits import split_dataset, write_split
+    from keras_tracknet.datasets.checks import list_doubts
+    from keras_tracknet.datasets.dataset import find_labelled_clips
+    from keras_tracknet.datasets.splits import split_dataset, write_split
 
     if output.exists() and not overwrite:
         raise click.UsageError(f"{output} exists; use --overwrite or choose another -o.")
@@ -169,9 +169,9 @@ def convert(
     Videos and images are linked, or copied where that cannot be; for COCO videos are taken
     apart into images.
     """
-    from keras_tracknet.io.checks import list_doubts
-    from keras_tracknet.io.conversion import convert_dataset
-    from keras_tracknet.io.datasets import find_labelled_clips
+    from keras_tracknet.datasets.checks import list_doubts
+    from keras_tracknet.datasets.conversion import convert_dataset
+    from keras_tracknet.datasets.dataset import find_labelled_clips
 
     from .console import ConsoleReporter
 

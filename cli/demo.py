@@ -30,7 +30,7 @@ def demo(output: Path, seed: int, weights: str | None, overwrite: bool, quiet: b
     Writes the rally, track.csv, overlay.mp4 (ring: tracked, cross: truth) and overlay.png.
     Nothing is downloaded.
     """
-    from keras_tracknet.demo import run_demo
+    from keras_tracknet.evaluation.demo import run_demo
     from keras_tracknet.presets import DEMO
 
     from .console import ConsoleReporter

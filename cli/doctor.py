@@ -17,7 +17,7 @@ def doctor(as_json: bool) -> None:
     """
     import json
 
-    from keras_tracknet.doctor import examine
+    from keras_tracknet.evaluation.doctor import examine
 
     report = examine()
     if as_json:

@@ -18,8 +18,8 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from keras_tracknet.clip_evaluation import ClipEvaluation
-    from keras_tracknet.evaluation import Evaluation
+    from keras_tracknet.evaluation.classifiers import ClipEvaluation
+    from keras_tracknet.evaluation.trackers import Evaluation
     from keras_tracknet.metrics import Counts
 
 
@@ -79,10 +79,10 @@ def evaluate(
     classified as the labelled track says; OUTPUT then gets classes.csv, confusion.csv and
     confusion.png, too.
     """
-    from keras_tracknet.engines import KERAS, find_engine
-    from keras_tracknet.evaluation import evaluate as run
-    from keras_tracknet.model_file import load_model, read_spec
+    from keras_tracknet.evaluation.trackers import evaluate as run
+    from keras_tracknet.inference.engines import KERAS, find_engine
     from keras_tracknet.presets import DEFAULT, find_weights
+    from keras_tracknet.weights.model_file import load_model, read_spec
 
     from .console import ConsoleReporter
     from .options import load_tracker
@@ -92,7 +92,7 @@ def evaluate(
     path = find_weights(settings["weights"] or DEFAULT).tracker
     spec = read_spec(path) if find_engine(path) == KERAS else None
     if spec is not None and spec.version == "tsm":
-        from keras_tracknet.clip_evaluation import evaluate_classes
+        from keras_tracknet.evaluation.classifiers import evaluate_classes
 
         reporter.note(f"weights: {path} (tsm)")
         classified = evaluate_classes(

@@ -90,9 +90,9 @@ def export(
     import json
     from dataclasses import asdict
 
-    from keras_tracknet.exporting import F1_COST, SUFFIXES
-    from keras_tracknet.exporting import export as write_export
-    from keras_tracknet.places import name_result
+    from keras_tracknet.evaluation.exporting import F1_COST, SUFFIXES
+    from keras_tracknet.evaluation.exporting import export as write_export
+    from keras_tracknet.inference.places import name_result
     from keras_tracknet.presets import DEFAULT, find_weights
 
     from .console import ConsoleReporter

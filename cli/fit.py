@@ -248,11 +248,16 @@ def fit(resume: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
     tracknet fit --resume -o runs/fit/v3
     tracknet fit --resume -o runs/fit/v3 --epochs 60
     """
-    from keras_tracknet.devices import join_hosts
-    from keras_tracknet.fit_config import FitConfig, change_config, describe_network, load_config
-    from keras_tracknet.model_file import load_model
     from keras_tracknet.presets import find_weights
-    from keras_tracknet.training import plan_fit, run_plan
+    from keras_tracknet.training.config import (
+        FitConfig,
+        change_config,
+        describe_network,
+        load_config,
+    )
+    from keras_tracknet.training.devices import join_hosts
+    from keras_tracknet.training.loop import plan_fit, run_plan
+    from keras_tracknet.weights.model_file import load_model
 
     from .console import ConsoleReporter
 
@@ -292,7 +297,7 @@ def fit(resume: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
 
 def _read_settings(options: dict[str, Any], output: Path) -> dict[str, Any]:
     """Return the fields of `FitConfig` that the options stand for."""
-    from keras_tracknet.io.splits import Split, read_split
+    from keras_tracknet.datasets.splits import Split, read_split
 
     split = options.pop("split")
     names = [part for value in options["validation"] for part in value.split(",") if part]

@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 if TYPE_CHECKING:
-    from keras_tracknet.recordings import Recording
+    from keras_tracknet.video.recordings import Recording
 
     from .console import ConsoleReporter
 
@@ -41,8 +41,8 @@ def track_live_source(
     """Track a camera or a stream until it ends, or Ctrl-C ends it."""
     import json
 
-    from keras_tracknet.live import predict_live
-    from keras_tracknet.places import DEFAULT, OutputPaths, is_file_name
+    from keras_tracknet.inference.live import predict_live
+    from keras_tracknet.inference.places import DEFAULT, OutputPaths, is_file_name
 
     from .options import load_tracker
 
@@ -85,7 +85,7 @@ def save_recording(
     recording: Recording, output: Path | None, formats: list[str], reporter: ConsoleReporter
 ) -> Path:
     """Save a video from the web in a folder beside its results, where there is room for them."""
-    from keras_tracknet.places import OutputPaths
+    from keras_tracknet.inference.places import OutputPaths
 
     options = click.get_current_context().params
     printed = str(output) == "-"

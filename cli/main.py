@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from keras_tracknet import __version__
+from keras_tracknet.version import __version__
 
 from .failures import COMMAND_LINE, explain_failures
 from .quiet import silence_frameworks

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from keras_tracknet.inference import Tracker
-    from keras_tracknet.reporting import Reporter
+    from keras_tracknet.inference.tracker import Tracker
+    from keras_tracknet.progress import Reporter
 
 
 class NumberType(click.ParamType):
@@ -205,7 +205,7 @@ def load_tracker(reporter: Reporter, **settings: Any) -> Tracker:
     trained_on = tracker.spec.trained_on or "unknown footage"
     reporter.note(f"weights: {name} ({tracker.spec.version}, trained on {trained_on})")
     if settings.get("engine") == "auto" and tracker.network.engine == "keras":
-        from keras_tracknet.engines import openvino, openvino_fits
+        from keras_tracknet.inference.engines import openvino, openvino_fits
 
         if openvino_fits(settings.get("device", "auto")) and not openvino.is_installed():
             reporter.note("pip install openvino makes this faster on this machine's CPU.")
@@ -216,7 +216,7 @@ def plan_tracker(**settings: Any) -> tuple[str, Callable[[], Tracker]]:
     """Return the name of the weights that the options ask for, and what makes the tracker."""
     from functools import partial
 
-    from keras_tracknet.inference import Tracker
+    from keras_tracknet.inference.tracker import Tracker
     from keras_tracknet.presets import DEFAULT, find_weights
 
     name = settings.pop("weights") or DEFAULT

@@ -14,8 +14,8 @@ from .failures import repeat_command
 from .options import NumberType, json_option, overwrite_option, quiet_option, tracker_options
 
 if TYPE_CHECKING:
-    from keras_tracknet.corpus import CorpusSettings
-    from keras_tracknet.places import OutputPaths
+    from keras_tracknet.inference.corpus import CorpusSettings
+    from keras_tracknet.inference.places import OutputPaths
 
     from .console import ConsoleReporter
 
@@ -118,8 +118,8 @@ def predict(
     """
     import json
 
-    from keras_tracknet.io.tracks import FORMATS
-    from keras_tracknet.io.video import probe_video
+    from keras_tracknet.tracks.track import FORMATS
+    from keras_tracknet.video.reader import probe_video
 
     from .console import ConsoleReporter
     from .live import save_recording, track_live_source
@@ -131,10 +131,10 @@ def predict(
             f"--format must be out of {', '.join(FORMATS)}, joined by commas. Received: {formats}"
         )
     reporter = ConsoleReporter(quiet=quiet)
-    from keras_tracknet.corpus import CorpusSettings, find_videos
-    from keras_tracknet.io.capture import is_live
-    from keras_tracknet.places import DEFAULT, OutputPaths, is_file_name
-    from keras_tracknet.recordings import open_recording
+    from keras_tracknet.inference.corpus import CorpusSettings, find_videos
+    from keras_tracknet.inference.places import DEFAULT, OutputPaths, is_file_name
+    from keras_tracknet.video.capture import is_live
+    from keras_tracknet.video.recordings import open_recording
 
     recording = open_recording(source) if is_live(source) else None
     if recording is None and is_live(source):
@@ -174,7 +174,7 @@ def predict(
     if str(output) == "-":
         _print_track(video, wanted, schema, strict, settings, reporter)
         return
-    from keras_tracknet.outputs import predict_video
+    from keras_tracknet.inference.outputs import predict_video
 
     paths = OutputPaths.choose(
         video, output, wanted, overlay=overlay, plots=plots, segments=segments
@@ -222,7 +222,7 @@ def _say_what_is_kept(place: OutputPaths | Path, reporter: ConsoleReporter) -> I
         place: of the results of a video, or the folder of many.
         reporter: where it is said.
     """
-    from keras_tracknet.summaries import read_summary
+    from keras_tracknet.inference.summaries import read_summary
 
     try:
         yield
@@ -251,7 +251,7 @@ def _print_track(
     reporter: ConsoleReporter,
 ) -> None:
     """Track one video, and print its track instead of writing files."""
-    from keras_tracknet.outputs import track_to_stdout
+    from keras_tracknet.inference.outputs import track_to_stdout
 
     from .options import load_tracker
 
@@ -269,7 +269,7 @@ def _predict_corpus(
     as_json: bool,
 ) -> None:
     """Track many videos, and exit with 1 where one failed."""
-    from keras_tracknet.corpus import FAILED, SUMMARY, predict_corpus
+    from keras_tracknet.inference.corpus import FAILED, SUMMARY, predict_corpus
 
     from .options import load_tracker, plan_tracker
 
@@ -278,7 +278,7 @@ def _predict_corpus(
             lambda: load_tracker(reporter, **settings), videos, corpus, reporter=reporter
         )
     else:
-        from keras_tracknet.cluster import predict_on_cluster
+        from keras_tracknet.inference.cluster import predict_on_cluster
 
         _, make_tracker = plan_tracker(**settings)
         outcomes = predict_on_cluster(

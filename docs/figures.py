@@ -18,12 +18,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 import keras_tracknet as kt
-from keras_tracknet.data.frames import estimate_background, subtract_background
-from keras_tracknet.data.heatmaps import render_classes, render_disc, render_gaussian
-from keras_tracknet.data.windows import MODES, window_starts, window_step
+from keras_tracknet.frames.sizes import estimate_background, subtract_background
+from keras_tracknet.frames.windows import MODES, window_starts, window_step
+from keras_tracknet.inference.rectification import TOP_SHARE, repair_mask
 from keras_tracknet.layers import temporal_shift
 from keras_tracknet.synthetic import RallyConfig, simulate_rally
-from keras_tracknet.tracking import TOP_SHARE, repair_mask
+from keras_tracknet.training.batches.heatmaps import render_classes, render_disc, render_gaussian
 
 IMAGES = Path(__file__).parent / "images"
 INK, PALE, BLUE, ORANGE, GREEN = "#333333", "#dddddd", "#0072b2", "#d55e00", "#009e73"

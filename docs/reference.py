@@ -41,10 +41,12 @@ THEMES = {
 
 # Modules for those who build on parts of the package, in the order in which a video goes through.
 MODULES = (
-    "io.video", "io.video_writer", "io.datasets", "io.splits", "io.conversion",
-    "data.frames", "data.shots", "data.windows", "data.heatmaps", "data.augment", "data.pipeline",
-    "models.blocks", "detections", "tracking", "evaluation", "overlay", "plots",
-    "engines", "synthetic",
+    "video.reader", "video.writer", "video.shots", "frames.sizes", "frames.windows",
+    "models.blocks", "tracks.overlay", "tracks.plots",
+    "datasets.dataset", "datasets.splits", "datasets.conversion", "synthetic",
+    "inference.detections", "inference.rectification", "inference.engines",
+    "training.batches.heatmaps", "training.batches.augment", "training.batches.window_batches",
+    "evaluation.trackers",
 )  # fmt: skip
 
 # Where the site shows what the guides link to in the repository.
@@ -52,7 +54,7 @@ PLACES = {
     "../cli": "reference/cli.md",
     "../keras_tracknet": "reference/modules/index.md",
     "../keras_tracknet/__init__.py": "reference/python/index.md",
-    "../keras_tracknet/weights": "reference/weights.md",
+    "../keras_tracknet/weights/bundled": "reference/weights.md",
 }
 CODE_LINK = re.compile(r"\[(`?)([^\]`]+)\1\]\((\.\./[^)#]+)\)")
 
@@ -106,7 +108,7 @@ def list_modules() -> list[dict[str, str]]:
 def find_object(name: str) -> str:
     """Return where a public name lives below the package, such as `events.find_events`."""
     home = keras_tracknet._HOMES[name]
-    return home if name == home else f"{home}.{name}"
+    return home if home.split(".")[-1] == name else f"{home}.{name}"
 
 
 def write_commands() -> Iterator[str]:
@@ -174,7 +176,7 @@ def write_theme(theme: str) -> Iterator[str]:
     """Yield the lines of the page of a theme."""
     title, names = THEMES[theme]
     if names == (theme,):
-        yield show_object(theme, title, level=1)
+        yield show_object(find_object(theme), title, level=1)
         return
     yield f"# {title}\n"
     yield from write_names(names, "")
@@ -247,7 +249,9 @@ def _find_page(module: str, name: str) -> str | None:
     """Return the page that shows something of a module, with its anchor."""
     anchor = f"#keras_tracknet.{module}.{name}"
     for theme, (_, names) in THEMES.items():
-        if module in names or (name in names and keras_tracknet._HOMES[name] == module):
+        if names == (theme,) and find_object(theme) == module:
+            return f"reference/python/{theme}.md{anchor}"
+        if name in names and keras_tracknet._HOMES[name] == module:
             return f"reference/python/{theme}.md{anchor}"
     return f"reference/modules/{module}.md{anchor}" if module in MODULES else None
 

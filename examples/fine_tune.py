@@ -10,11 +10,11 @@ import argparse
 from pathlib import Path
 
 import keras_tracknet as kt
-from keras_tracknet.evaluation import evaluate
-from keras_tracknet.fit_config import describe_network
-from keras_tracknet.io.datasets import find_dataset
-from keras_tracknet.io.splits import split_dataset
+from keras_tracknet.datasets.dataset import find_dataset
+from keras_tracknet.datasets.splits import split_dataset
+from keras_tracknet.evaluation.trackers import evaluate
 from keras_tracknet.synthetic import write_rallies
+from keras_tracknet.training.config import describe_network
 
 RUN = Path("runs/example/fine-tuned")
 

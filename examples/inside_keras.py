@@ -14,13 +14,9 @@ import numpy as np
 from keras import layers, ops
 
 import keras_tracknet as kt
-from keras_tracknet.data.frames import (
-    estimate_background,
-    scale_window,
-    stack_window,
-)
-from keras_tracknet.model_file import ModelFile
+from keras_tracknet.frames.sizes import estimate_background, scale_window, stack_window
 from keras_tracknet.synthetic import RallyConfig, simulate_rally
+from keras_tracknet.weights.model_file import ModelFile
 
 FRAMES = 8  # of a window
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 import keras_tracknet as kt
-from keras_tracknet.data.frames import estimate_background
-from keras_tracknet.io.video import sample_frames
-from keras_tracknet.plots import name_plots, plot_track
+from keras_tracknet.frames.sizes import estimate_background
 from keras_tracknet.synthetic import RallyConfig, write_rally
+from keras_tracknet.tracks.plots import name_plots, plot_track
+from keras_tracknet.video.reader import sample_frames
 
 
 def main(video: Path | None, weights: str) -> kt.Track:

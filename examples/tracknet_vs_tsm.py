@@ -19,16 +19,16 @@ from matplotlib.figure import Figure
 from scipy.signal import find_peaks
 
 import keras_tracknet as kt
-from keras_tracknet.data.cache import FrameCache
-from keras_tracknet.data.clip_classes import CLASSES, NO_CLASS, classify_windows
-from keras_tracknet.data.frames import scale_window
-from keras_tracknet.data.windows import sample_segments
-from keras_tracknet.fit_data import load_classified
-from keras_tracknet.io.datasets import find_labelled_clips, pick_clips, read_labels
-from keras_tracknet.io.events import HIT
-from keras_tracknet.model_file import ModelFile
+from keras_tracknet.datasets.dataset import find_labelled_clips, pick_clips, read_labels
+from keras_tracknet.frames.sizes import scale_window
+from keras_tracknet.frames.windows import sample_segments
 from keras_tracknet.presets import find_weights
 from keras_tracknet.sports import SPORTS
+from keras_tracknet.tracks.event_table import HIT
+from keras_tracknet.training.batches.cache import FrameCache
+from keras_tracknet.training.batches.clip_classes import CLASSES, NO_CLASS, classify_windows
+from keras_tracknet.training.data import load_classified
+from keras_tracknet.weights.model_file import ModelFile
 
 WITHIN = 4  # frames by which a hit that counts as found may be off
 SURE = 0.5  # probability at which the TSM sees a hit

@@ -12,9 +12,9 @@ import keras
 import numpy as np
 
 import keras_tracknet as kt
-from keras_tracknet.data.frames import scale_positions, scale_window, stack_window
-from keras_tracknet.data.heatmaps import render_disc
+from keras_tracknet.frames.sizes import scale_positions, scale_window, stack_window
 from keras_tracknet.synthetic import RallyConfig, simulate_rally
+from keras_tracknet.training.batches.heatmaps import render_disc
 
 SIZE = (96, 160)  # (height, width) of the model's input
 

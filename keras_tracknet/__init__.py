@@ -11,56 +11,56 @@ from typing import TYPE_CHECKING, Any
 
 from keras_tracknet.backends import choose_before_keras
 from keras_tracknet.folders import ensure_home
+from keras_tracknet.version import __version__
 
 if TYPE_CHECKING:
-    from keras_tracknet import checkpoints, layers, losses, metrics, presets
-    from keras_tracknet.analysis import analyze_track
+    from keras_tracknet import layers, losses, metrics, presets
+    from keras_tracknet.analysis.analysis import analyze_track
+    from keras_tracknet.analysis.events import find_events
     from keras_tracknet.errors import InputError
-    from keras_tracknet.events import find_events
-    from keras_tracknet.exporting import export
-    from keras_tracknet.fit_config import FitConfig
-    from keras_tracknet.inference import Tracker
-    from keras_tracknet.io.tracks import Track, read_track, write_track
-    from keras_tracknet.model_file import load_model, save_model
+    from keras_tracknet.evaluation.exporting import export
+    from keras_tracknet.inference.tracker import Tracker
     from keras_tracknet.models.rectifier import build_rectifier
     from keras_tracknet.models.tsm import build_tsm, build_tsm_online
     from keras_tracknet.models.v1 import build_v1
     from keras_tracknet.models.v2 import build_v2
     from keras_tracknet.models.v3 import build_v3
-    from keras_tracknet.training import fit
-    from keras_tracknet.velocity import compute_velocity
-
-__version__ = "0.1.0"
+    from keras_tracknet.tracks.track import Track, read_track, write_track
+    from keras_tracknet.tracks.velocity import compute_velocity
+    from keras_tracknet.training.config import FitConfig
+    from keras_tracknet.training.loop import fit
+    from keras_tracknet.weights import checkpoints
+    from keras_tracknet.weights.model_file import load_model, save_model
 
 ensure_home()
 choose_before_keras()
 
 # Where each public name lives.
 _HOMES = {
-    "FitConfig": "fit_config",
+    "FitConfig": "training.config",
     "InputError": "errors",
-    "Track": "io.tracks",
-    "Tracker": "inference",
-    "analyze_track": "analysis",
+    "Track": "tracks.track",
+    "Tracker": "inference.tracker",
+    "analyze_track": "analysis.analysis",
     "build_rectifier": "models.rectifier",
     "build_tsm": "models.tsm",
     "build_tsm_online": "models.tsm",
     "build_v1": "models.v1",
     "build_v2": "models.v2",
     "build_v3": "models.v3",
-    "checkpoints": "checkpoints",
-    "compute_velocity": "velocity",
-    "export": "exporting",
-    "find_events": "events",
-    "fit": "training",
+    "checkpoints": "weights.checkpoints",
+    "compute_velocity": "tracks.velocity",
+    "export": "evaluation.exporting",
+    "find_events": "analysis.events",
+    "fit": "training.loop",
     "layers": "layers",
-    "load_model": "model_file",
+    "load_model": "weights.model_file",
     "losses": "losses",
     "metrics": "metrics",
     "presets": "presets",
-    "read_track": "io.tracks",
-    "save_model": "model_file",
-    "write_track": "io.tracks",
+    "read_track": "tracks.track",
+    "save_model": "weights.model_file",
+    "write_track": "tracks.track",
 }
 
 __all__ = [
@@ -96,7 +96,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = import_module(f"{__name__}.{_HOMES[name]}")
-    return module if name == _HOMES[name] else getattr(module, name)
+    return module if _HOMES[name].split(".")[-1] == name else getattr(module, name)
 
 
 def __dir__() -> list[str]:

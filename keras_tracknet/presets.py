@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from keras_tracknet.errors import InputError
 
 if TYPE_CHECKING:  # Keras is loaded when a network is, not to say what there is
-    from keras_tracknet.model_file import ModelFile
+    from keras_tracknet.weights.model_file import ModelFile
 
-FOLDER = Path(__file__).parent / "weights"
+FOLDER = Path(__file__).parent / "weights" / "bundled"
 MANIFEST = FOLDER / "manifest.json"
 DEFAULT = "badminton-v3"
 DEMO = "rendered-v3"
@@ -127,7 +127,7 @@ def load(name: str | Path = DEFAULT) -> ModelFile:
         >>> presets.load("badminton-v3").model.name  # doctest: +SKIP
         'tracknet_v3'
     """
-    from keras_tracknet.model_file import load_model
+    from keras_tracknet.weights.model_file import load_model
 
     return load_model(find_weights(name).tracker)
 
@@ -180,7 +180,7 @@ def add_preset(
     Returns:
         What the manifest now says.
     """
-    from keras_tracknet.model_file import load_model, pack_model
+    from keras_tracknet.weights.model_file import load_model, pack_model
 
     sources = {f"{name}.keras": tracker, f"{name}-rectifier.keras": rectifier}
     for file, source in sources.items():

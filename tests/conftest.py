@@ -11,7 +11,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-from keras_tracknet import engines
+from keras_tracknet.inference import engines
 
 # What runs a Keras file is Keras, whatever else is installed, until a test says otherwise.
 engines.openvino_fits = lambda device="auto": False

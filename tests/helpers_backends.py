@@ -10,9 +10,9 @@ import numpy as np
 from helpers_models import KINDS, build_tiny
 
 from keras_tracknet import losses, metrics
-from keras_tracknet.inference import Tracker
-from keras_tracknet.model_file import load_model
+from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.presets import preset_names
+from keras_tracknet.weights.model_file import load_model
 
 LOSSES = {
     "v1": losses.PixelCrossEntropy(),

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from helpers_trackers import SIZE, shorten_networks
 
-from keras_tracknet import devices
 from keras_tracknet.errors import InputError
-from keras_tracknet.fit_config import FitConfig
-from keras_tracknet.reporting import Reporter
-from keras_tracknet.training import plan_fit, run_plan
+from keras_tracknet.progress import Reporter
+from keras_tracknet.training import devices
+from keras_tracknet.training.config import FitConfig
+from keras_tracknet.training.loop import plan_fit, run_plan
 
 USUAL: dict[str, Any] = {
     "version": "v3",

@@ -8,9 +8,9 @@ from functools import cache
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from keras_tracknet.io.events import Event
-from keras_tracknet.io.tracks import Track
 from keras_tracknet.synthetic import Rally, RallyConfig, simulate_rally
+from keras_tracknet.tracks.event_table import Event
+from keras_tracknet.tracks.track import Track
 
 SIZE = (720, 1280)
 FRAMES = 240

@@ -7,12 +7,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_tracknet.inference import Tracker
-from keras_tracknet.io.tracks import DETECTED, TrackRow
-from keras_tracknet.model_file import ModelFile, ModelSpec, save_model
+from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.models import v1, v2, v3
 from keras_tracknet.models.blocks import conv_block
 from keras_tracknet.models.v3 import INPUT_NAMES, input_channels
+from keras_tracknet.tracks.tables import DETECTED
+from keras_tracknet.tracks.track import TrackRow
+from keras_tracknet.weights.model_file import ModelFile, ModelSpec, save_model
 
 SIZE = (32, 64)  # (height, width) of the model's input
 SCRIPTED = 16  # rows of a scripted tracker

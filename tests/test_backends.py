@@ -11,10 +11,10 @@ from helpers_backends import compute
 from helpers_models import KINDS, build_tiny, draw_inputs, randomize_weights
 
 from keras_tracknet.backends import BACKENDS
-from keras_tracknet.data.heatmaps import render_disc
-from keras_tracknet.model_file import infer_spec, save_model
 from keras_tracknet.presets import preset_names
 from keras_tracknet.synthetic import RallyConfig, write_rally
+from keras_tracknet.training.batches.heatmaps import render_disc
+from keras_tracknet.weights.model_file import infer_spec, save_model
 
 pytestmark = pytest.mark.backends
 OTHERS = [backend for backend in BACKENDS if backend != keras.backend.backend()]

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from keras_tracknet.backends import _find_keras_home
-from keras_tracknet.data.cache import FrameCache
-from keras_tracknet.engines import openvino
 from keras_tracknet.errors import InputError
 from keras_tracknet.folders import cache_folder, ensure_home
+from keras_tracknet.inference.engines import openvino
+from keras_tracknet.training.batches.cache import FrameCache
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_tracknet.data.heatmaps import render_classes, render_disc
 from keras_tracknet.metrics import (
     Counts,
     TrackingAccuracy,
@@ -15,6 +14,7 @@ from keras_tracknet.metrics import (
     TrackingRecall,
     count_outcomes,
 )
+from keras_tracknet.training.batches.heatmaps import render_classes, render_disc
 
 NONE = (np.nan, np.nan)
 SIZE = (24, 40)  # (height, width)

@@ -12,8 +12,7 @@ from keras_tracknet_cli.main import cli
 
 from keras_tracknet import presets
 from keras_tracknet.errors import InputError
-from keras_tracknet.inference import Tracker
-from keras_tracknet.model_file import infer_spec, is_trained, load_model, pack_model, save_model
+from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.presets import (
     DEFAULT,
     DEMO,
@@ -24,6 +23,13 @@ from keras_tracknet.presets import (
     find_weights,
     list_presets,
     preset_names,
+)
+from keras_tracknet.weights.model_file import (
+    infer_spec,
+    is_trained,
+    load_model,
+    pack_model,
+    save_model,
 )
 
 FACTS = {

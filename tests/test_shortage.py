@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from keras_tracknet import benchmark, doctor
-from keras_tracknet.engines.conversion import FAILED, Conversion
 from keras_tracknet.errors import InputError
+from keras_tracknet.evaluation import benchmark, doctor
+from keras_tracknet.inference.engines.conversion import FAILED, Conversion
 from keras_tracknet.shortage import explain_exit, is_out_of_memory
 
 

@@ -11,11 +11,11 @@ from tempfile import TemporaryDirectory
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import explain_writing
-from keras_tracknet.io.events import write_events
-from keras_tracknet.io.tracks import write_track
-from keras_tracknet.io.video_writer import VideoWriter
 from keras_tracknet.synthetic.config import RENDERER, RallyConfig
 from keras_tracknet.synthetic.rally import simulate_rally
+from keras_tracknet.tracks.event_table import write_events
+from keras_tracknet.tracks.track import write_track
+from keras_tracknet.video.writer import VideoWriter
 
 EVENTS_SUFFIX = ".events.csv"
 

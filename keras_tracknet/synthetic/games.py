@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from keras_tracknet.io.events import BOUNCE, LANDING
 from keras_tracknet.sports import SPORTS, Sport
 from keras_tracknet.synthetic.flight import STEP, fly_balls
 from keras_tracknet.synthetic.play import Contact, Hit, Play, between_frames
+from keras_tracknet.tracks.event_table import BOUNCE, LANDING
 
 TRIES = 40
 AIMING = 6  # corrections of a shot towards its target; each divides the miss by ten

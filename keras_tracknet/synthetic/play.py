@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_tracknet.io.events import LANDING
 from keras_tracknet.sports import SPORTS
 from keras_tracknet.synthetic.flight import STEP, fly_balls
+from keras_tracknet.tracks.event_table import LANDING
 
 BADMINTON = SPORTS["badminton"]
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from keras_tracknet.io.events import HIT, Event
-from keras_tracknet.io.tracks import Track
 from keras_tracknet.sports import SPORTS
 from keras_tracknet.synthetic.camera import Camera, place_camera
 from keras_tracknet.synthetic.config import RallyConfig
@@ -27,6 +25,8 @@ from keras_tracknet.synthetic.paint import Colour
 from keras_tracknet.synthetic.play import Play, play_badminton
 from keras_tracknet.synthetic.players import Figure, Home, dress_player, pose_player
 from keras_tracknet.synthetic.scene import Scene, build_scene
+from keras_tracknet.tracks.event_table import HIT, Event
+from keras_tracknet.tracks.track import Track
 
 SIDES = (1, -1)  # the far player is drawn first
 GAMES = {"badminton": play_badminton, "tennis": play_tennis, "volleyball": play_volleyball}

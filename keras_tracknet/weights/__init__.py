@@ -1,1 +1,1 @@
-"""Bundled weights; see `keras_tracknet.presets`."""
+"""Trained networks on disk: ours and, in `checkpoints`, those of others."""

@@ -17,9 +17,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from helpers_rallies import SIZE, count_matches, simulate, spoil_track
 
-from keras_tracknet.events import find_events
-from keras_tracknet.io.events import BOUNCE, HIT, LANDING
+from keras_tracknet.analysis.events import find_events
 from keras_tracknet.sports import SPORTS
+from keras_tracknet.tracks.event_table import BOUNCE, HIT, LANDING
 
 TWO_FRAMES = 2 / 30
 CONDITIONS = {"exact": (0.0, 0.0), "1 px, 10 % missing": (1.0, 0.1)}

@@ -20,8 +20,8 @@ import openvino
 from openvino import opset1
 from openvino import opset13 as ops
 
-from keras_tracknet.engines.conversion import Conversion
-from keras_tracknet.engines.openvino import PRECISIONS
+from keras_tracknet.inference.engines.conversion import Conversion
+from keras_tracknet.inference.engines.openvino import PRECISIONS
 
 SIZE, FRAMES = (288, 512), 8
 STAGES = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 256), (2, 128), (2, 64))
@@ -32,7 +32,7 @@ Settings = dict[str, str | bool]
 def convert_model(width: float, folder: Path) -> openvino.Model:
     """Return what a V3 of random weights is converted to."""
     import keras_tracknet as kt
-    from keras_tracknet.model_file import ModelSpec
+    from keras_tracknet.weights.model_file import ModelSpec
 
     model = kt.build_v3(width_multiplier=width)
     for weight in model.weights:  # what was never trained is refused

@@ -20,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from keras_tracknet.data.pipeline import (
+from keras_tracknet.training.batches.window_batches import (
     LabelledFrames,
     WindowBatches,
     WindowConfig,
@@ -63,9 +63,9 @@ def measure_network_share(batches: WindowBatches, rounds: int) -> float:
 
     from keras_tracknet.losses import WeightedBCE
     from keras_tracknet.metrics import TrackingAccuracy, TrackingF1
-    from keras_tracknet.model_file import set_precision
     from keras_tracknet.models.v3 import build_v3
     from keras_tracknet.precision import choose_precision
+    from keras_tracknet.weights.model_file import set_precision
 
     model = build_v3(width_multiplier=0.25)
     set_precision(model, choose_precision())

@@ -1,0 +1,277 @@
+"""Analysis: what a track says about the play, as tables and a report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from keras_tracknet.analysis.court.calibration import CUSTOM, Court
+from keras_tracknet.analysis.events import EventList, find_events
+from keras_tracknet.analysis.flight.segments import LONGEST_GAP
+from keras_tracknet.analysis.rallies import Rally
+from keras_tracknet.errors import InputError
+from keras_tracknet.files import write_table
+from keras_tracknet.progress import Reporter
+from keras_tracknet.sports import Sport
+from keras_tracknet.tracks.event_table import EVENT_COLUMNS, HIT, Event
+from keras_tracknet.tracks.outliers import FAR
+from keras_tracknet.tracks.track import Track
+from keras_tracknet.tracks.velocity import VELOCITY_COLUMNS, Velocity, compute_velocity
+
+KMH = 3.6
+SHORTEST_SHOT = 0.1  # seconds; over less, an error of a frame is too much of it
+COURT_COLUMNS = ("CourtX", "CourtY", "CourtError", "In")
+SHOT_COLUMNS = ("PeakSpeed", "LeastMeanKmh")
+RALLY_COLUMNS = ("Rally", "Start", "End", "StartFrame", "EndFrame", "Shots", "Ended", "Clip")
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A hit and what became of it.
+
+    Attributes:
+        event: the hit.
+        end: the next event of the rally; None where the ball is lost from sight.
+        peak: greatest speed on the way in the picture, pixels a second; NaN where unknown.
+        peak_error: standard deviation of it.
+        least_kmh: what the mean speed was at least, from the shortest way between the lines of
+            sight to both ends; NaN without a calibrated court.
+    """
+
+    event: Event
+    end: Event | None
+    peak: float
+    peak_error: float
+    least_kmh: float
+
+
+@dataclass(frozen=True)
+class FloorContact:
+    """A bounce or landing on a calibrated court.
+
+    Attributes:
+        event: what it is.
+        place: `(2,)` metres (see `sports`).
+        error: metres, standard deviation.
+        inside: whether it is in the court; None if the court is custom.
+    """
+
+    event: Event
+    place: np.ndarray
+    error: float
+    inside: bool | None
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything that was found out about a track.
+
+    Attributes:
+        track: pixels of the source video.
+        size: (height, width) of the video, pixels.
+        sport: what is played.
+        found: events, rallies and flights.
+        velocity: pixels a second.
+        shots: in the order of time.
+        court: None where it is not calibrated.
+        contacts: bounces and landings in metres; empty without a court.
+    """
+
+    track: Track
+    size: tuple[int, int]
+    sport: Sport
+    found: EventList
+    velocity: Velocity
+    shots: tuple[Shot, ...]
+    court: Court | None
+    contacts: tuple[FloorContact, ...]
+
+    @property
+    def rallies(self) -> tuple[Rally, ...]:
+        """In the order of time."""
+        return self.found.rallies
+
+    def floor_speed(self) -> np.ndarray:
+        """`(frames,)` km/h of the place on the floor that the ball covers in the picture.
+
+        The ball is above the floor, between that place and the camera, so this is not its speed.
+        NaN without a court, and above the horizon.
+        """
+        if self.court is None:
+            return np.full(len(self.track), np.nan)
+        positions = self.track.positions
+        ahead = positions + np.stack([self.velocity.x, self.velocity.y], axis=-1) * 1e-3
+        with np.errstate(invalid="ignore", divide="ignore"):
+            way = self.court.to_floor(ahead) - self.court.to_floor(positions)
+            speed = np.linalg.norm(way, axis=-1) / 1e-3 * KMH
+            on_floor = np.append(positions, np.ones((len(positions), 1)), axis=1)
+            side = on_floor @ np.linalg.inv(self.court.homography)[2]
+        middle = self.court.to_picture(np.zeros(2))
+        below = side * (np.append(middle, 1) @ np.linalg.inv(self.court.homography)[2]) > 0
+        return np.where(below, speed, np.nan)
+
+
+def analyze_track(
+    track: Track,
+    size: tuple[int, int],
+    sport: Sport,
+    *,
+    court: Court | None = None,
+    fps: float | None = None,
+    cuts: Sequence[float] | np.ndarray = (),
+    progress: Callable[[int], object] = Reporter.ignore,
+) -> Analysis:
+    """Find events and rallies, and how fast the ball was.
+
+    Args:
+        track: labels or predictions, pixels of the source video.
+        size: (height, width) of the video, pixels.
+        sport: what is played.
+        court: for places in metres.
+        fps: frames a second, for a track without times, which needs it.
+        cuts: moments in seconds at which the picture changes to another camera (see `data.shots`).
+        progress: see `find_events`.
+
+    Raises:
+        InputError: the court belongs to a picture of another size, or to another sport.
+    """
+    if court is not None and court.sport not in (CUSTOM, sport.name):
+        raise InputError(
+            f"the court is a {court.sport} court and the sport {sport.name}; give --sport"
+            f" {court.sport}, or mark the court again with tracknet court."
+        )
+    if court is not None and court.size != size:
+        raise InputError(
+            f"the court was marked in a picture of {court.size[1]}x{court.size[0]} pixels and the"
+            f" video has {size[1]}x{size[0]}; mark it again with tracknet court."
+        )
+    view = court.view() if court is not None else None
+    cuts = np.sort(cuts)
+    found = find_events(track, size, sport, fps=fps, view=view, cuts=cuts, progress=progress)
+    breaks = np.sort(np.append(found.breaks(), cuts))
+    steady = drop_strays(track, found, size[0], fps=fps)
+    velocity = compute_velocity(steady, size, breaks=breaks, fps=fps, position_error=found.error)
+    contacts = []
+    if court is not None:
+        for event in found.events:
+            if event.kind != HIT and event.rally:
+                pixel = np.array([event.x, event.y])
+                place = court.to_floor(pixel)
+                error = court.floor_error(pixel, found.error)
+                contacts.append(FloorContact(event, place, error, court.contains(place)))
+    shots = _list_shots(found, velocity, court)
+    return Analysis(track, size, sport, found, velocity, shots, court, tuple(contacts))
+
+
+def drop_strays(track: Track, found: EventList, height: int, *, fps: float | None = None) -> Track:
+    """Return the track without positions far from the flights around them: false detections.
+
+    A picture may be shown a frame early or late, so the flight is looked at a frame around, too.
+    What is more than `LONGEST_GAP` away from all flights in time belongs to none.
+
+    Args:
+        track: pixels of the source video.
+        found: what was found in it.
+        height: of the video, pixels.
+        fps: frames a second, for a track without times, which needs it.
+    """
+    if not found.segments:
+        return track
+    times, away = track.seconds(fps), np.full(len(track), np.inf)
+    step = float(np.median(np.diff(times)))
+    starts = [*(segment.start for segment in found.segments[1:]), np.inf]
+    ends = [-np.inf, *(segment.end for segment in found.segments[:-1])]
+    for segment, low, high in zip(found.segments, ends, starts, strict=True):
+        low, high = max(low, segment.start - LONGEST_GAP), min(high, segment.end + LONGEST_GAP)
+        own = np.flatnonzero(track.visibility & (times >= low) & (times <= high))
+        places = [segment.locate(times[own] + k * step) for k in (-1, 0, 1)]
+        apart = np.linalg.norm(np.stack(places) - track.positions[own], axis=-1)
+        away[own] = np.minimum(away[own], apart.min(axis=0))
+    stray = away > FAR * height
+    return replace(track, x=np.where(stray, np.nan, track.x), y=np.where(stray, np.nan, track.y))
+
+
+def write_tables(analysis: Analysis, folder: Path, *, clips: Sequence[Path] = ()) -> None:
+    """Write `events.csv`, `rallies.csv` and `speed.csv`.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    write_table(*tabulate_events(analysis), folder / "events.csv")
+    times = analysis.velocity.time
+    rows = []
+    for rally in analysis.rallies:
+        clip = clips[rally.number - 1].name if clips else ""
+        frames = [int(np.abs(times - t).argmin()) for t in (rally.start, rally.end)]
+        ended = rally.events[-1].kind if rally.finished else "lost"
+        span = [f"{rally.start:.3f}", f"{rally.end:.3f}"]
+        rows.append([rally.number, *span, *frames, rally.shots, ended, clip])
+    write_table(RALLY_COLUMNS, rows, folder / "rallies.csv")
+    columns, table = tabulate_speed(analysis)
+    write_table(columns, table, folder / "speed.csv")
+
+
+def tabulate_events(analysis: Analysis) -> tuple[tuple[str, ...], list[list[object]]]:
+    """Return the columns and rows of `events.csv`."""
+    places = {contact.event: contact for contact in analysis.contacts}
+    shots = {shot.event: shot for shot in analysis.shots}
+    rows: list[list[object]] = []
+    for event in analysis.found.events:
+        row: list[object] = [f"{event.time:.4f}", event.frame, event.kind]
+        row += [_show(event.x, 2), _show(event.y, 2), _show(event.score, 3), event.rally or ""]
+        shot = shots.get(event)
+        row += [_show(shot.peak, 0), _show(shot.least_kmh, 0)] if shot else ["", ""]
+        contact = places.get(event)
+        if contact is None:
+            row += [""] * len(COURT_COLUMNS)
+        else:
+            inside = "" if contact.inside is None else int(contact.inside)
+            row += [*(_show(v, 2) for v in contact.place), _show(contact.error, 2), inside]
+        rows.append(row)
+    return (*EVENT_COLUMNS, *SHOT_COLUMNS, *COURT_COLUMNS), rows
+
+
+def tabulate_speed(analysis: Analysis) -> tuple[tuple[str, ...], list[list[object]]]:
+    """Return the columns and rows of `speed.csv`; the last column says what its km/h are."""
+    v = analysis.velocity
+    values = np.stack([v.x, v.y, v.speed, v.error, analysis.floor_speed()], axis=1)
+    rows: list[list[object]] = [
+        [frame, f"{time:.6f}", *(_show(value, 2) for value in row)]
+        for frame, (time, row) in enumerate(zip(v.time, values, strict=True))
+    ]
+    return (*VELOCITY_COLUMNS, "FloorProjectionKmh"), rows
+
+
+def _list_shots(found: EventList, velocity: Velocity, court: Court | None) -> tuple[Shot, ...]:
+    shots = []
+    for rally in found.rallies:
+        for index, event in enumerate(rally.events):
+            if event.kind != HIT:
+                continue
+            end = rally.events[index + 1] if index + 1 < len(rally.events) else None
+            until = end.time if end is not None else rally.end
+            inside = (velocity.time > event.time) & (velocity.time < until)
+            inside &= np.isfinite(velocity.speed)
+            peak = peak_error = math.nan
+            if inside.any():
+                best = np.flatnonzero(inside)[velocity.speed[inside].argmax()]
+                peak, peak_error = float(velocity.speed[best]), float(velocity.error[best])
+            shots.append(Shot(event, end, peak, peak_error, _bound_speed(event, end, court)))
+    return tuple(shots)
+
+
+def _bound_speed(event: Event, end: Event | None, court: Court | None) -> float:
+    """What the mean speed was at least, km/h."""
+    if court is None or end is None or end.time - event.time < SHORTEST_SHOT:
+        return math.nan
+    pixels = np.array([[event.x, event.y], [end.x, end.y]])
+    least = court.least_distance(pixels, (False, end.kind != HIT))
+    return math.nan if least is None else least / (end.time - event.time) * KMH
+
+
+def _show(value: float, digits: int) -> str:
+    return "" if math.isnan(value) else f"{value:.{digits}f}"

@@ -1,0 +1,1 @@
+"""The court: marked, calibrated and drawn."""

@@ -1,0 +1,109 @@
+"""A court file from a video: points given or clicked, calibrated, drawn and saved."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_tracknet.analysis.court.calibration import POOR_ERROR, calibrate_court, write_court
+from keras_tracknet.analysis.court.drawing import draw_court
+from keras_tracknet.analysis.court.marks import CUSTOM, Mark, check_marks, parse_marks, read_marks
+from keras_tracknet.analysis.court.page import pick_marks
+from keras_tracknet.errors import InputError
+from keras_tracknet.sports import find_sport
+from keras_tracknet.video.images import write_image
+from keras_tracknet.video.reader import read_frames
+
+
+def mark_court(
+    video: Path,
+    path: Path,
+    sport: str,
+    *,
+    points: str | None = None,
+    at: float = 0.0,
+    overwrite: bool = False,
+    announce: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Calibrate a court and write it as JSON, with a drawing of it as PNG beside.
+
+    Args:
+        video: a video, or a folder of images.
+        path: JSON file to create.
+        sport: name, or `custom`.
+        points: see `parse_marks`, or a JSON file of `{"near_left": [212, 655], ...}`; clicked on a
+            page in the browser when omitted.
+        at: seconds into the video of the picture to draw on.
+        overwrite: whether to replace what is there.
+        announce: is told the address of the page.
+
+    Returns:
+        Files, errors in pixels, and doubts, a line each.
+
+    Raises:
+        InputError: the video cannot be read, the points make no court, or the files are there
+            already or cannot be written.
+    """
+    if sport != CUSTOM:
+        find_sport(sport)
+    drawing = path.with_suffix(".png")
+    if path == drawing:
+        raise InputError(f"{path}: the court is written as JSON, with a PNG beside; give a .json.")
+    for file in (path, drawing):
+        if file.exists() and not overwrite:
+            raise InputError(
+                f"{file}: exists already; use --overwrite or choose another place with -o."
+            )
+    image = _read_picture(video, at)
+    size = image.shape[:2]
+    if points is None:
+        marks = pick_marks(image, sport, announce)
+    else:
+        marks = _read_points(points, sport, size)
+    court = calibrate_court(marks, size, sport)
+    write_court(court, path)
+    write_image(draw_court(image, court), drawing)
+    errors = court.errors()
+    doubts = [
+        f"{mark.name} is {error:.1f} pixels from where the other points put it; mark it again."
+        for mark, error in zip(marks, errors, strict=True)
+        if error > POOR_ERROR * image.shape[0]
+    ]
+    if court.camera() is None:
+        doubts.append("the points do not tell where the camera is; there will be no lower bounds.")
+    return {
+        "command": "court",
+        "court": str(path.resolve()),
+        "drawing": str(drawing.resolve()),
+        "marks": len(marks),
+        "error_rms": float(np.sqrt((errors**2).mean())),
+        "error_max": float(errors.max()),
+        "doubts": doubts,
+    }
+
+
+def _read_picture(video: Path, at: float) -> np.ndarray:
+    """The picture at a moment; the last one of a shorter video."""
+    with contextlib.closing(read_frames(video)) as frames:
+        for frame in frames:
+            if frame.time >= at:
+                break
+    return frame.image
+
+
+def _read_points(points: str, sport: str, size: tuple[int, int]) -> list[Mark]:
+    """Read points as text or, where there is such a file, as JSON."""
+    if not points.endswith(".json"):
+        return parse_marks(points, sport)
+    try:
+        marks = read_marks(Path(points).read_bytes(), sport)
+        check_marks(marks, size)
+    except OSError as error:
+        raise InputError(f"{points}: cannot be read ({error.strerror}); check the path.") from error
+    except InputError as error:
+        raise InputError(f"{points}: {error}") from error
+    return marks

@@ -1,1 +1,0 @@
-"""From labelled clips to batches: frames, windows, heatmaps, augmentation, pipeline."""

@@ -1,0 +1,1 @@
+"""Labelled clips: their labels, formats and layouts, checked, split and converted."""

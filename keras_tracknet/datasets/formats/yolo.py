@@ -1,0 +1,134 @@
+"""YOLO text: one file a frame, one line a box, `class x y width height` as fractions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from keras_tracknet.datasets.formats.objects import LeftOut, choose_ball, merge_labels, read_number
+from keras_tracknet.datasets.labels import (
+    DEFAULT_VISIBLE,
+    EASY,
+    FRACTION,
+    HALF_PIXEL,
+    Label,
+    LabelTable,
+)
+from keras_tracknet.video.media import DIGITS, Media
+
+FORMAT = "YOLO txt"
+NAMES = ("data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names")
+LISTS = 3  # folders above the labels in which a list of the classes may lie
+
+
+def recognise(path: Path, head: str) -> bool:
+    """Return whether the first lines of a file are boxes; an empty file may be one without."""
+    lines = head.split("\n")[:-1] or [head]
+    try:
+        return all(_parse(line) for line in lines if line.strip())
+    except ValueError:
+        return False
+
+
+def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable:
+    """Read the boxes on the frames of one clip; a position is the middle of its box.
+
+    An image whose file is empty or missing has no ball, as YOLO takes it. A frame of a video
+    without a file is unlabelled: files are written for what was found.
+
+    Args:
+        path: the folder of text files, named like the images, or like the video and the
+            frame's number.
+        media: the images or the video.
+        visible: has no meaning here.
+
+    Raises:
+        InputError: no file can be read, or the ball is not to be told from the rest.
+    """
+    left_out = LeftOut()
+    files, doubts = _name_files(path, media) if media.images else _number_files(path, media)
+    boxes: dict[int, list[tuple[int, float, float]]] = {}
+    for frame, file in files.items():
+        try:
+            boxes[frame] = _read_boxes(file) if file else []
+        except (OSError, ValueError):
+            left_out.add("texts that are not lines of class x y width height", file, frame)
+    ball = _choose_number(path, {number for found in boxes.values() for number, _, _ in found})
+    labels = [
+        Label(frame, EASY, x, y)
+        for frame, found in boxes.items()
+        for number, x, y in found
+        if number == ball
+    ]
+    merged, more = merge_labels(labels, files, left_out)
+    return LabelTable.from_labels(
+        merged, units=FRACTION, doubts=[*doubts, *more], format=FORMAT, offset=-HALF_PIXEL
+    )
+
+
+def find_numbered(files: Iterable[Path], video: Path) -> dict[int, Path]:
+    """Return the texts for frames of a video among some files, by the number in their names."""
+    numbered = re.compile(rf"{re.escape(video.stem)}_([0-9]{{1,{DIGITS}}})\.txt", re.I)
+    found = ((numbered.fullmatch(file.name), file) for file in files)
+    return {int(match[1]): file for match, file in sorted(found, key=str) if match}
+
+
+def _name_files(path: Path, media: Media) -> tuple[dict[int, Path | None], list[str]]:
+    """Return the text of each image, None where there is none; and what to say of that."""
+    texts = [path / f"{Path(name).stem}.txt" for name in media.images]
+    files = {frame: text if text.is_file() else None for frame, text in enumerate(texts)}
+    without = [media.images[frame] for frame, text in files.items() if text is None]
+    if not without:
+        return files, []
+    return files, [f"{len(without)} images without a text, as {without[0]}: taken as no ball"]
+
+
+def _number_files(path: Path, media: Media) -> tuple[dict[int, Path | None], list[str]]:
+    """Return the text of each frame of a video that has one; and what to say of the numbers."""
+    numbered = find_numbered(path.iterdir(), media.path)
+    if 0 in numbered:
+        return {**numbered}, []
+    return {number - 1: file for number, file in numbered.items()}, [
+        "no text is for frame 0: frames are taken as counted from 1, as ultralytics does"
+    ]
+
+
+def _read_boxes(file: Path) -> list[tuple[int, float, float]]:
+    lines = file.read_text(encoding="utf-8-sig").splitlines()
+    return [_parse(line) for line in lines if line.strip()]
+
+
+def _parse(line: str) -> tuple[int, float, float]:
+    """Return (class, x, y) of a line; a sixth number, the confidence, does no harm."""
+    cells = line.split()
+    number, x, y, width, height = map(read_number, cells[:5])
+    sides = (x, y, width, height)
+    if len(cells) not in (5, 6) or number % 1 != 0 or not all(0 <= v <= 1 for v in sides):
+        raise ValueError(line)
+    return int(number), x, y
+
+
+def _choose_number(folder: Path, numbers: set[int]) -> int:
+    if len(numbers) < 2:
+        return next(iter(numbers), 0)
+    names = _read_names(folder)
+    ball = choose_ball((names.get(number, str(number)) for number in numbers), folder)
+    return next(number for number in numbers if names.get(number, str(number)) == ball)
+
+
+def _read_names(folder: Path) -> dict[int, str]:
+    """Read the names of the classes from a list beside or above the labels, where there is one."""
+    places = [folder, *folder.parents][: LISTS + 1]
+    files = [place / name for place in places for name in NAMES if (place / name).is_file()]
+    if not files:
+        return {}
+    text = files[0].read_text(encoding="utf-8-sig", errors="replace")
+    if files[0].suffix not in (".yaml", ".yml"):
+        return dict(enumerate(filter(None, map(str.strip, text.splitlines()))))
+    listed = re.search(r"^names:\s*\[(.*?)\]", text, re.M | re.S)
+    if listed:
+        return dict(enumerate(part.strip(" \n'\"") for part in listed[1].split(",")))
+    block = re.search(r"^names:\s*\n((?:[ \t]*(?:-|\d+:).*\n?)+)", text, re.M)
+    lines = block[1].splitlines() if block else []
+    return dict(enumerate(re.sub(r"^\s*(-|\d+:)\s*", "", line).strip(" '\"") for line in lines))

@@ -1,0 +1,1 @@
+"""Measuring trackers, classifiers, exported files and machines."""

@@ -1,0 +1,165 @@
+"""Evaluation: a tracker against labelled clips, by the same code that predicts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from keras_tracknet.datasets.checks import list_doubts
+from keras_tracknet.datasets.clip import Clip
+from keras_tracknet.datasets.dataset import find_labelled_clips, pick_clips, read_labels
+from keras_tracknet.datasets.labels import DEFAULT_VISIBLE
+from keras_tracknet.errors import InputError
+from keras_tracknet.files import explain_writing, write_json
+from keras_tracknet.frames.sizes import scale_positions
+from keras_tracknet.inference.tracker import Tracker
+from keras_tracknet.metrics import TOLERANCE, Counts, count_outcomes
+from keras_tracknet.progress import Reporter
+from keras_tracknet.tracks.track import Track, write_track
+from keras_tracknet.video.reader import probe_video
+
+UNITS = ("model", "source")
+
+
+@dataclass(frozen=True)
+class ClipResult:
+    """A clip's outcome: its name, counted frames, and seconds that tracking took."""
+
+    name: str
+    counts: Counts
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The outcome of an evaluation.
+
+    Attributes:
+        clips: one result a clip.
+        tolerance: greatest distance that counts as right.
+        unit: `model` for pixels at the model's size, `source` for pixels of the video.
+    """
+
+    clips: tuple[ClipResult, ...]
+    tolerance: float
+    unit: str
+
+    @property
+    def total(self) -> Counts:
+        """The counts of all clips together."""
+        return sum((clip.counts for clip in self.clips), Counts())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return scores and counts of the total, and by clip under `clips`."""
+        return {
+            **self.total.as_dict(),
+            "frames": self.total.frames,
+            "tolerance": self.tolerance,
+            "tolerance_unit": self.unit,
+            "clips": {
+                clip.name: {**clip.counts.as_dict(), "frames": clip.counts.frames}
+                for clip in self.clips
+            },
+        }
+
+
+def evaluate(
+    tracker: Tracker,
+    data: Path,
+    *,
+    clips: Sequence[str] = (),
+    visible: str = DEFAULT_VISIBLE,
+    tolerance: float = TOLERANCE,
+    unit: str = "model",
+    output: Path | None = None,
+    overwrite: bool = False,
+    reporter: Reporter | None = None,
+) -> Evaluation:
+    """Track labelled clips and count how often that is right.
+
+    Args:
+        tracker: the tracker.
+        data: folder of labelled clips.
+        clips: names of clips, folders or globs; every clip when empty.
+        visible: which balls count as visible, see `find_dataset`.
+        tolerance: greatest distance that counts as right.
+        unit: `model` for pixels at the model's size, `source` for pixels of the video.
+        output: folder for `tracks/<clip>.csv` and `evaluation.json`; none are written when
+            omitted.
+        overwrite: whether to replace an evaluation that is there.
+        reporter: where progress goes.
+
+    Returns:
+        The `Evaluation`. Unlabelled frames do not count, nor those that the dataset's
+        `drop_frame.json` leaves out.
+
+    Raises:
+        InputError: no clip, or one that cannot be read, or a result that cannot be written.
+        ValueError: an unknown unit.
+    """
+    if unit not in UNITS:
+        raise ValueError(f"unit must be one of {', '.join(UNITS)}. Received: unit={unit!r}")
+    reporter = reporter or Reporter()
+    dataset = find_labelled_clips(data, visible=visible)
+    found = pick_clips(dataset.clips, clips) if clips else dataset.clips
+    for doubt in list_doubts(dataset, found):
+        reporter.warn(doubt)
+    if output is not None:
+        prepare_folder(output, overwrite)
+    results = []
+    total = sum(probe_video(clip.source).frames or 0 for clip in found)
+    with reporter.track("evaluating", total, unit="frames") as advance:
+        for clip in found:
+            began = time.perf_counter()
+            track = tracker.track(clip.source, advance=advance)
+            counts = count_clip(clip, track, tracker.spec.input_size, tolerance, unit)
+            results.append(ClipResult(clip.name, counts, time.perf_counter() - began))
+            if output is not None:
+                write_track(track, output / "tracks" / f"{clip.name}.csv")
+    evaluation = Evaluation(tuple(results), tolerance, unit)
+    if output is not None:
+        write_json(evaluation.as_dict(), output / "evaluation.json")
+    return evaluation
+
+
+def prepare_folder(output: Path, overwrite: bool) -> None:
+    """Create the folder of an evaluation; the result of one that is to be replaced goes.
+
+    Raises:
+        InputError: an evaluation is there and is not to be replaced, or it cannot be written.
+    """
+    result = output / "evaluation.json"
+    if result.exists() and not overwrite:
+        raise InputError(
+            f"{result}: exists already; use --overwrite or choose another place with -o."
+        )
+    with explain_writing(output):
+        output.mkdir(parents=True, exist_ok=True)
+        result.unlink(missing_ok=True)  # beside tracks of another one it would be wrong
+
+
+def count_clip(
+    clip: Clip, track: Track, model_size: tuple[int, int], tolerance: float, unit: str
+) -> Counts:
+    """Count the outcomes of one clip's frames.
+
+    Args:
+        clip: where the labels are.
+        track: the prediction.
+        model_size: (height, width) of the model's input, pixels.
+        tolerance, unit: as for `evaluate`.
+    """
+    info = probe_video(clip.source)
+    size = (info.height, info.width)
+    labels = read_labels(clip, size=size, frames=len(track))
+    counted = labels.labelled.copy()
+    if clip.evaluated is not None:
+        start, stop = clip.evaluated
+        counted[:start] = counted[stop:] = False
+    truth, predicted = labels.positions[counted], track.positions[counted]
+    if unit == "model":
+        truth, predicted = (scale_positions(p, size, model_size) for p in (truth, predicted))
+    return count_outcomes(truth, predicted, tolerance)

@@ -1,0 +1,1 @@
+"""What the network is shown: sizes, background, stacking, stabilization and windows."""

@@ -1,0 +1,1 @@
+"""From a video to a track: the tracker, its stages, outputs and engines."""

@@ -1,0 +1,63 @@
+"""Keras on its active backend, compiled, in the precision that the hardware is best at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from keras_tracknet.backends import find_device
+from keras_tracknet.inference.engines.network import Network
+from keras_tracknet.inference.engines.serving import build_serving
+from keras_tracknet.models.blocks import keras_defaults
+from keras_tracknet.precision import choose_precision
+from keras_tracknet.weights.model_file import ModelFile, set_precision
+
+NAME = "keras"
+
+
+class KerasNetwork(Network):
+    """A network in Keras.
+
+    Args:
+        file: the network and its specification.
+        precision: `auto`, or a Keras dtype policy.
+        batch_size: windows at once.
+        answers: `heatmaps` or `detections`.
+        device: `auto`, `cpu` or `gpu`; the network is to be loaded there, see `keras.device`.
+    """
+
+    @keras_defaults()
+    def __init__(
+        self,
+        file: ModelFile,
+        *,
+        precision: str = "auto",
+        batch_size: int = 2,
+        answers: str = "heatmaps",
+        device: str = "auto",
+    ) -> None:
+        spec, self._place = file.spec, find_device(device)
+        # Positions need more than bfloat16's eight bits.
+        policy = "float32" if spec.version == "rectifier" else choose_precision(precision)
+        super().__init__(
+            spec, file.path, file.sha256, NAME, policy, self._place.partition(":")[0], batch_size,
+            answers,
+            spec.input_size,
+        )  # fmt: skip
+        set_precision(file.model, policy)
+        self._rectifies = spec.version == "rectifier"
+        self._model: keras.Model = (
+            file.model if self._rectifies else build_serving(file.model, spec, answers=answers)
+        )
+        self._model.compile()  # drops a prediction function compiled in another precision
+
+    def run(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the answers to a batch, see `Network.run`."""
+        with keras.device(self._place), keras_defaults():
+            if self._rectifies:
+                answers = self._model.predict(list(inputs), batch_size=256, verbose=0)
+            else:
+                answers = self._model.predict_on_batch(list(inputs))
+        return np.asarray(answers)

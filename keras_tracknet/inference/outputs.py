@@ -1,0 +1,301 @@
+"""What prediction leaves behind: track files, overlay video, plots, shots and a summary."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import time
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from keras_tracknet.errors import InputError
+from keras_tracknet.files import write_json, write_text
+from keras_tracknet.frames.sizes import estimate_background
+from keras_tracknet.inference.places import OutputPaths
+from keras_tracknet.inference.stages import Stopwatch
+from keras_tracknet.inference.summaries import check_same, describe_run, read_summary, restore_rows
+from keras_tracknet.inference.tracker import Tracker
+from keras_tracknet.locks import hold_lock
+from keras_tracknet.progress import Reporter
+from keras_tracknet.tracks.overlay import write_overlay
+from keras_tracknet.tracks.plots import check_matplotlib, plot_track
+from keras_tracknet.tracks.track import Track, TrackRow, TrackWriter, check_format, write_track
+from keras_tracknet.video.damage import Damage
+from keras_tracknet.video.reader import VideoInfo, probe_video, sample_frames
+
+PLOT_FRAMES = 15  # frames that the background of the plots is the median of
+
+
+def predict_video(
+    tracker: Tracker,
+    source: Path,
+    paths: OutputPaths,
+    *,
+    schema: str = "tracknet",
+    resume: bool = False,
+    overwrite: bool = True,
+    strict: bool = False,
+    reporter: Reporter | None = None,
+) -> dict[str, Any]:
+    """Track the ball through a video and write the results.
+
+    The first track file grows while the video is read (Parquet cannot, and is written at the
+    end), so that an interruption leaves what was tracked so far, and a summary that says
+    `complete: false`. Nobody else can write the same results meanwhile.
+
+    Args:
+        tracker: the tracker.
+        source: a video, or a folder of images.
+        paths: where the results go.
+        schema: columns of the track files, see `TrackWriter`.
+        resume: whether to go on from the rows that an interruption left; they are as they
+            would be without it. What is finished stays as it is.
+        overwrite: whether what is there is replaced, unless it is resumed.
+        strict: whether damage of the source is an error; else it is counted in the summary.
+        reporter: where progress goes.
+
+    Returns:
+        The content of `summary.json`.
+
+    Raises:
+        InputError: the video cannot be read, a result cannot be written or is there already, or
+            what is to be resumed was tracked with other settings.
+    """
+    source, reporter = Path(source), reporter or Reporter()
+    for path in paths.tracks:
+        check_format(path)  # before hours of tracking, not after
+    if paths.plots:
+        check_matplotlib()
+    info = probe_video(source)
+    for path in (*paths.results, paths.summary):
+        if path.exists() and path.samefile(source):
+            raise InputError(f"{path}: this is the source video itself; choose another place.")
+    described = describe_run(tracker, source, info, schema)
+    with hold_lock(paths.summary):
+        rows: list[TrackRow] = []
+        if resume:
+            finished = find_finished(described, paths)
+            if finished is not None:
+                reporter.note(f"{paths.summary.parent}: finished before, and left as it is")
+                return finished
+            rows = _read_earlier(described, paths, reporter)
+        elif not overwrite:
+            paths.check_free()
+        run = _Run(tracker, source, info, paths, described, reporter, rows, strict)
+        return run.predict()
+
+
+def find_finished(described: dict[str, Any], paths: OutputPaths) -> dict[str, Any] | None:
+    """Return the summary of a finished result, None where it is not finished.
+
+    Args:
+        described: what the result has to be of, see `describe_run`.
+        paths: the results that are wanted.
+
+    Raises:
+        InputError: it is finished but was tracked with other settings, or one of the results
+            is missing.
+    """
+    summary = read_summary(paths.summary)
+    if summary is None or not summary["complete"]:
+        return None
+    check_same(summary, described, paths.summary, exact=False)
+    for path in paths.results:
+        if not path.exists():
+            raise InputError(
+                f"{path}: missing, though tracking was finished; use --overwrite to track again."
+            )
+    return summary
+
+
+def _read_earlier(
+    described: dict[str, Any], paths: OutputPaths, reporter: Reporter
+) -> list[TrackRow]:
+    """Return the rows that an interrupted run left; none where it left nothing of use."""
+    growing, raw = paths.growing, paths.raw
+    if growing is None or raw is None or described["schema"] != "tracknet":
+        raise InputError("--resume needs a track in csv or jsonl, with all its columns.")
+    summary = read_summary(paths.summary)
+    if summary is None:
+        paths.check_free()  # what is there without a summary is somebody else's
+        return []
+    file = raw if raw.exists() else growing
+    if file.exists():
+        check_same(summary, described, paths.summary, exact=True)
+    rows = restore_rows(file)
+    if rows:
+        reporter.note(f"{growing}: going on from frame {len(rows)}")
+    return rows
+
+
+def track_to_stdout(
+    tracker: Tracker,
+    source: Path,
+    *,
+    format: str = "csv",
+    schema: str = "tracknet",
+    strict: bool = False,
+    reporter: Reporter | None = None,
+) -> None:
+    """Track the ball through a video, then print the track that `predict_video` would write.
+
+    Args:
+        tracker, source, schema, strict, reporter: as for `predict_video`.
+        format: `csv` or `jsonl`.
+    """
+    info = probe_video(source)
+    paths = OutputPaths((), None, (), None, Path("-"))
+    described = {"schema": schema}
+    run = _Run(tracker, source, info, paths, described, reporter or Reporter(), [], strict)
+    run.add_rows()
+    with TrackWriter(paths.summary, format=format, schema=schema, to_stdout=True) as writer:
+        writer.write(run.repair().rows())
+
+
+@dataclass
+class _Run:
+    """A video on its way to its results.
+
+    Attributes:
+        described: what is known of it before the first frame is, see `describe_run`.
+        rows: of the frames so far, before any repair; those of an earlier run at the start.
+        strict: whether damage of the source is an error.
+        shots: number of each shot's first frame.
+        done: rows of an earlier run.
+    """
+
+    tracker: Tracker
+    source: Path
+    info: VideoInfo
+    paths: OutputPaths
+    described: dict[str, Any]
+    reporter: Reporter
+    rows: list[TrackRow]
+    strict: bool
+    shots: list[int] = field(default_factory=list)
+    watch: Stopwatch = field(default_factory=Stopwatch)
+
+    def __post_init__(self) -> None:
+        self.done, self.began = len(self.rows), time.perf_counter()
+        self.damage = Damage(strict=self.source if self.strict else None)
+
+    def predict(self) -> dict[str, Any]:
+        """Track, write everything and return the summary."""
+        try:
+            self.add_rows()
+            track = self.repair()
+            self._write(track)
+        except BaseException:
+            if self.rows:
+                with contextlib.suppress(OSError, InputError):  # the first error is to be told
+                    self._keep_unfinished()
+            raise
+        summary = self._summarise(list(track.rows()), complete=True)
+        write_json(summary, self.paths.summary)
+        if self.paths.raw is not None:
+            self.paths.raw.unlink(missing_ok=True)
+        self.reporter.note(_describe(summary))
+        return summary
+
+    def add_rows(self) -> None:
+        """Add to `rows` and `shots`, and to the growing track file, frame by frame."""
+        for remark in self.info.remarks():
+            self.reporter.note(f"{self.source}: {remark}")
+        name, left = f"tracking {self.source.name}", self.info.frames
+        if self.done:
+            name, left = f"{name} from frame {self.done}", left and max(0, left - self.done)
+        stream = self.tracker.stream(
+            self.source,
+            stopwatch=self.watch,
+            shots=self.shots,
+            first=self.done,
+            damage=self.damage,
+        )
+        with self.reporter.track(name, left, unit="frames") as advance, closing(stream):
+            # Nothing is written for a video that cannot be read.
+            first = list(itertools.islice(stream, 1))
+            with self._open_growing() as writer:
+                for row in itertools.chain(first, stream):
+                    self.rows.append(row.rounded())
+                    if writer is not None:
+                        with self.watch.stage("write"):
+                            writer.write(self.rows[-1:])
+                    advance(1)
+
+    def repair(self) -> Track:
+        """Return the track that is to be written."""
+        size = self.info.height, self.info.width
+        return self.tracker.repair(Track.from_rows(self.rows), size, shots=self.shots)
+
+    def _open_growing(self) -> contextlib.AbstractContextManager[TrackWriter | None]:
+        """Open the growing track file, beside a summary that says what its rows are of."""
+        growing = self.paths.growing
+        if self.paths.tracks and not self.done:
+            write_json({**self.described, "complete": False}, self.paths.summary)
+            for path in (self.paths.raw, *self.paths.results):  # of an earlier run
+                if path is not None and path.is_file() and path != growing:
+                    path.unlink()
+        if growing is None:
+            return contextlib.nullcontext()
+        schema = self.described["schema"]
+        return TrackWriter(growing, format=growing.suffix[1:], schema=schema, append=self.done > 0)
+
+    def _write(self, track: Track) -> None:
+        """Write everything but the summary."""
+        with self.watch.stage("write"):
+            if self.paths.raw is not None:
+                write_track(Track.from_rows(self.rows), self.paths.raw)
+            for path in self.paths.tracks:
+                write_track(track, path, schema=self.described["schema"])
+            if self.paths.segments is not None:
+                _write_segments(track, self.shots, self.paths.segments)
+        if self.paths.overlay is not None:
+            drawing = self.reporter.track("drawing overlay", len(track), unit="frames")
+            with self.watch.stage("write"), drawing as advance:
+                write_overlay(
+                    self.source, track, self.paths.overlay, progress=lambda _done: advance(1)
+                )
+        if self.paths.plots:
+            with closing(sample_frames(self.source, PLOT_FRAMES)) as sample:
+                background = estimate_background(frame.image for frame in sample)
+            plot_track(track, background, self.paths.plots, threshold=self.tracker.threshold)
+
+    def _keep_unfinished(self) -> None:
+        """Write what there is, and a summary that says that it is not all."""
+        if self.paths.growing is None:
+            schema = self.described["schema"]
+            write_track(Track.from_rows(self.rows), self.paths.tracks[0], schema=schema)
+        write_json(self._summarise(self.rows, complete=False), self.paths.summary)
+
+    def _summarise(self, rows: list[TrackRow], *, complete: bool) -> dict[str, Any]:
+        seconds = time.perf_counter() - self.began
+        return {
+            **self.described,
+            "complete": complete,
+            "frames": len(rows),
+            "frames_before": self.done,
+            "damaged": self.damage.count,
+            "shots": len(self.shots),
+            "status": dict(Counter(row.status for row in rows)),
+            "seconds": round(seconds, 3),
+            "frames_per_second": round((len(rows) - self.done) / seconds, 2),
+            "milliseconds": {stage: round(1e3 * s, 1) for stage, s in self.watch.seconds.items()},
+        }
+
+
+def _describe(summary: dict[str, Any]) -> str:
+    counts = ", ".join(f"{count} {status}" for status, count in summary["status"].items())
+    before = f", {summary['frames_before']} of them before" if summary["frames_before"] else ""
+    return (
+        f"{summary['frames']} frames ({counts}){before} in {summary['seconds']:.1f} s,"
+        f" {summary['frames_per_second']:.1f} frames a second"
+    )
+
+
+def _write_segments(track: Track, shots: list[int], path: Path) -> None:
+    bounds = itertools.pairwise([*shots, len(track)])
+    lines = [f"{a},{b - 1},{track.time[a]:.6f},{track.time[b - 1]:.6f}" for a, b in bounds]
+    write_text("\n".join(["FirstFrame,LastFrame,FirstTime,LastTime", *lines]) + "\n", path)

@@ -1,1 +1,0 @@
-"""Reading and writing videos, tracks and labelled datasets; never imports Keras."""

@@ -1,0 +1,1 @@
+"""Tracks: one row for every frame, in files, tables and pictures."""

@@ -1,0 +1,337 @@
+"""What decides a training run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+from keras_tracknet.datasets.labels import DEFAULT_VISIBLE, VISIBLE
+from keras_tracknet.errors import InputError
+from keras_tracknet.frames.sizes import BACKGROUND_MODES
+from keras_tracknet.models.blocks import check_count, check_input_size
+from keras_tracknet.models.resnet10 import BLOCK_FILTERS
+from keras_tracknet.models.tsm import BACKBONES, MODALITIES
+from keras_tracknet.precision import PRECISIONS
+from keras_tracknet.tracks.hidden import HIDDEN_POSITIONS
+from keras_tracknet.training.batches.augment import Augmentation
+from keras_tracknet.training.batches.clip_classes import CLASSES
+from keras_tracknet.training.run_folder import read_config
+from keras_tracknet.weights.model_file import ModelFile
+from keras_tracknet.weights.spec import VERSIONS, ModelSpec
+
+CHOICES = {
+    "version": VERSIONS,
+    "schedule": ("constant", "cosine"),
+    "background": BACKGROUND_MODES,
+    "target": ("disc", "gaussian"),
+    "hidden": HIDDEN_POSITIONS,
+    "visible": tuple(VISIBLE),
+    "backbone": BACKBONES,
+    "modality": MODALITIES,
+    "precision": ("auto", *PRECISIONS),
+}
+
+
+def _are(values: Any, allows: Callable[[Any], bool], count: int | None = None) -> bool:
+    right = isinstance(values, tuple) and all(map(allows, values))
+    return right and count in (None, len(values))
+
+
+# What the fields of a configuration hold, by their annotation.
+TYPES: dict[str, Callable[[Any], bool]] = {
+    "bool": lambda value: isinstance(value, bool),
+    "str": lambda value: isinstance(value, str),
+    "int": lambda value: isinstance(value, Integral) and not isinstance(value, bool),
+    "float": lambda value: isinstance(value, Real) and math.isfinite(value),
+    "tuple[int, int]": lambda value: _are(value, TYPES["int"], 2),
+    "tuple[float, float]": lambda value: _are(value, TYPES["float"], 2),
+    "tuple[str, ...]": lambda value: _are(value, TYPES["str"]),
+}
+
+# Settings that a run cannot go on with, had they another value; by other options than their own.
+OPTIONS = {"validation": "--val", "training": "--split"}
+
+# Filters of the deepest convolution at full width.
+MOST_FILTERS = {"v1": 512, "v2": 512, "v3": 512, "rectifier": 256}
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """Everything that decides a training run; written to the run folder as `config.json`.
+
+    Attributes:
+        version: `v1`, `v2`, `v3`, `rectifier` or `tsm`.
+        data: folder of labelled clips; None for rendered rallies.
+        output: the run folder.
+        epochs: passes over the windows.
+        batch_size: windows in a batch.
+        learning_rate: Adam's, at its highest.
+        schedule: `cosine` lets the learning rate fall to 0, `constant` keeps it.
+        warmup: share of all steps over which the learning rate rises from 0 (cosine).
+        precision: `auto`, or a Keras dtype policy.
+        width: factor on the number of filters.
+        frames: frames in a window, for TSM those that it sees of a window; the version's own
+            when None.
+        heatmaps: maps out; as many as frames when None (V1 always 1).
+        background: V3's background mode.
+        input_size: (height, width) in pixels; the version's own when None.
+        target: `disc` with weighted cross-entropy, or `gaussian` with quality focal loss;
+            V1 has its own.
+        mixup: parameter of mixup between windows, 0 for none.
+        frame_mixup: parameter of mixup between neighbouring frames, 0 for none.
+        flip, brightness, contrast, recolour, compression, crop, zoom, on_ball, pan, paste, decoys:
+            see `Augmentation`.
+        stabilize: move the frames of a window so that the court stands still in them; the weights
+            say so, and `Tracker` does the same. For models without a background.
+        windows: windows in an epoch, drawn anew each time; all when None.
+        balance: draw from each dataset, a folder directly below `data`, equally often.
+        training: names of clips, folders or globs to train on; all that do not validate when
+            empty.
+        validation: names of clips, folders or globs to validate on; chosen when empty.
+        visible: which balls count as visible, see `find_dataset`.
+        hidden: what the rectifier sees where a position is hidden: `interpolated`, trained on
+            the distance from the truth, or `zero`, trained on its square as published.
+        tracks: folder with a predicted track for each clip, for the rectifier; its labels
+            alone when None.
+        backbone: TSM's network for pictures.
+        modality: what TSM sees of a frame, see `build_tsm`.
+        span: seconds that a window of TSM lasts.
+        online: whether TSM looks only at the frames before, as for a live stream.
+        seed: start of every random choice.
+        init: weights to start from (fine-tuning), as `find_weights` takes them; they must be of
+            the same network, see `describe_network`.
+    """
+
+    version: str = "v3"
+    data: str | None = None
+    output: str = "runs/fit"
+    epochs: int = 30
+    batch_size: int = 4
+    learning_rate: float = 1e-3
+    schedule: str = "cosine"
+    warmup: float = 0.02
+    precision: str = "auto"
+    width: float = 1.0
+    frames: int | None = None
+    heatmaps: int | None = None
+    background: str = "concat"
+    input_size: tuple[int, int] | None = None
+    target: str = "disc"
+    mixup: float = 0.0
+    frame_mixup: float = 0.0
+    flip: float = 0.5
+    brightness: float = 0.1
+    contrast: float = 0.2
+    recolour: float = 0.0
+    compression: float = 0.0
+    crop: tuple[int, int] | None = None
+    zoom: tuple[float, float] = (1.0, 1.0)
+    on_ball: float = 0.7
+    pan: float = 0.0
+    paste: float = 0.0
+    decoys: float = 0.0
+    stabilize: bool = False
+    windows: int | None = None
+    balance: bool = False
+    training: tuple[str, ...] = ()
+    validation: tuple[str, ...] = ()
+    visible: str = DEFAULT_VISIBLE
+    hidden: str = "interpolated"
+    tracks: str | None = None
+    backbone: str = "resnet10"
+    modality: str = "difference"
+    span: float = 0.5
+    online: bool = False
+    seed: int = 0
+    init: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("input_size", "crop", "zoom", "training", "validation"):
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+        for field in fields(self):
+            kind, _, optional = str(field.type).partition(" | ")
+            value = getattr(self, field.name)
+            if not (optional and value is None) and not TYPES[kind](value):
+                raise ValueError(
+                    f"{field.name} must be {field.type}. Received: {field.name}={value!r}"
+                )
+        for name, known in CHOICES.items():
+            value = getattr(self, name)
+            if value not in known:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(known)}. Received: {name}={value!r}"
+                )
+        for name in ("epochs", "batch_size", "frames", "heatmaps", "windows"):
+            if getattr(self, name) is not None:
+                check_count(name, getattr(self, name))
+        for name, least, fits in (
+            ("learning_rate", "above 0", self.learning_rate > 0),
+            ("width", "above 0", self.width > 0),
+            ("span", "above 0", self.span > 0),
+            ("mixup", "at least 0", self.mixup >= 0),
+            ("frame_mixup", "at least 0", self.frame_mixup >= 0),
+            ("warmup", "0 to 1", 0 <= self.warmup <= 1),
+            ("seed", "0 to 2^32 - 1", 0 <= self.seed < 2**32),
+        ):
+            if not fits:
+                raise ValueError(f"{name} must be {least}. Received: {name}={getattr(self, name)}")
+        if self.heatmaps and self.version != "v2":
+            raise ValueError(
+                f"heatmaps is for v2. Received: version={self.version!r}, heatmaps={self.heatmaps}"
+            )
+        if self.version == "tsm":
+            foreign = ("crop", "pan", "paste", "decoys", "stabilize", "mixup", "frame_mixup")
+            given = [name for name in (*foreign, "balance") if getattr(self, name)]
+            if given:
+                raise ValueError(f"{given[0]} is not for tsm. Received: {getattr(self, given[0])}")
+            if self.backbone == "resnet50" and self.width != 1:
+                raise ValueError(f"width must be 1 for resnet50. Received: width={self.width}")
+        for name in ("pan", "stabilize"):
+            if getattr(self, name) and self.version == "v3" and self.background != "none":
+                raise ValueError(
+                    f"{name} is for models without a background."
+                    f" Received: {name}={getattr(self, name)}, background={self.background!r}"
+                )
+        check_input_size(self.input_size or (None, None))
+        _ = self.spec, self.augmentation  # which raise what is wrong with them
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the network to be trained expects and returns."""
+        source = Path(self.data).name if self.data else "rendered rallies"
+        if self.version == "rectifier":
+            window = self.frames or 16
+            return ModelSpec(
+                "rectifier", window, 0, "none", (0, 0), hidden=self.hidden, trained_on=source
+            )
+        if self.version == "tsm":
+            size = self.input_size or (224, 224)
+            frames = self.frames or 8
+            return ModelSpec(
+                "tsm", frames, 0, "none", size, classes=CLASSES, span=self.span, trained_on=source
+            )
+        size = self.input_size or ((360, 640) if self.version == "v1" else (288, 512))
+        frames = self.frames or (8 if self.version == "v3" else 3)
+        heatmaps = self.heatmaps or frames
+        return ModelSpec(
+            version=self.version,
+            frames=frames,
+            heatmaps=1 if self.version == "v1" else heatmaps,
+            background=self.background if self.version == "v3" else "none",
+            input_size=size,
+            stabilized=self.stabilize,
+            trained_on=source,
+        )
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """How training windows are varied."""
+        names = [field.name for field in fields(Augmentation)]
+        return Augmentation(**{name: getattr(self, name) for name in names})
+
+
+def describe_network(file: ModelFile) -> dict[str, Any]:
+    """Return the settings of `FitConfig` that build a model file's network anew.
+
+    Args:
+        file: a network of this package, as `load_model` returns it.
+    """
+    spec = file.spec
+    if spec.version == "tsm":
+        return _describe_tsm(file)
+    filters = [
+        layer.filters
+        for layer in file.model.layers
+        if hasattr(layer, "filters") and not layer.name.startswith("head")
+    ]
+    network: dict[str, Any] = {
+        "version": spec.version,
+        "frames": spec.frames,
+        "width": max(filters) / MOST_FILTERS[spec.version],
+    }
+    if spec.version != "rectifier":
+        network |= {"input_size": spec.input_size, "stabilize": spec.stabilized}
+    if spec.version == "v2":
+        network["heatmaps"] = spec.heatmaps
+    if spec.version == "rectifier":
+        network["hidden"] = spec.hidden
+    if spec.version == "v3":
+        network["background"] = spec.background
+    return network
+
+
+def _describe_tsm(file: ModelFile) -> dict[str, Any]:
+    layers = {layer.name: layer for layer in file.model.layers}
+    backbone, width = "resnet50", 1.0
+    # The last convolution whose filters are a multiple of the width.
+    for name, stem, filters in (
+        ("mobilenet_v2", "block_16_project", 320),
+        ("resnet10", "block4_2_conv", BLOCK_FILTERS[-1]),
+    ):
+        if stem in layers:
+            backbone, width = name, layers[stem].filters / filters
+    return {
+        "version": "tsm",
+        "frames": file.spec.frames,
+        "input_size": file.spec.input_size,
+        "span": file.spec.span,
+        "backbone": backbone,
+        "modality": "difference" if "difference" in layers else "rgb",
+        "width": width,
+        "online": not any(getattr(layer, "bidirectional", False) for layer in file.model.layers),
+    }
+
+
+def load_config(folder: Path) -> FitConfig:
+    """Read the configuration of a run.
+
+    Raises:
+        InputError: the folder holds no run, or one of a newer version.
+    """
+    content = read_config(folder)
+    unknown = content.keys() - {field.name for field in fields(FitConfig)}
+    if unknown:
+        raise InputError(
+            f"{folder}: not a run of tracknet fit, or one of a newer version: it sets"
+            f" {', '.join(sorted(unknown))}; upgrade keras_tracknet."
+        )
+    try:
+        # The folder may have been moved since.
+        return FitConfig(**content | {"output": str(folder)})
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{folder}: not a run of tracknet fit ({error}).") from error
+
+
+def change_config(config: FitConfig, settings: dict[str, Any]) -> FitConfig:
+    """Return the configuration that a run goes on with: its own, with other epochs.
+
+    Args:
+        config: of the run.
+        settings: what is given anew.
+
+    Raises:
+        ValueError: a setting differs from the run's that cannot change any more.
+    """
+    for name, value in settings.items():
+        kept = getattr(config, name)
+        if name in ("data", "tracks") and value and kept:
+            value, kept = Path(value).resolve(), Path(kept).resolve()
+        if name not in ("epochs", "output") and value != kept:
+            option = OPTIONS.get(name, f"--{name.replace('_', '-')}")
+            raise ValueError(
+                f"{option} cannot change in a run that goes on, which has {_show(kept)}; leave it"
+                f" away, or start another run with --init {config.output}."
+            )
+    return replace(config, epochs=settings.get("epochs", config.epochs))
+
+
+def _show(value: Any) -> str:
+    """Return a setting as its option is written."""
+    if isinstance(value, tuple):
+        return ("x" if _are(value, TYPES["float"]) else ",").join(map(str, value)) or "none"
+    return "none" if value is None else str(value)

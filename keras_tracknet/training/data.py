@@ -1,0 +1,258 @@
+"""The batches of a training run: clips found, decoded, and cut into windows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_tracknet.datasets.checks import list_doubts
+from keras_tracknet.datasets.clip import Clip
+from keras_tracknet.datasets.dataset import find_labelled_clips, read_labels
+from keras_tracknet.datasets.splits import split_clips
+from keras_tracknet.errors import InputError
+from keras_tracknet.frames.sizes import scale_positions
+from keras_tracknet.progress import Reporter
+from keras_tracknet.synthetic import name_rallies, write_rallies
+from keras_tracknet.tracks.track import read_track
+from keras_tracknet.training.batches.cache import CachedFrames, FrameCache, prepare_clips
+from keras_tracknet.training.batches.clip_batches import ClassifiedFrames, ClipBatches
+from keras_tracknet.training.batches.clip_classes import find_events
+from keras_tracknet.training.batches.trajectory_batches import Trajectory, TrajectoryBatches
+from keras_tracknet.training.batches.window_batches import (
+    Batches,
+    LabelledFrames,
+    WindowBatches,
+    WindowConfig,
+)
+from keras_tracknet.training.config import FitConfig
+from keras_tracknet.video.media import estimate_frames
+from keras_tracknet.video.reader import probe_video
+
+RENDERED_RALLIES = 24
+RENDERED_SIZE = (720, 1280)  # (height, width), as broadcasts are
+VALIDATION_BATCH = 4  # windows of whole pictures that a device takes at once, at most
+
+
+@dataclass(frozen=True)
+class FitData:
+    """What a run trains and validates on.
+
+    Attributes:
+        training, validation: batches.
+        clips: names of the clips that train and that validate.
+        digest: tells clips and labels from others, so that a run goes on with its own.
+    """
+
+    training: Batches
+    validation: Batches
+    clips: tuple[tuple[str, ...], tuple[str, ...]]
+    digest: str
+
+
+def load_fit_data(config: FitConfig, reporter: Reporter, devices: int = 1) -> FitData:
+    """Find a run's labelled clips, decode them into the cache and cut them into batches.
+
+    Args:
+        config: which data, and what becomes of it.
+        reporter: where progress and notes go.
+        devices: number of those that share a batch.
+
+    Raises:
+        InputError: no usable data.
+    """
+    train, validation = _find_clips(config, reporter)
+    training: Batches
+    validating: Batches
+    if config.version == "rectifier":
+        training, validating = _trajectory_batches(config, train, validation)
+    elif config.version == "tsm":
+        training, validating = _clip_batches(config, train, validation, reporter)
+    else:
+        training, validating = _window_batches(
+            config, train, validation, reporter, VALIDATION_BATCH * devices
+        )
+    names = tuple(clip.name for clip in train), tuple(clip.name for clip in validation)
+    digest = hashlib.sha256(repr((names, training.windows, validating.windows)).encode())
+    for clip in (*train, *validation):
+        table = clip.table
+        for column in (table.frame, table.visibility, table.x, table.y):
+            digest.update(column.tobytes())
+    return FitData(training, validating, names, digest.hexdigest())
+
+
+def load_clip(clip: Clip, frames: Any, size: tuple[int, int]) -> LabelledFrames:
+    """Return a clip's cached frames with its labels in pixels at the model's size.
+
+    Args:
+        clip: where the labels are.
+        frames: the clip's `CachedFrames`.
+        size: (height, width) of the cached frames, pixels.
+    """
+    track = read_labels(clip, size=frames.source_size, frames=len(frames.frames))
+    positions = scale_positions(track.positions, frames.source_size, size)
+    return LabelledFrames(frames.frames, frames.background, positions, track.labelled)
+
+
+def load_classified(clip: Clip, frames: CachedFrames, span: float) -> ClassifiedFrames:
+    """Return a clip's cached frames with what happens in them.
+
+    Args:
+        clip: where the labels are.
+        frames: of the clip.
+        span: seconds that a window lasts.
+    """
+    track = read_labels(clip, size=frames.source_size, frames=len(frames))
+    fps = float(frames.fps)
+    events = find_events(track.positions / frames.source_size[0], track.labelled, fps)
+    return ClassifiedFrames(frames.frames, events, max(1, round(span * fps)))
+
+
+def read_clips(
+    clips: Sequence[Clip], size: tuple[int, int], reporter: Reporter
+) -> list[CachedFrames]:
+    """Return the frames of clips at the model's size, decoding those that are new.
+
+    Args:
+        clips: of a dataset.
+        size: (height, width) in pixels.
+        reporter: where progress goes.
+
+    Raises:
+        InputError: a clip cannot be read, or the cache cannot be written.
+    """
+    with reporter.track("reading clips", total=len(clips), unit="clips") as advance:
+        finished = 0
+
+        def progress(index: int, _clip: Clip, _frames: int) -> None:
+            nonlocal finished
+            if index >= finished:
+                advance(index + 1 - finished)
+                finished = index + 1
+
+        return prepare_clips(clips, size, FrameCache(), progress)
+
+
+def _find_clips(config: FitConfig, reporter: Reporter) -> tuple[Sequence[Clip], Sequence[Clip]]:
+    if config.data is None:
+        root = FrameCache().folder / "rendered" / name_rallies(RENDERED_RALLIES, RENDERED_SIZE)
+        with reporter.track("rendering rallies", total=RENDERED_RALLIES, unit="clips") as advance:
+            write_rallies(
+                root,
+                RENDERED_RALLIES,
+                size=RENDERED_SIZE,
+                progress=lambda _done, _count: advance(1),
+            )
+    else:
+        root = Path(config.data)
+    dataset = find_labelled_clips(root, visible=config.visible)
+    train, validation = split_clips(
+        dataset, config.validation or None, train=config.training or None, seed=config.seed
+    )
+    for doubt in list_doubts(dataset, [*train, *(c for c in validation if c not in train)]):
+        reporter.warn(doubt)
+    if set(c.name for c in train) == set(c.name for c in validation):
+        reporter.note(f"{root}: a single clip, so validation is on the clip that trains.")
+    return train, validation
+
+
+def _window_batches(
+    config: FitConfig,
+    train: Sequence[Clip],
+    validation: Sequence[Clip],
+    reporter: Reporter,
+    most: int,
+) -> tuple[WindowBatches, WindowBatches]:
+    spec = config.spec
+    clips = [*train, *(clip for clip in validation if clip not in train)]
+    cached = read_clips(clips, spec.input_size, reporter)
+    loaded = {
+        clip.name: load_clip(clip, frames, spec.input_size)
+        for clip, frames in zip(clips, cached, strict=True)
+    }
+    target = "classes" if config.version == "v1" else config.target
+    window = WindowConfig(
+        spec.frames, spec.heatmaps, spec.background, target, stabilized=spec.stabilized
+    )
+    try:
+        return (
+            WindowBatches(
+                [loaded[clip.name] for clip in train],
+                window,
+                batch_size=config.batch_size,
+                augmentation=config.augmentation,
+                mixup=config.mixup if config.version != "v1" else 0.0,
+                frame_mixup=config.frame_mixup,
+                seed=config.seed,
+                windows=config.windows,
+                groups=[c.name.partition("/")[0] for c in train] if config.balance else None,
+            ),
+            WindowBatches(
+                [loaded[clip.name] for clip in validation],
+                window,
+                batch_size=min(config.batch_size, most),
+                training=False,
+            ),
+        )
+    except ValueError as error:
+        raise InputError(f"{config.data}: {error}") from error
+
+
+def _clip_batches(
+    config: FitConfig, train: Sequence[Clip], validation: Sequence[Clip], reporter: Reporter
+) -> tuple[ClipBatches, ClipBatches]:
+    spec = config.spec
+
+    def batches(clips: Sequence[Clip], **settings: Any) -> ClipBatches:
+        cached = read_clips(clips, spec.input_size, reporter)
+        loaded = [load_classified(c, f, spec.span) for c, f in zip(clips, cached, strict=True)]
+        made = ClipBatches(loaded, spec.frames, batch_size=config.batch_size, **settings)
+        reporter.note(f"windows: {made.describe()}")
+        return made
+
+    try:
+        return (
+            batches(
+                train,
+                augmentation=config.augmentation,
+                seed=config.seed,
+                windows=config.windows,
+            ),
+            batches(validation, training=False),
+        )
+    except ValueError as error:
+        raise InputError(f"{config.data}: {error}") from error
+
+
+def _trajectory_batches(
+    config: FitConfig, train: Sequence[Clip], validation: Sequence[Clip]
+) -> tuple[TrajectoryBatches, TrajectoryBatches]:
+    def load(clip: Clip) -> Trajectory:
+        info = probe_video(clip.source)
+        size = np.array([info.width, info.height], dtype=np.float64)
+        frames = estimate_frames(info)
+        labels = read_labels(clip, size=(info.height, info.width), frames=frames)
+        labelled = labels.positions / size
+        if config.tracks is None:
+            return Trajectory(labelled, labelled)
+        track = read_track(Path(config.tracks) / f"{clip.name}.csv").resized(len(labels))
+        return Trajectory(track.positions / size, labelled)
+
+    def batches(clips: Sequence[Clip], training: bool) -> TrajectoryBatches:
+        return TrajectoryBatches(
+            [load(clip) for clip in clips],
+            window=config.spec.frames,
+            batch_size=config.batch_size,
+            hidden=config.hidden,
+            training=training,
+            seed=config.seed,
+        )
+
+    try:
+        return batches(train, True), batches(validation, False)
+    except ValueError as error:
+        raise InputError(f"{config.data}: {error}") from error

@@ -1,0 +1,275 @@
+"""The devices that a run trains on: one, every one of a machine, or those of several hosts.
+
+Each device takes an equal part of every batch. Loss, gradients and the statistics of batch
+normalisation are those of the whole batch, so that a run gives what it gives on one device, but
+for rounding: TensorFlow's shared variance, mean(x^2) - mean(x)^2, has fewer digits. JAX does this
+by `keras.distribution.DataParallel`, TensorFlow by `MirroredStrategy` and
+`MultiWorkerMirroredStrategy`. PyTorch trains on one device: `DistributedDataParallel` knows
+nothing of Keras's batch normalisation.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_tracknet.backends import list_devices
+from keras_tracknet.errors import InputError
+from keras_tracknet.progress import Reporter
+from keras_tracknet.training.batches.window_batches import Batches
+from keras_tracknet.training.config import FitConfig
+
+JAX_HOSTS = "KERAS_DISTRIBUTION_NUM_PROCESSES"  # and _JOB_ADDRESSES and _PROCESS_ID beside it
+TENSORFLOW_HOSTS = "TF_CONFIG"
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """The machines, or processes, that train together.
+
+    Attributes:
+        count: how many there are.
+        index: number of this one; the first, 0, writes the run folder.
+        strategy: TensorFlow's, which has to be made before all else; None elsewhere.
+    """
+
+    count: int = 1
+    index: int = 0
+    strategy: Any = None
+
+
+@dataclass(frozen=True)
+class Devices:
+    """What a run trains on.
+
+    Attributes:
+        count: devices, on all hosts together.
+        hosts: where they are.
+        strategy: `keras.distribution.DataParallel` or a `tf.distribute.Strategy`; None where
+            there is one device.
+    """
+
+    count: int = 1
+    hosts: Hosts = Hosts()
+    strategy: Any = None
+
+    def describe(self) -> str:
+        """Return what is to be added to the name of the backend."""
+        if self.strategy is None:
+            return ""
+        return f", {self.count} devices" + (
+            f" of {self.hosts.count} hosts" if self.hosts.count > 1 else ""
+        )
+
+    def scope(self) -> AbstractContextManager[Any]:
+        """Return the context to build, load and train a model in."""
+        return nullcontext() if self.strategy is None else self.strategy.scope()
+
+    def share(self, batches: Batches) -> Batches:
+        """Return batches as the devices of this host take them."""
+        return batches if self.strategy is None else SharedBatches(batches, self)
+
+    def feed(self, dataset: Any, batches: Batches) -> Any:
+        """Return a dataset of shared batches as Keras hands it on to the devices.
+
+        Args:
+            dataset: a `tf.data.Dataset`, or any other with JAX.
+            batches: what it was made from.
+        """
+        if self.strategy is None or keras.backend.backend() != "tensorflow":
+            return dataset
+        each = batches.batch_size // self.count
+        return self.strategy.distribute_datasets_from_function(
+            lambda _context: dataset.rebatch(each).prefetch(2 * self.count // self.hosts.count)
+        )
+
+    def prepare(self, model: keras.Model, batches: Batches) -> None:
+        """Make a compiled model ready for `fit`.
+
+        Args:
+            model: built or loaded within `scope`.
+            batches: what it is to be trained on.
+        """
+        if self.strategy is None or keras.backend.backend() != "tensorflow":
+            return
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.synchronized = True
+        if self.hosts.count > 1:
+            with self.scope():
+                _mend_multi_worker_fit(model, batches.batch(0, 0))
+
+    @contextmanager
+    def own_folder(self, folder: Path) -> Iterator[Path]:
+        """Give the folder that this host writes: the run's, or one that is thrown away."""
+        if self.hosts.index == 0:
+            yield folder
+        else:
+            with tempfile.TemporaryDirectory() as elsewhere:
+                yield Path(elsewhere)
+
+
+class SharedBatches:
+    """This host's part of each batch, of batches that divide evenly among the devices.
+
+    Short ones are filled up with windows that they have already and that count for nothing:
+    a third part beside inputs and targets then gives the weight of each window, such that the
+    means over an epoch are those over its windows, each counted once.
+
+    Args:
+        batches: of all devices together.
+        devices: that share them.
+    """
+
+    def __init__(self, batches: Batches, devices: Devices) -> None:
+        self._batches, self._hosts, self.windows = batches, devices.hosts, batches.windows
+        self.batch_size = -(-batches.batch_size // devices.count) * devices.count
+        self._filled = max(0, len(batches) * self.batch_size - self.windows)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def batch(self, epoch: int, number: int) -> tuple[np.ndarray, ...]:
+        """Return batch `number` of an epoch.
+
+        Returns:
+            Inputs, targets and, where any batch is filled up, weights `(batch,)`.
+        """
+        parts = self._batches.batch(epoch, number)
+        there = len(parts[-1])
+        if self._filled:
+            weights = np.full(self.batch_size, 1 + self._filled / self.windows, np.float32)
+            weights[there:] = 0
+            parts = (*parts, weights)
+        if there < self.batch_size:  # an array that is made longer begins anew
+            parts = tuple(np.resize(part, (self.batch_size, *part.shape[1:])) for part in parts)
+        size = self.batch_size // self._hosts.count
+        start = self._hosts.index * size
+        return tuple(part[start : start + size] for part in parts)
+
+
+@cache
+def join_hosts() -> Hosts:
+    """Join the hosts that the environment names; call it before anything is computed.
+
+    JAX reads KERAS_DISTRIBUTION_JOB_ADDRESSES, KERAS_DISTRIBUTION_NUM_PROCESSES and
+    KERAS_DISTRIBUTION_PROCESS_ID, as `keras.distribution.initialize` does; TensorFlow TF_CONFIG,
+    a cluster of workers.
+
+    Raises:
+        InputError: they cannot be joined, or not by this backend.
+    """
+    backend = keras.backend.backend()
+    try:
+        if backend == "jax" and JAX_HOSTS in os.environ:
+            import jax
+
+            keras.distribution.initialize()
+            return Hosts(jax.process_count(), jax.process_index())
+        if backend == "tensorflow" and _find_place()[0] > 1:
+            import tensorflow as tf
+
+            return Hosts(*_find_place(), tf.distribute.MultiWorkerMirroredStrategy())
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise InputError(
+            f"the hosts cannot be joined ({reason}); check"
+            f" {JAX_HOSTS if backend == 'jax' else TENSORFLOW_HOSTS}."
+        ) from error
+    if JAX_HOSTS in os.environ:
+        raise InputError(
+            f"{JAX_HOSTS} is for JAX; set KERAS_BACKEND=jax, or unset it"
+            f" (TensorFlow takes {TENSORFLOW_HOSTS}, PyTorch trains on one host)."
+        )
+    return Hosts()
+
+
+def choose_devices(config: FitConfig, reporter: Reporter) -> Devices:
+    """Return the devices for a run: as many as divide its batches evenly.
+
+    The rectifier, which trains in seconds, has one.
+
+    Args:
+        config: of the run.
+        reporter: is told when devices are left out.
+
+    Raises:
+        InputError: there are several hosts, and they have nothing to share.
+    """
+    hosts, names = join_hosts(), list_devices()
+    if config.version == "rectifier":
+        if hosts.count > 1:
+            raise InputError("the rectifier trains on one host; start it on one alone.")
+        return Devices()
+    available = len(names) if hosts.strategy is None else hosts.strategy.num_replicas_in_sync
+    if keras.backend.backend() == "torch":
+        if available > 1:
+            reporter.warn(
+                f"PyTorch trains on one of {available} devices; KERAS_BACKEND=jax or"
+                " KERAS_BACKEND=tensorflow uses them all."
+            )
+        return Devices()
+    count = max(n for n in range(1, available + 1) if config.batch_size % n == 0)
+    if count < available:
+        remedy = f"--batch-size in multiples of {available} uses them all"
+        found = f"batches of {config.batch_size} divide among {count} of {available} devices"
+        if hosts.count > 1:
+            raise InputError(f"{found}, and hosts cannot be left out; {remedy}.")
+        reporter.warn(f"{found}; {remedy}.")
+    if count == 1:
+        return Devices()
+    if hosts.strategy is not None:
+        return Devices(count, hosts, hosts.strategy)
+    names = names[:count]
+    if keras.backend.backend() == "jax":
+        # Each host makes its own part of a batch, so Keras must not divide it once more.
+        parallel = keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)
+        return Devices(count, hosts, parallel)
+    return Devices(count, hosts, _mirror(tuple(names)))
+
+
+@cache
+def _mirror(names: tuple[str, ...]) -> Any:
+    """Return TensorFlow's strategy for some devices; one a process, for two share their keys."""
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(names)
+
+
+def _mend_multi_worker_fit(model: keras.Model, batch: tuple[np.ndarray, ...]) -> None:
+    """Let `fit` and `evaluate` run on several hosts.
+
+    Keras 3.15 takes their mean of a whole batch, to see its shape, and of the figures of a step
+    along an axis that these have not got (keras-team/keras, issue 20585).
+
+    Args:
+        model: compiled; it is built here, since `fit` no longer does it.
+        batch: inputs and targets.
+    """
+    model._symbolic_build(data_batch=batch)
+    model._maybe_symbolic_build = lambda **_data: None
+
+    def add_axis(step: Any) -> Any:
+        return lambda data: {name: value[None] for name, value in step(data).items()}
+
+    model.train_step, model.test_step = add_axis(model.train_step), add_axis(model.test_step)
+
+
+def _find_place() -> tuple[int, int]:
+    """Return how many hosts TF_CONFIG names, and the number of this one."""
+    config = json.loads(os.environ.get(TENSORFLOW_HOSTS) or "{}")
+    chiefs, workers = (len(config.get("cluster", {}).get(k, ())) for k in ("chief", "worker"))
+    if chiefs + workers < 2:
+        return 1, 0
+    task = config["task"]
+    return chiefs + workers, int(task["index"]) + (chiefs if task["type"] == "worker" else 0)

@@ -1,0 +1,1 @@
+"""Pictures in and out: videos, cameras, images and shots; never imports Keras."""

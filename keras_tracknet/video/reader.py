@@ -1,0 +1,291 @@
+"""Video in with PyAV: exact frame rates, timestamps, and pictures as a player shows them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from collections.abc import Generator, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import av
+import numpy as np
+
+from keras_tracknet.errors import InputError
+from keras_tracknet.video.clock import Clock
+from keras_tracknet.video.container import decode_stream, demux_stream, open_video
+from keras_tracknet.video.damage import Damage
+from keras_tracknet.video.display import Display, find_orientation
+from keras_tracknet.video.images import list_images, read_images, show_size
+from keras_tracknet.video.info import VideoInfo
+
+DEFAULT_FPS = Fraction(30)
+FASTEST_CAMERA = 1e5  # frames a second; what says more is damaged
+
+
+class Frame(NamedTuple):
+    """One decoded picture.
+
+    `index` counts decoded frames from 0; `time` is in seconds from the start of the stream,
+    taken from the frame's own timestamp; `image` is `(height, width, 3)` uint8 RGB in pixels of
+    the picture as a player shows it, see `Display`.
+    """
+
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody calls here
+    time: float
+    image: np.ndarray
+
+
+def probe_video(path: Path) -> VideoInfo:
+    """Look at a video without decoding more than its first frame.
+
+    Args:
+        path: a file that FFmpeg can open, or a folder of .jpg, .jpeg or .png images.
+
+    Returns:
+        A `VideoInfo`.
+
+    Raises:
+        InputError: there is no such file, or no picture in it can be decoded.
+    """
+    path = Path(path)
+    if os.path.isdir(path):
+        return _probe_folder(path)
+    with open_video(path) as (container, stream):
+        first = next(decode_stream(container, stream, Damage()), None)
+        if first is None:
+            raise _no_frames(path)
+        display = Display(stream)
+        height, width = display.show(first).shape[:2]
+        turn, mirrored = find_orientation(first)
+        return VideoInfo(
+            path=path,
+            width=width,
+            height=height,
+            fps=_frame_rate(stream),
+            frames=stream.frames or None,
+            duration=_duration(container, stream),
+            rotation=-turn % 4 * 90,
+            codec=stream.codec_context.codec.canonical_name,
+            has_audio=bool(container.streams.audio),
+            mirrored=mirrored,
+            aspect=display.aspect,
+            hdr=display.curve,
+            capture_fps=_capture_rate(container),
+        )
+
+
+def read_frames(path: Path, damage: Damage | None = None) -> Generator[Frame, None, None]:
+    """Yield the frames of a video one at a time.
+
+    A file with a damaged part yields every frame that can be decoded and then warns with
+    their number, as does one whose header promises more.
+
+    Args:
+        path: a file that FFmpeg can open, or a folder of .jpg, .jpeg or .png images of one
+            size, which are taken in the order of the numbers in their names.
+        damage: where damage is noted. An image that cannot be decoded is an error without it;
+            with it, the picture before stands in its place.
+
+    Yields:
+        `Frame`, all of one size, each later than the last.
+
+    Raises:
+        InputError: there is no such file, no picture in it can be decoded, or the picture
+            size changes on the way.
+    """
+    path = Path(path)
+    if os.path.isdir(path):
+        files = list_images(path)
+        yield from _read_folder(files, range(len(files)), damage)
+        if damage is not None and damage.count:
+            warnings.warn(
+                f"{path}: {damage.count} of {len(files)} images cannot be read, and have no ball;"
+                f" the first: {damage.first}",
+                stacklevel=2,
+            )
+        return
+    damage = damage or Damage()
+    with open_video(path) as (container, stream):
+        clock, display = Clock(container, stream, _frame_rate(stream)), Display(stream)
+        size: tuple[int, ...] | None = None
+        index = -1
+        pictures = decode_stream(container, stream, damage)
+        for index, (time, picture) in enumerate(clock.stamp(pictures)):
+            image = display.show(picture)
+            size = size or image.shape
+            if image.shape != size:
+                raise InputError(
+                    f"{path}: the picture changes from {show_size(size)} to"
+                    f" {show_size(image.shape)} pixels at frame {index}; cut it there or"
+                    " encode it to one size."
+                )
+            yield Frame(index, time, image)
+        if index < 0:
+            raise _no_frames(path)
+        fault = _find_fault(damage, clock, index + 1, stream.frames, time)
+        if fault:
+            warnings.warn(f"{path}: {fault}", stacklevel=2)
+
+
+def _find_fault(damage: Damage, clock: Clock, decoded: int, promised: int, last: float) -> str:
+    """Return what was found to be wrong with a video that was read to its end; else nothing."""
+    mended = clock.mended
+    if damage.count:
+        times = f"; {mended} of their times are estimated" if mended else ""
+        return (
+            f"the file is damaged or cut short ({damage.first}); {decoded} frames could be"
+            f" decoded{times}."
+        )
+    if mended:
+        return (
+            f"{mended} of {decoded} frames have a time that is not after the frame before; theirs"
+            " are estimated from the frames around them."
+        )
+    # AVI counts empty frames too, which only make the one before last longer.
+    if promised > (round(last / clock.step) + 1 if clock.is_avi else decoded):
+        return (
+            f"{decoded} frames could be decoded, where the header promises {promised}; the others"
+            " are missing, or cut out by an edit list."
+        )
+    return ""
+
+
+def sample_frames(path: Path, count: int) -> Generator[Frame, None, None]:
+    """Yield about `count` frames spread evenly over a video, at little cost.
+
+    A long video is visited at its keyframes only, and then `Frame.index` is computed from the
+    time. A short one, or one with fewer than `count / 2` keyframes to visit, is decoded in
+    order. Made for estimating the background, where it matters little which frames they are.
+
+    Args:
+        path: as for `read_frames`.
+        count: frames wanted; a shorter video yields all it has.
+
+    Yields:
+        `Frame`, oldest first, at least one and at most `count` of them.
+
+    Raises:
+        InputError: as for `read_frames`.
+    """
+    if count < 1:
+        raise ValueError(f"count must be at least 1. Received: count={count}")
+    path = Path(path)
+    if os.path.isdir(path):
+        files = list_images(path)
+        yield from _read_folder(files, _spread(len(files), count), Damage())
+        return
+    with open_video(path) as (container, stream):
+        total = _estimate_frames(container, stream)
+        if total > 4 * count:
+            seconds = _duration(container, stream) or float(total / _frame_rate(stream))
+            keyframes = _find_keyframes(container, stream, count, seconds)
+            if 2 * len(keyframes) >= count:
+                yield from _read_keyframes(container, stream, keyframes)
+                return
+    wanted = _spread(total, count)
+    found = False
+    with contextlib.closing(read_frames(path)) as frames:
+        for frame in frames:
+            if frame.index == wanted[0]:
+                yield frame
+                found, wanted = True, wanted[1:]
+                if not wanted:
+                    return
+        if not found:  # the video ends long before its container says
+            yield frame
+
+
+def _frame_rate(stream: Any) -> Fraction:
+    return stream.average_rate or stream.guessed_rate or DEFAULT_FPS
+
+
+def _duration(container: Any, stream: Any) -> float | None:
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    return container.duration / av.time_base if container.duration else None
+
+
+def _estimate_frames(container: Any, stream: Any) -> int:
+    if stream.frames:
+        return stream.frames
+    seconds = _duration(container, stream)
+    if seconds:
+        return max(1, round(seconds * _frame_rate(stream)))
+    packets = demux_stream(container, stream, Damage())
+    return max(1, sum(1 for packet in packets if packet is not None and packet.size))
+
+
+def _spread(total: int, count: int) -> list[int]:
+    """Indices of `count` frames in the middles of `count` equal parts of a video."""
+    return sorted({int((k + 0.5) * total / count) for k in range(count)})
+
+
+def _find_keyframes(container: Any, stream: Any, count: int, seconds: float) -> list[int]:
+    """Timestamps of the keyframes that `count` evenly spread seeks arrive at."""
+    found = set()
+    with contextlib.suppress(av.FFmpegError, OSError):
+        for k in range(count):
+            time = int((k + 0.5) / count * seconds / stream.time_base)
+            packet = _seek_keyframe(container, stream, time + (stream.start_time or 0))
+            if packet is not None:
+                found.add(packet.pts)
+    return sorted(found)
+
+
+def _read_keyframes(container: Any, stream: Any, keyframes: list[int]) -> Iterator[Frame]:
+    clock, display = Clock(container, stream, _frame_rate(stream)), Display(stream)
+    for pts in keyframes:
+        try:
+            packet = _seek_keyframe(container, stream, pts)
+            # Draining hands out the picture at once, whatever the number of decoder threads.
+            pictures = [] if packet is None else packet.decode() + stream.decode(None)
+        except (av.FFmpegError, OSError):
+            continue
+        if pictures:
+            time = float((pts - (stream.start_time or 0)) * stream.time_base)
+            yield Frame(round(time / clock.step), time, display.show(pictures[0]))
+
+
+def _seek_keyframe(container: Any, stream: Any, pts: int) -> Any:
+    container.seek(pts, stream=stream)
+    packets = container.demux(stream)
+    return next((p for p in packets if p.is_keyframe and p.size and p.pts is not None), None)
+
+
+def _probe_folder(folder: Path) -> VideoInfo:
+    files = list_images(folder)
+    height, width = next(read_images(files, Damage())).shape[:2]
+    return VideoInfo(
+        path=folder,
+        width=width,
+        height=height,
+        fps=DEFAULT_FPS,
+        frames=len(files),
+        duration=float(len(files) / DEFAULT_FPS),
+        rotation=0,
+        codec="images",
+        has_audio=False,
+    )
+
+
+def _read_folder(
+    files: list[Path], indices: Sequence[int], damage: Damage | None
+) -> Iterator[Frame]:
+    images = read_images([files[index] for index in indices], damage)
+    for index, image in zip(indices, images, strict=True):
+        yield Frame(index, float(index / DEFAULT_FPS), image)
+
+
+def _capture_rate(container: Any) -> float | None:
+    try:
+        rate = float(container.metadata.get("com.android.capture.fps", ""))
+    except ValueError:
+        return None
+    return rate if 0 < rate < FASTEST_CAMERA else None
+
+
+def _no_frames(path: Path) -> InputError:
+    return InputError(f"{path}: no frame in it can be decoded; convert it to H.264 mp4.")

@@ -1,0 +1,230 @@
+import csv
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from helpers_clips import write_images, write_video
+from helpers_rallies import SIZE, simulate
+
+from keras_tracknet.analysis.analysis import analyze_track, write_tables
+from keras_tracknet.analysis.court.calibration import Mark, calibrate_court
+from keras_tracknet.analysis.footage import guess_size, watch_video
+from keras_tracknet.analysis.report.page import write_report
+from keras_tracknet.analysis.run import run_analysis
+from keras_tracknet.errors import InputError
+from keras_tracknet.progress import Reporter
+from keras_tracknet.sports import SPORTS
+from keras_tracknet.synthetic import RallyConfig, write_rally
+from keras_tracknet.synthetic.games import play_tennis
+from keras_tracknet.tracks.event_table import BOUNCE
+from keras_tracknet.tracks.track import Track, write_track
+
+TENNIS = SPORTS["tennis"]
+
+
+def mark_court(rally):
+    marks = []
+    for name in ("near_left", "near_right", "far_left", "far_right"):
+        place = TENNIS.landmarks[name]
+        marks.append(Mark(name, *rally.camera.project(np.array([*place, 0.0])), *place))
+    return calibrate_court(marks, SIZE, "tennis")
+
+
+@pytest.fixture(scope="module")
+def rally():
+    return simulate("tennis", 1)
+
+
+@pytest.fixture(scope="module")
+def analysis(rally):
+    return analyze_track(rally.track, SIZE, TENNIS, court=mark_court(rally))
+
+
+@pytest.fixture(scope="module")
+def play(rally):
+    config = rally.config
+    rng = np.random.default_rng([config.seed, 1])
+    return play_tennis(rng, config.frames, float(config.fps), config.shots)
+
+
+def read_table(path):
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def test_bounces_are_in_metres_where_they_were(analysis, play):
+    assert len(analysis.contacts) >= 4
+    for contact in analysis.contacts:
+        real = min(play.contacts, key=lambda c: abs(c.time - contact.event.time))
+        assert contact.event.kind == BOUNCE
+        # The ball's middle is a radius above the floor, which looks a little further away.
+        assert np.linalg.norm(contact.place - real.point[:2]) < 0.45
+        assert contact.inside
+
+
+def test_no_shot_was_slower_than_its_lower_bound(analysis, play):
+    bounded = [shot for shot in analysis.shots if np.isfinite(shot.least_kmh)]
+    assert len(bounded) >= 5
+    shares = []
+    for shot in bounded:
+        times = np.linspace(shot.event.time, shot.end.time, 60)[1:-1]
+        way = np.linalg.norm(np.diff(play.locate_ball(times), axis=0), axis=1).sum()
+        real = 3.6 * way / (times[-1] - times[0])
+        assert shot.least_kmh < 1.03 * real
+        shares.append(shot.least_kmh / real)
+    assert np.median(shares) > 0.5  # a bound that says something
+
+
+def test_the_floor_projection_is_the_speed_of_what_is_on_the_floor(rally):
+    court = mark_court(rally)
+    time = np.arange(20) / 25
+    pixels = court.to_picture(np.stack([0 * time, -5 + 4 * time], axis=1))
+    track = Track.from_positions(*pixels.T, np.ones(20), time=time)
+    found = analyze_track(track, SIZE, TENNIS, court=court)
+    np.testing.assert_allclose(found.floor_speed(), 4 * 3.6, rtol=0.03)
+    assert np.isnan(replace(found, court=None).floor_speed()).all()
+
+
+def test_above_the_horizon_there_is_no_floor(rally):
+    track = Track.from_positions(600 + np.arange(9.0), np.full(9, -900.0), np.ones(9))
+    found = analyze_track(track, SIZE, TENNIS, court=mark_court(rally), fps=25)
+    assert np.isnan(found.floor_speed()).all()
+
+
+def test_a_false_detection_within_a_flight_has_no_velocity():
+    t = np.arange(30)
+    track = Track.from_positions(300 + 8 * t, 500 - 16 * t + 0.4 * t**2, np.ones(30), time=t / 30)
+    track.x[14] += 200
+    velocity = analyze_track(track, SIZE, TENNIS).velocity
+    assert np.isnan(velocity.x[14])
+    np.testing.assert_allclose(np.delete(velocity.x, 14), 240, rtol=0.02)
+
+
+def test_a_clock_that_jumps_ahead_by_years_costs_nothing():
+    t = np.arange(40)
+    track = Track.from_positions(300 + 8 * t, 500 - 16 * t + 0.4 * t**2, np.ones(40), time=t / 30)
+    track.time[20:] += 1e9
+    velocity = analyze_track(track, SIZE, TENNIS).velocity
+    np.testing.assert_allclose(velocity.x[[5, 14, 25, 35]], 240, rtol=0.05)
+
+
+def test_a_court_of_another_picture_is_told_in_a_line(rally):
+    with pytest.raises(InputError, match="1280x720 pixels and the video has 640x360"):
+        analyze_track(rally.track, (360, 640), TENNIS, court=mark_court(rally))
+
+
+def test_a_court_of_another_sport_is_told_in_a_line(rally):
+    with pytest.raises(InputError, match="a tennis court and the sport badminton; give --sport"):
+        analyze_track(rally.track, SIZE, SPORTS["badminton"], court=mark_court(rally))
+
+
+def test_without_a_video_the_picture_is_that_of_the_court(rally, tmp_path):
+    track = Track.from_positions([300, 308, 316.0], [90.0, 90, 90], [1, 1, 1], time=[0, 0.04, 0.08])
+    write_track(track, tmp_path / "track.csv")
+    run_analysis(tmp_path / "track.csv", tmp_path / "out", TENNIS, court=mark_court(rally))
+    assert 'viewBox="0 0 1280 720"' in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_tables_say_what_was_found(analysis, tmp_path):
+    write_tables(analysis, tmp_path)
+    events, rallies, speed = (
+        read_table(tmp_path / f"{name}.csv") for name in ("events", "rallies", "speed")
+    )
+    assert [row["Kind"] for row in events] == [event.kind for event in analysis.found.events]
+    bounce = next(row for row in events if row["Kind"] == BOUNCE)
+    assert float(bounce["CourtX"]) == pytest.approx(analysis.contacts[0].place[0], abs=0.01)
+    assert bounce["In"] == "1"
+    assert [row["Shots"] for row in rallies] == [str(r.shots) for r in analysis.rallies]
+    assert len(speed) == len(analysis.track)
+    assert not any(name.lower() == "kmh" for row in (events[0], speed[0]) for name in row)
+
+
+class Outline(HTMLParser):
+    """Collects what a page loads, and its headings."""
+
+    def __init__(self):
+        super().__init__()
+        self.loaded, self.open = [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.open.append(tag)
+        self.loaded += [v for k, v in attributes if k in ("src", "href") and v]
+
+
+def test_the_report_needs_nothing_but_itself(analysis, tmp_path):
+    write_report(analysis, tmp_path / "report.html", title="a <match> & more")
+    page = (tmp_path / "report.html").read_text()
+    outline = Outline()
+    outline.feed(page)
+    assert outline.loaded
+    assert all(address.startswith("data:") for address in outline.loaded)
+    assert "script" not in outline.open
+    assert "http" not in page
+    assert "<title>a &lt;match&gt; &amp; more</title>" in page
+    assert page.count("<polyline") > len(analysis.rallies)
+    for heading in ("Trajectory", "On the court", "Speed", "Rallies", "Shots", "Confidence"):
+        assert f"<h2>{heading}</h2>" in page
+    assert not re.search(r"(?<!floor )(?<!least \()km/h", page)
+
+
+def test_a_name_that_is_no_text_is_a_title(analysis, tmp_path):
+    write_report(analysis, tmp_path / "report.html", title="m\udcffx")
+    assert "<h1>m?x</h1>" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_report_without_court_and_rallies_says_so(tmp_path):
+    nothing = np.full(3, np.nan)
+    track = Track.from_positions(nothing, nothing, np.zeros(3), time=np.arange(3) / 25)
+    found = analyze_track(track, SIZE, TENNIS)
+    write_report(found, tmp_path / "report.html", title="empty")
+    page = (tmp_path / "report.html").read_text()
+    assert "The court is not calibrated" in page
+    assert "km/h" not in page
+
+
+def test_a_track_is_analysed_with_its_video_and_cut_into_clips(tmp_path):
+    video = write_rally(RallyConfig(frames=80, size=(180, 320), seed=1), tmp_path)
+    track = video.with_suffix(".csv")
+    (tmp_path / "summary.json").write_text(json.dumps({"source": str(video)}))
+    summary = run_analysis(track, tmp_path / "out", SPORTS["badminton"], clips=True)
+    assert summary["video"] == str(video.resolve())
+    assert summary["rallies"] == len(summary["clips"]) >= 1
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert page.count("data:image/jpeg") >= 4
+    rallies = read_table(tmp_path / "out" / "rallies.csv")
+    assert rallies[0]["Clip"] == "rally-001.mp4"
+    assert (tmp_path / "out" / "clips" / "rally-001.mp4").is_file()
+
+
+def test_the_video_of_the_same_name_is_found_and_gives_labels_their_times(tmp_path):
+    write_video(tmp_path / "clip.mp4", 8)
+    (tmp_path / "clip.csv").write_text("Frame,Ball,x,y\n0,1,0.25,0.5\n1,1,0.5,0.5\n")
+    summary = run_analysis(tmp_path / "clip.csv", tmp_path / "out", SPORTS["badminton"])
+    assert summary["video"] == str((tmp_path / "clip.mp4").resolve())
+    speed = read_table(tmp_path / "out" / "speed.csv")
+    assert [float(row["Time"]) for row in speed] == pytest.approx(np.arange(8) / 25)
+    assert float(speed[0]["VX"]) == pytest.approx(16 * 25)
+
+
+def test_cuts_of_the_video_are_found(tmp_path):
+    for name, shade in (("0000", 40), ("0001", 42), ("0002", 200), ("0003", 200)):
+        write_images(tmp_path / "frames", 1, shade=shade, name=f"{name}.png")
+    times, firsts = watch_video(tmp_path / "frames", 4, Reporter())
+    assert len(times) == 4
+    assert firsts.tolist() == [2]
+
+
+def test_clips_without_a_video_are_told_in_a_line(tmp_path):
+    write_track(simulate("tennis", 1).track, tmp_path / "track.csv")
+    with pytest.raises(InputError, match="give it with --video"):
+        run_analysis(tmp_path / "track.csv", tmp_path / "out", TENNIS, clips=True)
+
+
+@pytest.mark.parametrize(
+    ("far", "size"),
+    [((300, 200), (360, 640)), ((900, 100), (720, 1280)), ((5000, 10), (11, 5001))],
+)
+def test_without_a_video_the_size_is_the_usual_one_that_holds_the_track(far, size):
+    assert guess_size(Track.from_positions([far[0]], [far[1]], [1])) == size

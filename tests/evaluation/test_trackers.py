@@ -1,0 +1,245 @@
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from helpers_clips import write_labels, write_video
+from helpers_trackers import SIZE
+
+from keras_tracknet.errors import InputError
+from keras_tracknet.evaluation.trackers import Evaluation, evaluate
+from keras_tracknet.progress import Reporter
+from keras_tracknet.tracks.track import Track, read_track
+
+NAN = float("nan")
+# Labels and track of one clip, 36 x 64 pixels; the model's input is 32 x 64, so that
+# distances across are the same in both and those down are 8/9 at the model's size.
+LABELS = [
+    (0, 1, 10, 10),
+    (1, 1, 10, 10),
+    (2, 1, 10, 10),
+    (3, 0, 0, 0),
+    (4, 0, 0, 0),
+    (5, 1, 10, 10),
+    # Frame 6 is unlabelled.
+    (7, 1, 30, 30),
+]
+TRACK = [
+    (10, 10),  # TP
+    (14, 10),  # TP at exactly the tolerance
+    (15, 10),  # FP1: five pixels off
+    (NAN, NAN),  # TN
+    (50, 5),  # FP2
+    (NAN, NAN),  # FN
+    (50, 5),  # does not count
+    (30, 34.2),  # 4.2 pixels of the source, 3.7 of the model
+]
+
+
+class StubTracker:
+    """Knows the track of every clip by heart."""
+
+    spec = SimpleNamespace(input_size=SIZE)
+
+    def __init__(self, tracks):
+        self.tracks, self.asked = tracks, []
+
+    def track(self, source, *, advance=None, stopwatch=None):
+        self.asked.append(source.stem)
+        positions = np.array(self.tracks[source.stem], dtype=float)
+        if advance is not None:
+            advance(len(positions))
+        return Track.from_positions(*positions.T, np.isfinite(positions[:, 0]))
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Two clips: `one` as above, `two` without a mistake."""
+    folder = tmp_path / "data"
+    for name in ("one", "two"):
+        write_video(folder / f"{name}.mp4", 8)
+    write_labels(folder / "one.csv", LABELS)
+    write_labels(folder / "two.csv", [(frame, 1, 20, 20) for frame in range(8)])
+    return folder
+
+
+@pytest.fixture
+def tracker():
+    return StubTracker({"one": TRACK, "two": [(20, 20)] * 8})
+
+
+def counts_of(evaluation, clip):
+    return next(result.counts for result in evaluation.clips if result.name == clip)
+
+
+@pytest.mark.parametrize(
+    ("unit", "tp", "fp1", "squares"),
+    [
+        ("model", 3, 1, 0 + 16 + 25 + (4.2 * 32 / 36) ** 2),
+        ("source", 2, 2, 0 + 16 + 25 + 4.2**2),
+    ],
+)
+def test_outcomes_are_counted_as_by_hand(data, tracker, unit, tp, fp1, squares):
+    counts = counts_of(evaluate(tracker, data, unit=unit), "one")
+    assert (counts.tp, counts.tn, counts.fp1, counts.fp2, counts.fn) == (tp, 1, fp1, 1, 1)
+    assert counts.squared_error == pytest.approx(squares)
+
+
+def test_tolerance_decides_what_is_right(data, tracker):
+    counts = counts_of(evaluate(tracker, data, tolerance=5.0), "one")
+    assert (counts.tp, counts.fp1) == (4, 0)
+
+
+def test_json_has_the_total_and_every_clip(data, tracker):
+    result = evaluate(tracker, data).as_dict()
+    tp, tn, fp1, fp2, fn = 3 + 8, 1, 1, 1, 1
+    assert {name: result[name] for name in ("tp", "tn", "fp1", "fp2", "fn")} == {
+        "tp": tp,
+        "tn": tn,
+        "fp1": fp1,
+        "fp2": fp2,
+        "fn": fn,
+    }
+    assert result["frames"] == 15
+    assert result["accuracy"] == pytest.approx((tp + tn) / 15)
+    assert result["precision"] == pytest.approx(tp / (tp + fp1 + fp2))
+    assert result["recall"] == pytest.approx(tp / (tp + fn))
+    assert result["f1"] == pytest.approx(2 * tp / (2 * tp + fp1 + fp2 + fn))
+    assert result["rmse"] == pytest.approx(((16 + 25 + (4.2 * 32 / 36) ** 2) / 12) ** 0.5)
+    assert (result["tolerance"], result["tolerance_unit"]) == (4.0, "model")
+    assert result["clips"].keys() == {"one", "two"}
+    assert result["clips"]["two"]["accuracy"] == 1
+    assert result["clips"]["one"]["frames"] == 7
+
+
+def test_undefined_scores_are_null(tmp_path):
+    write_video(tmp_path / "empty.mp4", 4)
+    write_labels(tmp_path / "empty.csv", [(frame, 0, 0, 0) for frame in range(4)])
+    result = evaluate(StubTracker({"empty": [(NAN, NAN)] * 4}), tmp_path).as_dict()
+    assert result["accuracy"] == 1
+    assert [result[name] for name in ("precision", "recall", "f1", "rmse")] == [None] * 4
+    assert Evaluation((), 4.0, "model").as_dict()["accuracy"] is None
+
+
+@pytest.mark.parametrize("extra", [-3, 3])
+def test_labels_and_frames_may_differ_in_number(tmp_path, extra):
+    """Labels past the end are ignored; frames without a label do not count."""
+    write_video(tmp_path / "clip.mp4", 6)
+    write_labels(tmp_path / "clip.csv", [(frame, 1, 20, 20) for frame in range(6 + extra)])
+    evaluation = evaluate(StubTracker({"clip": [(20, 20)] * 6}), tmp_path)
+    assert (evaluation.total.tp, evaluation.total.frames) == (min(6, 6 + extra),) * 2
+
+
+def test_drop_frame_says_which_frames_count(tmp_path, tracker):
+    match = tmp_path / "match1"
+    write_video(match / "video" / "1_01_00.mp4", 8)
+    write_labels(match / "csv" / "1_01_00_ball.csv", LABELS)
+    spans = {"start": {"1_1_01_00": 1}, "end": {"1_1_01_00": 5}}
+    (tmp_path / "drop_frame.json").write_text(json.dumps(spans))
+    counts = evaluate(StubTracker({"1_01_00": TRACK}), tmp_path).total
+    # Frames 1 to 4 of the table.
+    assert (counts.tp, counts.fp1, counts.tn, counts.fp2, counts.fn) == (1, 1, 1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("clips", "expected"),
+    [([], ["one", "two"]), (["two"], ["two"]), (["t*"], ["two"]), (["two", "one"], ["one", "two"])],
+)
+def test_clips_are_chosen_by_name(data, tracker, clips, expected):
+    evaluation = evaluate(tracker, data, clips=clips)
+    assert tracker.asked == expected
+    assert [clip.name for clip in evaluation.clips] == expected
+
+
+def test_results_are_written_where_asked_for(data, tracker, tmp_path):
+    evaluation = evaluate(tracker, data, output=tmp_path / "out")
+    kept = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert kept == evaluation.as_dict()
+    files = {path.relative_to(tmp_path / "out").as_posix() for path in tmp_path.rglob("out/**/*")}
+    assert files == {"evaluation.json", "tracks", "tracks/one.csv", "tracks/two.csv"}
+    track = read_track(tmp_path / "out" / "tracks" / "one.csv")
+    np.testing.assert_allclose(track.positions, TRACK)
+
+
+def test_replacing_run_that_breaks_off_leaves_no_result_of_another(data, tracker, tmp_path):
+    evaluate(tracker, data, output=tmp_path)
+
+    def stop(*_args, **_settings):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(SimpleNamespace(track=stop), data, output=tmp_path, overwrite=True)
+    assert not (tmp_path / "evaluation.json").exists()
+
+
+def test_result_that_is_there_is_kept_unless_told_otherwise(data, tracker, tmp_path):
+    evaluate(tracker, data, clips=["one"], output=tmp_path)
+    before = (tmp_path / "evaluation.json").read_text()
+    with pytest.raises(InputError, match=r"evaluation\.json: exists already; use --overwrite"):
+        evaluate(tracker, data, output=tmp_path)
+    assert tracker.asked == ["one"]
+    assert (tmp_path / "evaluation.json").read_text() == before
+    evaluate(tracker, data, output=tmp_path, overwrite=True)
+    assert len(json.loads((tmp_path / "evaluation.json").read_text())["clips"]) == 2
+
+
+class Warnings(Reporter):
+    """Remembers what it is warned of."""
+
+    def __init__(self):
+        self.warnings = []
+
+    def warn(self, message):
+        self.warnings.append(message)
+
+
+def test_clips_that_are_left_out_are_said(data, tracker):
+    write_labels(data / "three.csv", [(0, 1)], header="Frame,Visibility")
+    write_video(data / "three.mp4", 2)
+    write_video(data / "four.mp4", 2)
+    reporter = Warnings()
+    evaluate(tracker, data, reporter=reporter)
+    four, three = reporter.warnings
+    assert four.startswith("four: no labels for it, so it is left out")
+    assert three.startswith("three: left out.")
+
+
+def test_what_labels_leave_in_doubt_is_said_of_the_clips_in_use(data, tracker):
+    write_labels(data / "one.csv", [*LABELS, (8, 1, 20, 20)])
+    write_labels(data / "two.csv", [(frame, 1, 20, 20) for frame in range(1, 9)])
+    reporter = Warnings()
+    evaluate(tracker, data, clips=["one"], reporter=reporter)
+    assert reporter.warnings == ["one: 1 labels after the last frame, 7: ignored"]
+    evaluate(tracker, data, clips=["two"], reporter=reporter)
+    assert "probably counted from 1" in reporter.warnings[1]
+
+
+def test_nothing_is_written_unasked(data, tracker, tmp_path):
+    evaluate(tracker, data)
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"unit": "feet"}, ValueError, "unit must be one of model, source.*'feet'"),
+        ({"clips": ["onne"]}, InputError, "no clip is called onne; did you mean one"),
+    ],
+)
+def test_impossible_evaluation_is_refused(data, tracker, settings, error, message):
+    with pytest.raises(error, match=message):
+        evaluate(tracker, data, **settings)
+    assert tracker.asked == []
+
+
+@pytest.mark.parametrize("clips", [[], ["one"]])
+def test_folder_without_labelled_clips_is_an_input_error(tmp_path, tracker, clips):
+    with pytest.raises(InputError, match=f"{tmp_path}: no labelled clips found"):
+        evaluate(tracker, tmp_path, clips=clips)
+
+
+def test_output_that_is_a_file_is_told_before_anything_is_tracked(data, tracker, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="file: cannot be written"):
+        evaluate(tracker, data, output=tmp_path / "file")
+    assert tracker.asked == []

@@ -1,0 +1,214 @@
+"""What the documentation says: commands, options and names that there are, Python that runs."""
+
+import html
+import importlib.util
+import os
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from keras_tracknet_cli.main import cli
+
+import keras_tracknet
+from keras_tracknet.synthetic import RallyConfig, write_rally
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+MENTION = re.compile(r"`(tracknet [^`]*)`")
+
+
+def split_words(line):
+    """Split a command's line; of alternatives, such as v1|v2, give every one."""
+    lines = [[]]
+    for word in shlex.split(line, comments=True):
+        choices = word.split("|")
+        lines = [[*words, choice] for words in lines for choice in choices]
+    return [words[1:] for words in lines]
+
+
+def find_commands(text):
+    """Yield the words of each `tracknet ...` in a page, and whether it stands in a block."""
+    for language, block in BLOCK.findall(text):
+        if language == "sh":
+            for line in re.split(r"\n|&&", block.replace("\\\n", " ")):
+                if line.strip().startswith("tracknet"):
+                    yield from ((words, True) for words in split_words(line))
+    for mention in MENTION.findall(BLOCK.sub("", text)):
+        line = mention.replace("\\|", "|").replace("\n", " ")
+        yield from ((words, False) for words in split_words(line))
+
+
+def parse(words):
+    """Parse a command as the command line does, and do not run it."""
+    command, name = cli, "tracknet"
+    context = click.Context(cli, info_name=name)
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        name, *words = words
+        command = command.get_command(context, name)
+        assert command is not None, f"no command called {name}"
+    return command.make_context(name, list(words), parent=context)
+
+
+def is_sketched(words, error):
+    """Return whether a command in running text leaves something out, or to the reader."""
+    if isinstance(error, click.MissingParameter):
+        return True
+    placeholders = [word for word in words if word.isupper()]
+    return isinstance(error, click.BadParameter) and any(
+        f"'{word}'" in error.message for word in placeholders
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands_are_those_of_the_command_line(page):
+    wrong = []
+    for words, in_block in find_commands(page.read_text(encoding="utf-8")):
+        try:
+            parse(words)
+        except click.exceptions.Exit:  # --help and --version
+            pass
+        except (click.UsageError, AssertionError) as error:
+            if in_block or not is_sketched(words, error):
+                wrong.append((shlex.join(words), str(error)))
+    assert wrong == []
+
+
+def test_a_wrong_option_is_found():
+    text = "```sh\ntracknet predict a.mp4 --nonsense\n```\n`tracknet fit --version v1\\|v9`"
+    commands = [words for words, _ in find_commands(text)]
+    assert commands[1:] == [["fit", "--version", "v1"], ["fit", "--version", "v9"]]
+    for words in (commands[0], commands[2]):
+        with pytest.raises(click.UsageError, match=r"nonsense|v9"):
+            parse(words)
+
+
+def test_reference_has_every_command_and_option():
+    reference = runpy.run_path(str(ROOT / "docs" / "reference.py"))
+    text = html.unescape("\n".join(reference["write_commands"]()))
+    for path, command in reference["find_commands"](cli):
+        if not isinstance(command, click.Group):
+            section = text.partition(f"## tracknet {' '.join(path)}\n")[2].partition("\n## ")[0]
+            for option in (p for p in command.params if isinstance(p, click.Option)):
+                assert option.help in section, (path, option.name)
+                assert all(name in section for name in option.opts), (path, option.name)
+    assert "\\b" not in text  # click's mark for lines to keep; in a raw string it is none
+
+
+def test_reference_has_every_public_name_on_one_page():
+    reference = runpy.run_path(str(ROOT / "docs" / "reference.py"))
+    pages = {path: "\n".join(lines) for path, lines in reference["write_pages"]()}
+    names = [name for _, names in reference["THEMES"].values() for name in names]
+    assert sorted(names) == sorted(set(keras_tracknet.__all__) - {"__version__"})
+    for theme, (_, names) in reference["THEMES"].items():
+        page = pages[f"reference/python/{theme}.md"]
+        for name in names:
+            place = reference["find_object"](name)
+            assert f"::: keras_tracknet.{place}\n" in page
+            assert f"#keras_tracknet.{place})" in pages["reference/python/index.md"]
+            assert len(reference["summarize"](place)) > 10
+    for name in reference["MODULES"]:
+        assert importlib.util.find_spec(f"keras_tracknet.{name}") is not None
+        assert f"::: keras_tracknet.{name}\n" in pages[f"reference/modules/{name}.md"]
+
+
+LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
+CARDS = sorted((ROOT / "keras_tracknet" / "weights" / "bundled").glob("*.md"))
+OTHERS = sorted(ROOT.glob("*.md"))
+
+
+def find_links(page):
+    text = BLOCK.sub("", page.read_text(encoding="utf-8"))
+    links = ("".join(groups) for groups in LINK.findall(text))
+    return [link for link in links if not re.match(r"\w+:", link)]
+
+
+def list_anchors(page):
+    """Headings as GitHub and MkDocs name them in an address."""
+    text = BLOCK.sub("", page.read_text(encoding="utf-8"))
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize(
+    "page", sorted({*PAGES, *CARDS, *OTHERS}), ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_links_lead_to_files_and_headings_of_the_repository(page):
+    reference = runpy.run_path(str(ROOT / "docs" / "reference.py"))
+    dead = []
+    for link in find_links(page):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        fine = target.exists() and target.is_relative_to(ROOT)
+        if anchor:
+            fine = fine and target.suffix == ".md" and anchor in list_anchors(target)
+        if page.parent.name == "docs" and path.startswith("../"):  # what the site does not have
+            found = reference["on_page_markdown"](page.read_text(encoding="utf-8"))
+            fine = fine and f"]({link})" not in found
+        if not fine:
+            dead.append(link)
+    assert dead == []
+
+
+def test_links_to_code_lead_to_the_reference_on_the_site():
+    lead = runpy.run_path(str(ROOT / "docs" / "reference.py"))["on_page_markdown"]
+    page = "reference/python/analysis.md#keras_tracknet.analysis.events.find_events"
+    link = "[`find_events`](../keras_tracknet/analysis/events.py) and [options](../cli)"
+    assert lead(link) == f"[`find_events`]({page}) and [options](reference/cli.md)"
+    assert lead("[`x`](../keras_tracknet/nothing.py)") == "[`x`](../keras_tracknet/nothing.py)"
+
+
+@pytest.mark.parametrize("page", [*PAGES[1:], *CARDS], ids=lambda page: page.stem)
+def test_lists_begin_after_an_empty_line(page):
+    """MkDocs, unlike GitHub, takes what follows a paragraph at once for more of it."""
+    text = BLOCK.sub("", page.read_text(encoding="utf-8"))
+    bullet = re.compile(r"(?:[-*]|\d+\.) ")
+    wrong = [
+        line
+        for block in re.split(r"\n\s*\n", text)
+        for first, *lines in [block.strip("\n").split("\n")]
+        for line in lines
+        if bullet.match(line) and not bullet.match(first)
+    ]
+    assert wrong == []
+
+
+@pytest.fixture
+def footage(tmp_path):
+    """What the pages speak of: match.mp4, its track, and a folder of labelled clips."""
+    config = RallyConfig(frames=9, size=(64, 114))
+    write_rally(config, tmp_path / "clips")
+    video = write_rally(config, tmp_path).rename(tmp_path / "match.mp4")
+    predicted = tmp_path / "runs" / "predict" / video.stem
+    predicted.mkdir(parents=True)
+    (track,) = tmp_path.glob("*.csv")
+    track.rename(predicted / "track.csv")
+    return tmp_path
+
+
+def find_python(page):
+    blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
+    return [block for language, block in blocks if language == "python"]
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES[1:] if find_python(p)], ids=lambda page: page.stem
+)
+def test_python_of_a_page_runs(page, footage):
+    code = "\n".join(find_python(page))
+    if "pandas" in code:
+        pytest.importorskip("pandas")
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=footage,
+        env={**os.environ, "TRACKNET_CACHE": str(footage / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,102 @@
+import ast
+import re
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from keras_tracknet_cli.main import COMMANDS, cli
+
+import keras_tracknet
+
+ROOT = Path(__file__).parents[2]
+
+
+def walk(command, path):
+    """Yield (path, command) for a command and all below it."""
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            yield from walk(command.get_command(context, name), (*path, name))
+
+
+def find_commands(name):
+    return list(walk(cli.get_command(click.Context(cli), name), (name,)))
+
+
+def test_no_module_called_cli_is_installed():
+    names = metadata.distribution("keras_tracknet").read_text("top_level.txt")
+    assert names is not None
+    assert set(names.split()) == {"keras_tracknet", "keras_tracknet_cli"}
+
+
+def test_the_version_is_said_once():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == keras_tracknet.__version__
+    result = CliRunner().invoke(cli, ["--version"])
+    assert result.stdout == f"tracknet {keras_tracknet.__version__}\n"
+
+
+def find_hints():
+    """Yield (file, extra, package or None) of each hint to install an extra of this package."""
+    pattern = re.compile(r"(?:keras_tracknet|pip install (?:-e )?'\.)\[([a-z0-9,]+)\]")
+    files = [
+        path
+        for place in ("keras_tracknet/**/*.py", "cli/*.py", "docs/**/*.md", "*.md")
+        for path in ROOT.glob(place)
+    ]
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        for found in pattern.finditer(text):
+            yield from ((path.name, extra, None) for extra in found[1].split(","))
+        for node in ast.walk(ast.parse(text)) if path.suffix == ".py" else ():
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "hint_missing":
+                package, *extra = (ast.literal_eval(value) for value in node.args[1:])
+                yield path.name, extra[0] if extra else None, package
+
+
+def test_hints_name_extras_that_there_are_and_that_have_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = {None: project["dependencies"], **project["optional-dependencies"]}
+    hints = list(find_hints())
+    assert {"onnx", "openvino", "litert", "plots", "parquet"} <= {extra for _, extra, _ in hints}
+    assert [hint for hint in hints if hint[1] not in extras] == []
+    for file, extra, package in hints:
+        names = [re.split(r"[<>=\[]", line)[0] for line in extras[extra]]
+        assert package is None or package in names, (file, extra, package)
+
+
+def test_help_lists_every_command():
+    result = CliRunner().invoke(cli, ["--help"])
+    assert result.exit_code == 0
+    for name, line in COMMANDS.items():
+        assert f"  {name} " in result.stdout
+        assert line in result.stdout
+
+
+def test_every_command_is_listed():
+    modules = {path.stem for path in (ROOT / "cli").glob("*.py")}
+    assert set(COMMANDS) <= modules
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_has_help(name):
+    for path, command in find_commands(name):
+        result = CliRunner().invoke(cli, [*path, "--help"])
+        assert result.exit_code == 0, (path, result.output)
+        assert command.help, path
+        for option in command.params:
+            if isinstance(option, click.Option):
+                assert option.help, (path, option.name)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["data", "nonsense"], ["doctor", "--nonsense"], ["doctor", "more"]]
+)
+def test_wrong_usage_exits_with_2(arguments):
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2
+    assert "Usage: " in result.stderr

@@ -1,0 +1,546 @@
+import threading
+import weakref
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from helpers_clips import write_video
+from helpers_models import build_tiny, randomize_weights
+from helpers_trackers import SIZE, make_detector, paint, save_detector
+
+from keras_tracknet.errors import InputError
+from keras_tracknet.inference import tracker as inference
+from keras_tracknet.inference.stages import STAGES, Stopwatch, read_ahead
+from keras_tracknet.inference.tracker import Tracker
+from keras_tracknet.tracks.tables import ABSENT, DETECTED, REPAIRED
+from keras_tracknet.tracks.track import Track
+from keras_tracknet.video import reader as video
+from keras_tracknet.video.reader import Frame, read_frames
+from keras_tracknet.weights.model_file import ModelFile, ModelSpec
+
+SOURCE = Path("clip.mp4")  # never opened where frames come from `show`
+WINDOWS = {  # what the network of a window looks like
+    "v1": {"version": "v1", "frames": 3, "heatmaps": 1},
+    "3-in-3": {"frames": 3},
+    "3-in-1": {"frames": 3, "heatmaps": 1},
+    "8-in-8": {"version": "v3", "frames": 8},
+}
+
+
+@cache
+def make_tracker(window="3-in-3", mode="fast", background="none"):
+    detector = make_detector(**WINDOWS[window], background=background)
+    return Tracker(detector, mode=mode, precision="float32")
+
+
+@pytest.fixture
+def show(monkeypatch):
+    """Return a function that makes every video consist of the pictures it is given."""
+
+    def show(images, times=None):
+        images = list(images)
+        times = [frame / 25 for frame in range(len(images))] if times is None else times
+        frames = [
+            Frame(n, time, image) for n, (time, image) in enumerate(zip(times, images, strict=True))
+        ]
+        monkeypatch.setattr(inference, "read_frames", lambda *_source: iter(frames))
+        monkeypatch.setattr(
+            inference, "sample_frames", lambda _source, count: (f for f in frames[:count])
+        )
+        size = images[0].shape
+        info = type("Info", (), {"height": size[0], "width": size[1]})
+        monkeypatch.setattr(inference, "probe_video", lambda _source: info)
+
+    return show
+
+
+def dot_of(frame):
+    """Where the ball is in a frame of the model's size: somewhere else in every one."""
+    return 4 + 5 * frame % 56, 4 + 7 * frame % 24
+
+
+def read_ahead_threads():
+    return [thread for thread in threading.enumerate() if thread.name == "read-ahead"]
+
+
+# --- one row for every frame, whatever the window
+
+
+@pytest.mark.parametrize("mode", ["fast", "balanced", "accurate"])
+@pytest.mark.parametrize("window", WINDOWS)
+def test_every_frame_has_its_own_row(show, window, mode):
+    tracker = make_tracker(window, mode)
+    length = tracker.spec.frames
+    radius = 3 if window == "v1" else 2  # V1 looks for circles
+    for count in (1, 2, length - 1, length, length + 1, 2 * length, 3 * length + 1):
+        show([paint(SIZE, dot_of(frame), radius=radius) for frame in range(count)])
+        rows = list(tracker.stream(SOURCE))
+        assert [row.frame for row in rows] == list(range(count))
+        assert {row.status for row in rows} == {DETECTED}
+        positions = np.array([(row.x, row.y) for row in rows])
+        tolerance = 1.0 if window == "v1" else 0.01
+        expected = np.array([dot_of(frame) for frame in range(count)])
+        assert np.abs(positions - expected).max() < tolerance, (count, positions)
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_frames_without_a_ball_are_absent(show, window):
+    show([paint(SIZE)] * 7)
+    track = make_tracker(window).track(SOURCE)
+    assert track.status.tolist() == [ABSENT] * 7
+    assert np.isnan(track.positions).all()
+    assert (track.confidence < 0.5).all()
+
+
+def test_a_ball_that_comes_and_goes_is_absent_in_between(show):
+    seen = [True, True, False, True, False, False, True]
+    show([paint(SIZE, *[(20, 12)] * there) for there in seen])
+    track = make_tracker().track(SOURCE)
+    assert track.visibility.tolist() == seen
+    np.testing.assert_allclose(track.positions[seen], [(20, 12)] * 4, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("size", "tolerance"),
+    [
+        ((32, 64), 0.01),  # the model's own
+        ((96, 128), 0.01),  # 4:3, the dot on whole pixels of the model
+        ((128, 96), 0.8),  # portrait
+        ((96, 40), 0.8),  # narrower than the model
+        ((75, 131), 0.8),  # odd
+        ((288, 512), 0.8),
+    ],
+)
+def test_positions_are_in_pixels_of_the_source(show, size, tolerance):
+    height, width = size
+    down, across = max(3, 3 * height // 32), max(3, 3 * width // 64)  # of the dot
+    tops = [height // 2 // down * down, height // 4 // down * down, 0]
+    lefts = [width // 3 // across * across, 0, width // 2 // across * across]
+    images, dots = [], []
+    for top, left in zip(tops, lefts, strict=True):
+        image = np.full((*size, 3), 20, np.uint8)
+        image[top : top + down, left : left + across] = 255
+        images.append(image)
+        dots.append((left + (across - 1) / 2, top + (down - 1) / 2))
+    show(images)
+    track = make_tracker().track(SOURCE)
+    assert np.abs(track.positions - dots).max() < tolerance
+
+
+def test_times_are_the_frames_own(show):
+    times = [0.0, 0.04, 0.11, 0.12, 5.5]
+    show([paint(SIZE, (9, 9))] * 5, times)
+    assert make_tracker().track(SOURCE).time.tolist() == times
+
+
+def test_video_file_is_tracked_from_end_to_end(tmp_path):
+    path = write_video(tmp_path / "clip.mp4", 10)
+    tracker = Tracker.from_file(save_detector(tmp_path / "v2.keras"), precision="float32")
+    track = tracker.track(path)
+    expected = [(6 + 8 * frame % 50, 18) for frame in range(10)]
+    assert np.abs(track.positions - expected).max() < 1
+    np.testing.assert_allclose(track.time, [frame.time for frame in read_frames(path)])
+
+
+def test_folder_of_images_is_a_source(tmp_path):
+    for frame in range(12):  # 10.png comes after 9.png
+        cv2.imwrite(str(tmp_path / f"{frame}.png"), paint(SIZE, dot_of(frame)))
+    track = make_tracker().track(str(tmp_path))
+    np.testing.assert_allclose(track.positions, [dot_of(f) for f in range(12)], atol=0.01)
+
+
+def test_background_is_that_of_the_video(show):
+    """A white mark that stays is part of the background; with nothing moving, all is."""
+    mark = (50, 20)
+    show([paint(SIZE, mark, dot_of(frame)) for frame in range(9)])
+    track = make_tracker("8-in-8", background="concat").track(SOURCE)
+    np.testing.assert_allclose(track.positions, [dot_of(f) for f in range(9)], atol=0.1)
+    show([paint(SIZE, mark)] * 9)
+    assert not make_tracker("8-in-8", background="concat").track(SOURCE).visibility.any()
+    assert make_tracker("8-in-8").track(SOURCE).visibility.all()
+
+
+def test_background_of_a_video_much_shorter_than_it_says(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "cut.mp4", 6)
+    monkeypatch.setattr(video, "_estimate_frames", lambda container, stream: 5000)
+    track = make_tracker("8-in-8", background="concat").track(path)
+    assert len(track) == 6
+
+
+def test_threshold_is_the_weights_unless_given(show):
+    image = paint(SIZE)
+    image[9:12, 9:12] = 160  # probability 0.74
+    show([image] * 3)
+    for own, given, visible in [(0.5, None, True), (0.9, None, False), (0.9, 0.6, True)]:
+        tracker = Tracker(make_detector(threshold=own), threshold=given, precision="float32")
+        track = tracker.track(SOURCE)
+        assert track.visibility.all() == visible
+        np.testing.assert_allclose(track.confidence, 0.743, atol=0.01)
+
+
+FLIGHT = "ooo--o.ooo---ooooo----------.oo-o-oo-o"  # clear, faint and hidden
+
+
+def paint_flight(line, cut=99):
+    """A dot that goes two pixels right and one down a frame, at a probability of 1 or of 0.4.
+
+    From frame `cut` on it is before another background.
+    """
+    for frame, sign in enumerate(line):
+        image = paint(SIZE, shade=20 if frame < cut else 120)
+        x, y = 2 + 2 * (frame % 29), 2 + frame % 29
+        if sign != ".":
+            image[y - 1 : y + 2, x - 1 : x + 2] = {"o": 255, "-": 150}[sign]
+        yield image
+
+
+def test_a_faint_ball_on_a_flight_is_detected(show):
+    show(paint_flight("ooo--o.o---"))
+    track = make_tracker().track(SOURCE)
+    assert track.visibility.tolist() == [sign != "." for sign in "ooo--o.o---"]
+    expected = [(2 + 2 * frame, 2 + frame) for frame in range(11)]
+    np.testing.assert_allclose(track.positions[:6], expected[:6], atol=0.01)
+    assert (track.confidence[track.visibility] > 0.3).all()
+    assert (track.confidence[[3, 4, 8, 9, 10]] < 0.5).all()
+
+
+@pytest.mark.parametrize(("cut", "expected"), [(99, "ooooooo."), (5, "ooooo...")])
+def test_a_faint_ball_is_not_followed_across_a_cut(show, cut, expected):
+    show(paint_flight("oooo---.", cut))
+    track = make_tracker().track(SOURCE)
+    assert "".join("o" if seen else "." for seen in track.visibility) == expected
+
+
+@pytest.mark.parametrize("first", [1, 8, 13, 24, 33])
+def test_a_stream_that_begins_later_has_the_same_rows(show, first):
+    show(paint_flight(FLIGHT))
+    rows = list(make_tracker().stream(SOURCE))
+    show(paint_flight(FLIGHT))
+    assert 0 < sum(row.visible for row in rows) < len(rows)
+    later = list(make_tracker().stream(SOURCE, first=first))
+    assert str(later) == str(rows[first:])  # NaN included
+
+
+def test_progress_and_time_by_stage_are_reported(show):
+    show([paint(SIZE, (9, 9))] * 7)
+    done, watch = [], Stopwatch()
+    make_tracker().track(SOURCE, advance=done.append, stopwatch=watch)
+    assert sum(done) == 7
+    assert tuple(watch.seconds) == STAGES
+    assert all(watch.seconds[stage] > 0 for stage in STAGES if stage != "write")
+
+
+# --- what is no tracker
+
+
+def as_file(kind, **settings):
+    specs = {
+        "v2": ModelSpec("v2", 3, 3, "none", SIZE),
+        "rectifier": ModelSpec("rectifier", 16, 0, "none", (0, 0)),
+    }
+    model = build_tiny(kind)
+    if settings.get("trained", True):
+        randomize_weights(model)
+    return ModelFile(model, specs[kind], Path(f"{kind}.keras"), "", {})
+
+
+@pytest.mark.parametrize(
+    ("weights", "rectifier", "message"),
+    [
+        (("v2", False), None, r"v2\.keras: these weights were never trained.*tracknet fit"),
+        (("v2", True), ("rectifier", False), r"rectifier\.keras: these weights were never trained"),
+        (("rectifier", True), None, r"rectifier\.keras: a rectifier, not a tracker"),
+        (("v2", True), ("v2", True), r"v2\.keras: a tracker, not a rectifier"),
+    ],
+)
+def test_unfit_weights_are_refused(weights, rectifier, message):
+    files = [file and as_file(file[0], trained=file[1]) for file in (weights, rectifier)]
+    with pytest.raises(InputError, match=message):
+        Tracker(files[0], rectifier=files[1])
+
+
+@pytest.mark.parametrize(
+    ("weights", "rectifier", "message"),
+    [
+        ("badminton-v3", None, "weights must be .*use Tracker.from_preset .*'badminton-v3'"),
+        (Path("a.keras"), None, r"weights must be .*use .*Tracker\.from_file.*'a\.keras'"),
+        ("model", None, "weights must be .*save it with save_model .*Received: <Functional"),
+        (None, None, "weights must be .*Received: None"),
+        ("file", "r.keras", r"rectifier must be .*Tracker\.from_file.*'r\.keras'"),
+    ],
+)
+def test_what_is_no_loaded_model_is_a_type_error(weights, rectifier, message):
+    known = {"model": lambda: build_tiny("v2"), "file": make_detector}
+    with pytest.raises(TypeError, match=message):
+        Tracker(known[weights]() if weights in known else weights, rectifier=rectifier)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"mode": "slow"}, "mode must be one of fast, balanced, accurate.*'slow'"),
+        ({"decode": "guess"}, "decode must be centroid or published.*'guess'"),
+        ({"precision": "float8"}, "precision must be one of .*float8"),
+        ({"threshold": 1.5}, r"threshold must be 0 to 1.*threshold=1\.5"),
+        ({"batch_size": 0}, "batch_size must be at least 1.*batch_size=0"),
+        ({"sampling": "guess"}, "sampling must be own or published.*'guess'"),
+        ({"sampling": "published"}, "together with --decode published"),
+        (
+            {"sampling": "published", "decode": "published", "mode": "balanced"},
+            "no mode balanced; use --mode fast",
+        ),
+    ],
+)
+def test_impossible_settings_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Tracker(make_detector(), **settings)
+
+
+def test_published_decoding_is_for_stretched_pictures():
+    with pytest.raises(InputError, match="not of the published V3 code"):
+        Tracker(make_detector(fit="letterbox"), decode="published")
+
+
+# --- the published code's coordinates
+
+
+@pytest.mark.parametrize("mode", ["fast", "accurate"])
+def test_published_coordinates_are_truncated_pixels_of_the_source(show, mode):
+    tracker = Tracker(
+        make_detector(), mode=mode, precision="float32", decode="published", sampling="published"
+    )
+    dots = [(20 + 6 * frame, 31 + 2 * frame) for frame in range(7)]
+    show([paint((96, 160), dot, radius=4) for dot in dots])
+    track = tracker.track(SOURCE)
+    assert len(track) == 7
+    assert (track.status == DETECTED).all()
+    np.testing.assert_array_equal(track.positions, np.trunc(track.positions))
+    # Whole pixels of the model, each 2.5 of the source wide and 3 high.
+    assert set((track.x % 2.5).tolist()) <= {0.0, 2.0}
+    assert set((track.y % 3).tolist()) == {0.0}
+    assert np.abs(track.positions - dots).max() < 4
+
+
+@pytest.mark.parametrize("mode", ["fast", "accurate"])
+def test_published_repairs_reach_to_the_start(show, mode):
+    """The rule of this package never fills in a clip's start."""
+    model = randomize_weights(build_tiny("rectifier", window=4))
+    spec = ModelSpec("rectifier", 4, 0, "none", (0, 0))
+    rectifier = ModelFile(model, spec, Path("rectifier.keras"), "", {})
+    settings = {"mode": mode, "precision": "float32", "decode": "published"}
+    show([paint(SIZE, *[(30, 20)] * (frame > 1)) for frame in range(6)])
+    own = Tracker(make_detector(), rectifier=rectifier, **settings).track(SOURCE)
+    assert own.status.tolist() == [ABSENT] * 2 + [DETECTED] * 4
+    published = Tracker(
+        make_detector(), rectifier=rectifier, sampling="published", **settings
+    ).track(SOURCE)
+    assert np.flatnonzero(published.status == REPAIRED).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("fit", ["letterbox", "longest"])
+def test_pictures_that_are_not_stretched_come_back_to_their_place(show, fit):
+    tracker = Tracker(make_detector(fit=fit), precision="float32")
+    show([paint((96, 128), (60, 50), radius=6)] * 3)
+    track = tracker.track(SOURCE)
+    assert np.abs(track.positions - (60, 50)).max() < 2
+
+
+# --- the thread that decodes
+
+
+def test_closing_the_stream_early_stops_the_threads_of_decoder_and_network(show):
+    show([paint(SIZE, (9, 9))] * 200)
+    stream = make_tracker().stream(SOURCE)
+    next(stream)
+    assert len(read_ahead_threads()) == 2
+    stream.close()
+    assert read_ahead_threads() == []
+
+
+def test_closing_the_stream_early_closes_the_video(monkeypatch):
+    closed = threading.Event()
+
+    def read(*_source):
+        try:
+            while True:
+                yield Frame(0, 0.0, paint(SIZE))
+        finally:
+            closed.set()
+
+    monkeypatch.setattr(inference, "read_frames", read)
+    stream = make_tracker().stream(SOURCE)
+    next(stream)
+    stream.close()
+    assert closed.is_set()
+
+
+def test_error_while_decoding_is_raised_after_the_rows_before_it(monkeypatch):
+    def read(*_source):
+        for frame in range(20):
+            yield Frame(frame, 0.0, paint(SIZE, (9, 9)))
+        raise InputError("clip.mp4: the picture changes")
+
+    monkeypatch.setattr(inference, "read_frames", read)
+    rows = []
+    with pytest.raises(InputError, match="the picture changes"):
+        rows.extend(make_tracker().stream(SOURCE))
+    assert 12 <= len(rows) <= 20
+    assert read_ahead_threads() == []
+
+
+def test_missing_video_is_an_input_error(tmp_path):
+    for tracker in (make_tracker(), make_tracker("8-in-8", background="concat")):
+        with pytest.raises(InputError, match=r"missing\.mp4: no such file"):
+            tracker.track(tmp_path / "missing.mp4")
+    assert read_ahead_threads() == []
+
+
+@pytest.mark.parametrize("mode", ["fast", "accurate"])
+def test_frames_held_do_not_grow_with_the_video(monkeypatch, mode):
+    """The decoder could deliver everything at once, and is kept from it."""
+    tracker = make_tracker("8-in-8", mode)
+    count, produced, alive = 300, 0, weakref.WeakSet()
+
+    class Picture(np.ndarray):  # a plain array cannot be held in a set
+        __hash__ = object.__hash__
+
+    def read(*_source):
+        nonlocal produced
+        for frame in range(count):
+            image = paint(SIZE, (9, 9)).view(Picture)
+            alive.add(image)
+            produced += 1
+            yield Frame(frame, 0.0, image)
+
+    monkeypatch.setattr(inference, "read_frames", read)
+    window, batch = tracker.spec.frames, tracker.network.batch_size
+    ahead = 2 * batch * window  # decoded and waiting
+    for row in tracker.stream(SOURCE):
+        # As many frames again may be in a batch, with the next one being gathered.
+        assert produced - row.frame <= ahead + (2 * batch + 1) * window + 2
+        assert len(alive) <= ahead + (2 * batch + 1) * window + 2
+    assert produced == count
+
+
+def test_read_ahead_hands_over_in_order_and_no_further_than_its_depth():
+    made = []
+
+    def make():
+        for item in range(50):
+            made.append(item)
+            yield item
+
+    got = []
+    for item in read_ahead(make, depth=3):
+        got.append(item)
+        assert len(made) <= len(got) + 3 + 1
+    assert got == list(range(50))
+
+
+# --- repair
+
+
+@pytest.fixture(scope="module")
+def repairer():
+    detector = replace(make_detector(), spec=replace(make_detector().spec, frames=3))
+    return Tracker(detector, rectifier=as_file("rectifier"), max_gap=6, precision="float32")
+
+
+def make_track(visible):
+    x = np.linspace(10.25, 50.75, len(visible))
+    y = np.full(len(visible), 17.5)
+    return Track.from_positions(x, y, visible)
+
+
+def test_repair_fills_gaps_and_leaves_detections_alone(repairer):
+    visible = np.ones(40, bool)
+    visible[8:12] = visible[20:21] = False
+    visible[25:35] = False  # longer than max_gap
+    visible[39] = False  # nothing behind it
+    track = make_track(visible)
+    repaired = repairer.repair(track, SIZE)
+    filled = np.flatnonzero(repaired.status == REPAIRED)
+    assert filled.tolist() == [8, 9, 10, 11, 20]
+    assert (track.status[filled] == ABSENT).all()
+    kept = np.setdiff1d(np.arange(40), filled)
+    for name in ("x", "y", "status", "confidence", "time"):
+        np.testing.assert_array_equal(getattr(repaired, name)[kept], getattr(track, name)[kept])
+    assert np.isfinite(repaired.positions[filled]).all()
+    assert ((repaired.positions[filled] >= 0) & (repaired.positions[filled] <= (64, 32))).all()
+
+
+def test_stream_is_raw_and_track_is_repaired(show, repairer):
+    show([paint(SIZE, *[(20 + n, 20)] * (not 7 <= n < 9)) for n in range(20)])
+    raw = Track.from_rows(repairer.stream(SOURCE))
+    track = repairer.track(SOURCE)
+    assert np.flatnonzero(raw.status == ABSENT).tolist() == [7, 8]
+    assert np.flatnonzero(track.status == REPAIRED).tolist() == [7, 8]
+
+
+def test_without_a_rectifier_no_gap_is_filled_in():
+    track = make_track([1, 0, 1])
+    repaired = make_tracker().repair(track, SIZE)
+    assert list(repaired.rows())[1].status == ABSENT
+    np.testing.assert_array_equal(repaired.positions, track.positions)
+
+
+def jump(track, frames):
+    x = track.x.copy()
+    x[frames] += 40
+    return replace(track, x=x)
+
+
+@pytest.mark.parametrize("rectified", [True, False])
+def test_a_jump_of_the_track_is_taken_out_before_gaps_are_filled_in(rectified, repairer):
+    tracker = repairer if rectified else make_tracker()
+    track = jump(make_track([1] * 30), slice(12, 15))
+    repaired = tracker.repair(track, SIZE)
+    changed = np.flatnonzero(repaired.status != track.status)
+    assert changed.tolist() == [12, 13, 14]
+    assert set(repaired.status[12:15]) == {REPAIRED if rectified else ABSENT}
+
+
+def test_a_cut_is_no_jump():
+    track = jump(make_track([1] * 30), slice(12, 15))
+    tracker = make_tracker()
+    assert tracker.repair(track, SIZE, shots=[0, 12, 15]).visibility.all()
+
+
+@pytest.mark.parametrize("sampling", ["own", "published"])
+def test_what_is_published_keeps_its_jumps(sampling):
+    track = jump(make_track([1] * 30), slice(12, 15))
+    settings = {"decode": "published", "sampling": sampling}
+    tracker = Tracker(make_detector(), precision="float32", **settings)
+    assert tracker.repair(track, SIZE).visibility.all()
+
+
+# --- frames in memory
+
+
+def test_frames_in_memory_give_the_track_of_a_video_of_them(show):
+    images = [paint((64, 128), (8 + 5 * k, 8 + 3 * k), radius=4) for k in range(13)]
+    show(images, [k / 30 for k in range(13)])
+    told = []
+    tracker = make_tracker()
+    track = tracker.track_frames(np.stack(images), fps=30, advance=told.append)
+    same = tracker.track(SOURCE)
+    np.testing.assert_array_equal(track.positions, same.positions)
+    np.testing.assert_array_equal(track.time, same.time)
+    assert track.visibility.all()
+    assert len(told) == 13
+
+
+def test_frames_in_memory_are_seen_before_the_background_that_is_given():
+    tracker = make_tracker("8-in-8", background="concat")
+    images = np.stack([paint(SIZE, (20, 12))] * 8)
+    assert not tracker.track_frames(images).visibility.any()  # a ball at rest is background
+    found = tracker.track_frames(images, background=paint(SIZE))
+    np.testing.assert_allclose(found.positions, [[20, 12]] * 8, atol=0.5)
+
+
+def test_no_frames_are_an_error():
+    with pytest.raises(InputError, match="no frames"):
+        make_tracker().track_frames([])
