@@ -505,7 +505,7 @@ import os, signal, sys, warnings
 warnings.simplefilter("ignore")  # of the frameworks, which change with their versions
 import pytest
 from helpers_trackers import shorten_networks
-from keras_tracknet.data import pipeline
+from keras_tracknet.training.batches import window_batches as pipeline
 from keras_tracknet_cli.main import cli
 
 shorten_networks(pytest.MonkeyPatch())

@@ -35,8 +35,8 @@ OWN = ("v1", "v2", *(f"v3 {background}" for background in BACKGROUNDS))
 NAMES = (*OWN, *CHECKPOINTS, "keras-v1", "keras-v2")
 CONVERT = """
 import json, sys
-from keras_tracknet.engines.conversion import Conversion
-from keras_tracknet.engines.converters import convert
+from keras_tracknet.inference.engines.conversion import Conversion
+from keras_tracknet.inference.engines.converters import convert
 for weights in json.loads(sys.argv[1]):
     for answers in ("heatmaps", "detections"):
         convert(Conversion(weights, f"{weights}.{answers}.xml", "openvino", answers=answers))
