@@ -5,7 +5,8 @@ from pathlib import Path
 
 from keras_tracknet.addresses import mask_addresses
 
-BUNDLED = re.compile(re.escape(str(Path(__file__).parent / "weights")) + r"[/\\]([\w-]+)\.keras")
+WEIGHTS = Path(__file__).parent / "weights" / "bundled"
+BUNDLED = re.compile(re.escape(str(WEIGHTS)) + r"[/\\]([\w-]+)\.keras")
 
 
 class InputError(ValueError):
