@@ -1,4 +1,4 @@
-"""`tracknet analyze`: events, rallies, speed and a report from a track."""
+"""`tracknet analyze`: find events, rallies and speeds in a track."""
 
 from __future__ import annotations
 
@@ -21,24 +21,28 @@ if TYPE_CHECKING:
     type=click.Choice(["badminton", "tennis", "volleyball"]),
     default="badminton",
     show_default=True,
-    help="What is played: how the ball flies and bounces.",
+    help="Sport that is played; sets how the ball flies and bounces.",
 )
 @click.option(
-    "--court", "court_file", type=click.Path(path_type=Path), help="A file of tracknet court."
+    "--court",
+    "court_file",
+    type=click.Path(path_type=Path),
+    help="Court file written by tracknet court.",
 )
 @click.option(
     "--video",
     type=click.Path(path_type=Path),
-    help="The video of the track. [default: that of its summary.json, or of its name, beside it]",
+    help="Video that the track was made from. [default: the one named in summary.json, or a video"
+    " of the same name next to the track]",
 )
 @click.option(
     "--fps",
     type=RATE,
-    help="Frames per second, such as 60 or 30000/1001. [default: from the times in the track, the"
-    " video, or its summary.json]",
+    help="Frames per second, such as 60 or 30000/1001. [default: taken from the track's times, the"
+    " video or summary.json]",
 )
-@click.option("--clips", is_flag=True, help="Also cut each rally into a file of its own.")
-@click.option("--weights", help="Weights to track a VIDEO with. [default: badminton-v3]")
+@click.option("--clips", is_flag=True, help="Also write each rally as a separate video.")
+@click.option("--weights", help="Weights for tracking if a VIDEO is given. [default: badminton-v3]")
 @click.option(
     "-o",
     "--output",
@@ -61,11 +65,11 @@ def analyze(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Find hits, bounces, landings and rallies in a track, and how fast the ball was.
+    """Find hits, bounces, landings, rallies and ball speed in a track.
 
-    Writes events.csv, rallies.csv, speed.csv and report.html, one page that opens without a
-    network. A VIDEO is tracked first, to track.csv in the same folder. Speed is in pixels a second;
-    with --court there are also landing points in metres, and what a shot's mean speed was at least.
+    Writes events.csv, rallies.csv, speed.csv and report.html, a single page that opens offline.
+    A VIDEO is tracked first, to track.csv in the same folder. Speed is in pixels per second. With
+    --court, landing points are also given in metres, with a lower bound on each shot's mean speed.
 
     \b
     tracknet analyze runs/predict/match/track.csv --clips
@@ -121,7 +125,7 @@ def _track_video(
 
     from .options import load_tracker
 
-    probe_video(source)  # a source that cannot be read is told at once, before Keras is loaded
+    probe_video(source)  # report an unreadable source at once, before Keras is loaded
 
     from keras_tracknet.inference.outputs import predict_video
     from keras_tracknet.inference.places import OutputPaths

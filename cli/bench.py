@@ -1,4 +1,4 @@
-"""`tracknet bench`: how fast a tracker is on this machine."""
+"""`tracknet bench`: measure tracking speed on this machine."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ RENDERED_FRAMES = 300
 @click.argument("video", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--weights",
-    help="A bundled tracker's name (see tracknet presets), a .keras file, a run folder of"
-    " tracknet fit, or a file that tracknet export wrote. [default: badminton-v3]",
+    help="Name of a bundled tracker (see tracknet presets), a .keras file, a run folder of tracknet"
+    " fit, or a file written by tracknet export. [default: badminton-v3]",
 )
 @click.option(
     "--engines",
     default="auto",
     show_default=True,
-    help="Engines joined by commas: keras, openvino, litert, onnx, saved-model; all for those"
-    " that are installed.",
+    help="Engines to measure, separated by commas: keras, openvino, litert, onnx, saved-model; auto"
+    " for the fastest, all for every installed engine.",
 )
 @click.option(
     "--mode",
     type=click.Choice(["fast", "balanced", "accurate"]),
     default="fast",
     show_default=True,
-    help="See each frame once, twice, or as often as a window is long.",
+    help="Window overlap: every frame is seen once (fast), twice (balanced) or at every position in"
+    " the window (accurate).",
 )
 @tracking_precision_option
 @json_option
@@ -50,8 +51,8 @@ def bench(
 ) -> None:
     """Measure how fast VIDEO is tracked, from decoding to the written track.
 
-    Without VIDEO a rendered rally of 1280x720 pixels is tracked. The last column sets frames a
-    second against this machine's rate of multiplying matrices, which compares machines.
+    Without VIDEO, a rendered rally of 1280x720 pixels is tracked. The last column divides frames
+    per second by this machine's matrix-multiplication speed, so that machines can be compared.
 
     \b
     tracknet bench
@@ -77,7 +78,7 @@ def bench(
         if video is None:
             from keras_tracknet.synthetic import write_rallies
 
-            reporter.note("rendering a rally to track")
+            reporter.note("rendering a rally for the benchmark")
             (rendered,) = write_rallies(Path(folder), 1, frames=RENDERED_FRAMES)
             video = rendered.with_suffix(".mp4")
         probe_video(video)
@@ -91,8 +92,8 @@ def bench(
 
 
 def _format_table(found: list[Measurement]) -> str:
-    heads = ("engine", "precision", "frames/s", "network", "share", "decoder", "start s",
-             "memory MB", "frames/GFLOP")  # fmt: skip
+    heads = ("engine", "precision", "frames/s", "network frames/s", "share",
+             "decoder frames/s", "start-up (s)", "memory (MB)", "frames/GFLOP")  # fmt: skip
     rows = [heads]
     for one in found:
         share = one.frames_per_second / one.network_frames_per_second
@@ -108,4 +109,6 @@ def _format_table(found: list[Measurement]) -> str:
         f"{one.engine}: " + ", ".join(f"{k} {v:.2f}" for k, v in one.milliseconds.items())
         for one in found
     ]
-    return "\n".join([*(line.rstrip() for line in lines), "", "busy ms a frame:", *stages])
+    return "\n".join(
+        [*(line.rstrip() for line in lines), "", "busy time in ms per frame:", *stages]
+    )

@@ -1,4 +1,4 @@
-"""Reports on stderr: bars on a terminal, a line now and then elsewhere."""
+"""Progress on stderr: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from keras_tracknet.addresses import mask_addresses
 from keras_tracknet.errors import name_bundled
 from keras_tracknet.progress import Advance, Reporter
 
-LINE_EVERY = 5.0  # seconds between two lines where there is no terminal
-DRAW_EVERY = 0.1  # seconds between two changes of the text beside a bar
-RATE_OVER = 30.0  # seconds that the rate is measured over
-RATE_AFTER = 2.0  # seconds after the first unit, which waits for a network to be compiled
+LINE_EVERY = 5.0  # seconds between two lines without a terminal
+DRAW_EVERY = 0.1  # seconds between two updates of a bar
+RATE_OVER = 30.0  # seconds over which the rate is measured
+RATE_AFTER = 2.0  # seconds after the first unit, which includes compiling the network
 
 
 class ConsoleReporter(Reporter):
@@ -35,19 +35,19 @@ class ConsoleReporter(Reporter):
         self._bars = 0
 
     def note(self, message: str) -> None:
-        """Print a message, unless quiet."""
+        """Print a message unless quiet."""
         if not self.quiet:
             tell(message)
 
     def warn(self, message: str) -> None:
-        """Print a message in any case."""
+        """Print a warning, even if quiet."""
         tell(f"tracknet: warning: {message}")
 
     @contextmanager
     def track(
         self, description: str, total: int | None = None, *, unit: str = "items"
     ) -> Iterator[Advance]:
-        """Show how far a piece of work is; see `Reporter.track`."""
+        """Show progress; see `Reporter.track`."""
         description = mask_addresses(description)
         if self.quiet:
             shown = super().track(description, total, unit=unit)
@@ -72,7 +72,7 @@ class ConsoleReporter(Reporter):
         def draw() -> None:
             nonlocal drawn
             drawn = time.monotonic()
-            # A bar whose total was too small stays full; one without a total keeps moving.
+            # A bar whose total was too small stays full; a bar without a total keeps moving.
             length = None if total is None else max(total, gauge.done)
             bars.update(bar, completed=gauge.done, total=length, beside=gauge.describe())
 
@@ -97,10 +97,10 @@ class ConsoleReporter(Reporter):
 
 
 class Gauge:
-    """How far a piece of work is, how fast it goes and how long it still takes.
+    """Progress, rate and remaining time of a task.
 
     Args:
-        total: units in all; None when unknown. Too small a total is taken as unknown.
+        total: number of units; None if unknown. A total that is too small counts as unknown.
         unit: what is counted, in the plural.
     """
 
@@ -111,7 +111,7 @@ class Gauge:
         self._recent: deque[tuple[float, int]] = deque()
 
     def add(self, n: int, figures: dict[str, float]) -> None:
-        """Count `n` more units, and take over what is shown beside them."""
+        """Count `n` more units and update the figures shown next to them."""
         self.done += n
         self.figures |= figures
         now = time.monotonic()
@@ -121,7 +121,7 @@ class Gauge:
             self._recent.popleft()
 
     def describe(self) -> str:
-        """Say it while the work goes on."""
+        """Describe the state of a running task."""
         known = self.total is not None and self.total >= self.done
         count = f"{self.done:,}/{self.total:,}" if known else f"{self.done:,}"
         parts = [f"{count} {self.unit}"]
@@ -133,7 +133,7 @@ class Gauge:
         return ", ".join(parts + self._show_figures())
 
     def summarise(self) -> str:
-        """Say it when the work is done, or has stopped."""
+        """Describe a task that is finished or has stopped."""
         seconds = time.monotonic() - self.began
         parts = [f"{self.done:,} {self.unit} in {show_time(seconds)}"]
         if self.done and seconds > 0:
@@ -141,7 +141,7 @@ class Gauge:
         return ", ".join(parts + self._show_figures())
 
     def _measure_rate(self) -> float | None:
-        """Units a second lately; None until it means something."""
+        """Recent units per second; None until it is meaningful."""
         if not self._recent:
             return None
         (then, before), (now, latest) = self._recent[0], self._recent[-1]
@@ -152,16 +152,16 @@ class Gauge:
 
 
 def tell(message: str) -> None:
-    """Print a line on stderr; that nobody reads it any more does not stop the work."""
+    """Print a line on stderr; a closed terminal does not stop the work."""
     with suppress(OSError):
         click.echo(name_bundled(mask_addresses(message)), err=True)
 
 
 class QuietStream:
-    """A stream that may be closed on its other side: a terminal that is gone stops no work.
+    """A stream that ignores write errors, so that a closed terminal does not stop the work.
 
     Args:
-        stream: what is written to.
+        stream: the stream to write to.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -171,29 +171,29 @@ class QuietStream:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write as much as is taken."""
+        """Write the text; ignore errors."""
         with suppress(OSError):
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Hand over what was written, where somebody takes it."""
+        """Flush the stream; ignore errors."""
         with suppress(OSError):
             self._stream.flush()
 
 
 def is_terminal() -> bool:
-    """Whether stderr can show a bar that moves."""
+    """Whether stderr can show a progress bar."""
     return sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
 def show_number(value: float) -> str:
-    """A number with three digits that count: `0.0123`, `4.56`, `1,234`."""
+    """Format a number with three significant digits: `0.0123`, `4.56`, `1,234`."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def show_time(seconds: float) -> str:
-    """A stretch of time as people say it: `4.2 s`, `35 s`, `2 min 5 s`, `1 h 20 min`."""
+    """Format a duration: `4.2 s`, `35 s`, `2 min 5 s`, `1 h 20 min`."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -230,13 +230,13 @@ def _make_progress() -> Any:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
     from rich.table import Column
 
-    # Names in brackets are names, not colours; and a bar has one line, however narrow.
+    # Brackets in names are no markup, and a bar stays on one line.
     return Progress(
         TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
         BarColumn(bar_width=20, table_column=Column(min_width=8)),
         TaskProgressColumn(table_column=Column(no_wrap=True, min_width=4)),
         TextColumn("{task.fields[beside]}", markup=False, table_column=Column(no_wrap=True)),
         console=Console(file=QuietStream(sys.stderr)),  # type: ignore[arg-type]
-        # Results printed meanwhile go around the bar on a terminal, and untouched to a pipe.
+        # Results printed meanwhile go around the bar on a terminal and untouched to a pipe.
         redirect_stdout=sys.stdout.isatty(),
     )

@@ -1,4 +1,4 @@
-"""`tracknet convert`: public checkpoints to models of this package, and back."""
+"""`tracknet convert`: convert public checkpoints to Keras models, and back."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ FAMILIES = (
     type=click.Choice(["auto", *FAMILIES]),
     default="auto",
     show_default=True,
-    help="Code that the checkpoint has to be of; auto takes any that is known.",
+    help="Code base the checkpoint comes from; auto detects it.",
 )
 @click.option(
     "--to",
     type=click.Choice(["keras", "qaz"]),
     default="keras",
     show_default=True,
-    help="A model of this package, or a .pt of the published V3 code.",
+    help="Format to write: a Keras model for this package, or a .pt checkpoint for the published V3"
+    " code (qaz).",
 )
 @click.option(
     "--size",
     type=SIZE,
-    metavar="HEIGHTxWIDTH",
-    help="Size of the network's input. [default: what the network was published for]",
+    help="Input size of the network. [default: the published size]",
 )
 @click.option(
     "--report",
     is_flag=True,
-    help="Also print layers, parameters, unused weights and the difference to the original.",
+    help="Also print layers, parameters, unused weights and the difference from the original.",
 )
 @overwrite_option
 def convert(
@@ -56,11 +56,10 @@ def convert(
     report: bool,
     overwrite: bool,
 ) -> None:
-    """Turn SOURCE, a public checkpoint, into OUT, a model for --weights.
+    """Convert SOURCE, a public checkpoint, to OUT, a model for --weights.
 
-    Nothing in a checkpoint is run, and PyTorch need not be installed to read one. Colours,
-    scaling and the order of frames are built into the network, so that predict needs no
-    settings.
+    Checkpoints are read without running any code in them and without PyTorch. Colour order,
+    scaling and frame order are built into the model, so tracknet predict needs no settings.
 
     \b
     tracknet convert TrackNet_best.pt v3.keras --report
@@ -74,9 +73,9 @@ def convert(
     if target.suffix != suffix:
         raise click.UsageError(f"OUT must end in {suffix}. Received: {target}")
     if to == "qaz" and (report or size or family != "auto"):
-        raise click.UsageError("--report, --size and --family are for --to keras.")
+        raise click.UsageError("--report, --size and --family require --to keras.")
     if target.exists() and not overwrite:
-        raise InputError(f"{target}: exists already; use --overwrite or choose another name.")
+        raise InputError(f"{target}: already exists; use --overwrite or choose another path.")
 
     from keras_tracknet import checkpoints
     from keras_tracknet.presets import find_weights
@@ -104,11 +103,11 @@ def _print_report(conversion: Conversion) -> None:
     taken, weighted = conversion.layers
     unused = ", ".join(conversion.state.unused)
     parity = measure_parity(conversion)
-    click.echo(f"recognised as: {conversion.family.title}")
-    click.echo(f"layers with weights from the checkpoint: {taken} of {weighted}")
+    click.echo(f"detected as: {conversion.family.title}")
+    click.echo(f"layers with weights from the checkpoint: {taken}/{weighted}")
     click.echo(f"parameters: {conversion.file.model.count_params():,}")
-    click.echo(f"unused, as in the original: {unused or 'none'}")
+    click.echo(f"unused weights, also unused in the original: {unused or 'none'}")
     click.echo(
-        "greatest difference to the original: "
-        + ("not measured, for that needs PyTorch" if parity is None else f"{parity:.1e}")
+        "largest difference from the original: "
+        + ("not measured (requires PyTorch)" if parity is None else f"{parity:.1e}")
     )

@@ -1,4 +1,4 @@
-"""`tracknet court`: say where the court is in the picture."""
+"""`tracknet court`: mark the court in the picture."""
 
 from __future__ import annotations
 
@@ -18,19 +18,25 @@ SPORTS = ["badminton", "tennis", "volleyball", "custom"]
     type=click.Choice(SPORTS),
     default="badminton",
     show_default=True,
-    help="Whose court.",
+    help="Sport of the court to mark.",
 )
 @click.option(
     "--points",
-    help="Four points or more, such as 'near_left=212,655 far_left=450,310 ...', or a JSON file"
-    " of them. Without, a page opens in the browser to click them on.",
+    help="Four or more points, such as 'near_left=212,655 far_left=450,310 ...', or a JSON file"
+    " with them. [default: click them in a browser page]",
 )
-@click.option("--at", type=AT_LEAST_0, default=0.0, help="Seconds into the video.")
+@click.option(
+    "--at",
+    type=AT_LEAST_0,
+    default=0.0,
+    show_default=True,
+    help="Time of the frame to mark, in seconds.",
+)
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="JSON file to write; the drawing goes beside it. [default: runs/court/<video>.json]",
+    help="JSON file to write; the drawing is saved next to it. [default: runs/court/<video>.json]",
 )
 @overwrite_option
 @json_option
@@ -45,11 +51,11 @@ def court(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Mark the court in VIDEO, for places in metres.
+    """Mark the court in VIDEO, for positions in metres.
 
-    Writes the calibration as JSON and the court drawn on the picture as PNG, and tells how far the
-    calibration misses the points. Give the JSON to tracknet analyze --court. The camera must not
-    move. For --sport custom a point is named by its place in metres: '0,0=212,655 6.1,0=...'.
+    Writes the calibration as JSON and a drawing of the court on the picture as PNG, and reports the
+    calibration error. Use the JSON with tracknet analyze --court. The camera must not move. With
+    --sport custom, points are named by their position in metres: '0,0=212,655 6.1,0=...'.
 
     \b
     tracknet court match.mp4 --sport tennis
@@ -72,7 +78,7 @@ def court(
         points=points,
         at=at,
         overwrite=overwrite,
-        announce=lambda address: click.echo(f"mark the court at {address}", err=True),
+        announce=lambda address: click.echo(f"open {address} to mark the court", err=True),
     )
     for line in summary.pop("doubts"):
         reporter.warn(line)
@@ -80,8 +86,8 @@ def court(
         click.echo(json.dumps(summary))
         return
     click.echo(
-        f"{summary['marks']} points, missed by {summary['error_rms']:.2f} pixels RMS, at most"
-        f" {summary['error_max']:.2f}"
+        f"{summary['marks']} points, calibration error {summary['error_rms']:.2f} pixels RMS,"
+        f" {summary['error_max']:.2f} maximum"
     )
     click.echo(summary["drawing"])
     click.echo(summary["court"])

@@ -1,4 +1,4 @@
-"""`tracknet data`: look at labelled clips, split them, and convert them."""
+"""`tracknet data`: check, split and convert labelled clips."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ folder_argument = click.argument("folder", metavar="DIR", type=click.Path(path_t
 
 @click.group()
 def data() -> None:
-    """Look at datasets of labelled clips, split them, and convert them."""
+    """Check, split and convert datasets of labelled clips."""
 
 
 @data.command()
@@ -25,37 +25,38 @@ def data() -> None:
 @click.option(
     "--sheet",
     type=click.Path(path_type=Path),
-    help="PNG of labels drawn on frames. [default: runs/data/check/<DIR's name>.png]",
+    help="PNG to write, with labels drawn on frames. [default: runs/data/check/<DIR name>.png]",
 )
-@click.option("--no-sheet", is_flag=True, help="Draw no sheet, and decode no video.")
+@click.option("--no-sheet", is_flag=True, help="Skip the contact sheet; no video is decoded.")
 @visible_option
 @json_option
 @quiet_option
 def check(
     folder: Path, sheet: Path | None, no_sheet: bool, visible: str, as_json: bool, quiet: bool
 ) -> None:
-    """Show which labelled clips are in DIR, and what is wrong with them.
+    """List the labelled clips in DIR and report problems with them.
 
-    Known are, also mixed below one folder, and recognised by what the files hold:
+    Supported layouts, detected from file contents and free to mix in one folder:
 
     \b
     - the Shuttlecock Trajectory Dataset: match folders with video/ and csv/
-    - a label file beside its video or folder of images, under the same name
-    - frames/ with labels.csv, as GridTrackNet has them too
+    - a label file next to a video or image folder of the same name
+    - frames/ with labels.csv, as in GridTrackNet
     - images with Label.csv among them (TrackNetV1 tennis)
-    - a folder of labels beside one of footage (mareksubocz; WASB's soccer,
+    - a folder of labels next to one of footage (mareksubocz; WASB's soccer,
       volleyball and basketball)
     - COCO and Label Studio files for many clips; YOLO's images/ and labels/,
-      or a video with its texts in labels/
-    - results of tracknet predict, whose video is beside or named in summary.json
+      or a video with its text files in labels/
+    - results of tracknet predict, with the video in the same folder or named
+      in summary.json
 
     Label files are CSV or JSON lines with Frame,Visibility,X,Y or Frame,Ball,x,y, in pixels or
-    fractions; frame_num,x,y,visible, where 0 is visible; and CVAT XML.
+    fractions; frame_num,x,y,visible, where 0 means visible; or CVAT XML.
 
-    The contact sheet shows each labelled place in the frame before, in its own and in the one
-    after: where the ball is in the ring in the middle, labels fit.
+    The contact sheet shows each labelled position in the previous frame, its own and the next one.
+    If the labels fit, the ball is inside the ring of the middle picture.
 
-    Exits with 1 when no clip can be used.
+    Exits with code 1 if no clip is usable.
     """
     import json
 
@@ -76,8 +77,8 @@ def check(
         _print_report(report)
     if not report.usable:
         click.echo(
-            f"{folder}: no clip can be used; expected videos with labels, see"
-            " tracknet data check --help.",
+            f"{folder}: no usable clip found; videos with labels are expected, see tracknet data"
+            " check --help.",
             err=True,
         )
         raise SystemExit(1)
@@ -91,55 +92,60 @@ def check(
     type=click.Path(path_type=Path),
     default=Path("split.json"),
     show_default=True,
-    help="The file, for tracknet fit --split.",
+    help="Split file to write, for tracknet fit --split.",
 )
 @click.option(
     "--by",
     type=click.Choice(["match", "clip"]),
-    help="Hold out whole matches, or single clips. [default: a val folder where there is one,"
-    " else matches where they are small enough, else clips]",
+    help="Hold out whole matches or single clips. [default: a val folder if there is one, otherwise"
+    " matches if they are small enough, otherwise clips]",
 )
 @click.option(
     "--share",
     type=NumberType(float, 0, 0.99, above=True),
     default=0.15,
     show_default=True,
-    help="Part of the clips to hold out.",
+    help="Share of the clips to hold out.",
 )
 @click.option(
     "--val",
     "validation",
     multiple=True,
-    help="Clip, folder or glob to hold out; repeat or separate by commas.",
+    help="Clip, folder or glob to hold out; repeat or separate with commas.",
 )
-@click.option(
-    "--seed", type=SEED, default=0, show_default=True, help="Another seed, another split."
-)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Random seed of the split.")
 @overwrite_option
 def split(
     folder: Path, output: Path, validation: tuple[str, ...], overwrite: bool, **settings: Any
 ) -> None:
-    """Choose which clips of DIR train and which validate, and write it down.
+    """Split the clips of DIR into training and validation clips.
 
-    Whole matches or whole clips are held out, never frames: a frame's neighbours look like it.
-    Clips under a test folder are for neither.
+    Whole matches or whole clips are held out, never single frames, because neighbouring frames look
+    alike. Clips in a test folder are used for neither.
     """
     from keras_tracknet.datasets.checks import list_doubts
     from keras_tracknet.datasets.dataset import find_labelled_clips
     from keras_tracknet.datasets.splits import split_dataset, write_split
 
     if output.exists() and not overwrite:
-        raise click.UsageError(f"{output} exists; use --overwrite or choose another -o.")
+        raise click.UsageError(
+            f"{output}: already exists; use --overwrite or choose another path with -o."
+        )
     names = [part for value in validation for part in value.split(",") if part]
     dataset = find_labelled_clips(folder)
     parts = split_dataset(dataset, names or None, **settings)
     write_split(parts, output)
-    counts = f"{len(parts.train)} train, {len(parts.validation)} validate, {len(parts.test)} test"
-    click.echo(f"{counts} ({', '.join(parts.validation[:8])} validate)", err=True)
+    counts = (
+        f"{len(parts.train)} training, {len(parts.validation)} validation, {len(parts.test)} test"
+    )
+    click.echo(f"{counts} (validation: {', '.join(parts.validation[:8])})", err=True)
     for doubt in list_doubts(dataset, ()):
         click.echo(f"tracknet: warning: {doubt}", err=True)
     if parts.train == parts.validation:
-        click.echo("tracknet: warning: only one clip: it validates what learns from it", err=True)
+        click.echo(
+            "tracknet: warning: only one clip found; it is used for both training and validation",
+            err=True,
+        )
     click.echo(output.resolve())
 
 
@@ -150,24 +156,24 @@ def split(
     "--to",
     type=click.Choice(["shuttlecock", "cvat", "coco"]),
     required=True,
-    help="Shuttlecock Trajectory match folders, CVAT for video, or COCO keypoints.",
+    help="Layout to write: Shuttlecock Trajectory match folders, CVAT for video or COCO keypoints.",
 )
 @click.option(
     "--first-frame",
     type=NumberType(int, 0, 1),
     default=0,
     show_default=True,
-    help="What the labels in DIR call the first frame.",
+    help="Number of the first frame in the labels of DIR.",
 )
 @visible_option
 @quiet_option
 def convert(
     folder: Path, output: Path, to: str, first_frame: int, visible: str, quiet: bool
 ) -> None:
-    """Write the labelled clips of DIR to OUT in another layout.
+    """Convert the labelled clips of DIR to another layout in OUT.
 
-    Videos and images are linked, or copied where that cannot be; for COCO videos are taken
-    apart into images.
+    Videos and images are hard-linked, or copied if that is not possible. For COCO, videos are
+    extracted to images.
     """
     from keras_tracknet.datasets.checks import list_doubts
     from keras_tracknet.datasets.conversion import convert_dataset
@@ -177,7 +183,7 @@ def convert(
 
     reporter = ConsoleReporter(quiet=quiet)
     dataset = find_labelled_clips(folder, visible=visible)
-    # Counted from 1, labels fit once they are converted.
+    # Labels counted from 1 fit once they are converted.
     for doubt in list_doubts(dataset, () if first_frame else dataset.clips):
         reporter.warn(doubt)
     with reporter.track("converting", len(dataset.clips), unit="clips") as advance:
@@ -217,7 +223,7 @@ def _print_report(report: DatasetReport) -> None:
         console.print(table)
     lines = [f"{clip.name}: {line}" for clip in report.clips for line in clip.problems]
     if lines or report.doubts:
-        console.print("\nTo look at:")
+        console.print("\nPlease check:")
     for line in (*lines, *report.doubts):
         console.print(f"- {line}")
     if report.sheet:

@@ -1,4 +1,4 @@
-"""`tracknet demo`: see that everything works, without any video."""
+"""`tracknet demo`: check the installation without a video."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ from .options import SEED, overwrite_option, quiet_option
     help="Folder for the results.",
 )
 @click.option(
-    "--seed", type=SEED, default=1_000_000, show_default=True, help="Which rally to render."
+    "--seed", type=SEED, default=1_000_000, show_default=True, help="Random seed of the rally."
 )
-@click.option("--weights", help="Weights to use. [default: those trained on rendered rallies]")
+@click.option(
+    "--weights", help="Weights to use. [default: the bundled weights trained on rendered rallies]"
+)
 @overwrite_option
 @quiet_option
 def demo(output: Path, seed: int, weights: str | None, overwrite: bool, quiet: bool) -> None:
-    """Render a short badminton rally, track it, and compare with the truth.
+    """Render a short badminton rally, track it, and compare the track with the ground truth.
 
-    Writes the rally, track.csv, overlay.mp4 (ring: tracked, cross: truth) and overlay.png.
+    Writes the rally, track.csv, overlay.mp4 (ring: track, cross: ground truth) and overlay.png.
     Nothing is downloaded.
     """
     from keras_tracknet.evaluation.demo import run_demo
@@ -41,9 +43,9 @@ def demo(output: Path, seed: int, weights: str | None, overwrite: bool, quiet: b
     result = run_demo(tracker, output, seed=seed, overwrite=overwrite, reporter=reporter)
     counts = result.counts
     click.echo(
-        f"{counts.frames} frames tracked at {result.summary['frames_per_second']:.0f} frames a"
-        f" second: {counts.tp} found, {counts.tn} rightly without a ball, {counts.fp1} too far"
-        f" off, {counts.fp2} invented, {counts.fn} missed"
+        f"{counts.frames} frames tracked at {result.summary['frames_per_second']:.0f} frames per"
+        f" second: {counts.tp} found, {counts.tn} correctly without a ball, {counts.fp1} too far"
+        f" off, {counts.fp2} false detections, {counts.fn} missed"
     )
     click.echo(
         f"accuracy {counts.accuracy:.3f}, F1 {counts.f1:.3f} at 4 pixels; position error"

@@ -1,4 +1,4 @@
-"""`tracknet doctor`: what this machine has, and what is missing."""
+"""`tracknet doctor`: show what is installed and what is missing."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import click
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def doctor(as_json: bool) -> None:
-    """Show what this machine has for tracking balls, and what is missing.
+    """Show what is installed on this machine for tracking and what is missing.
 
-    Exits with 1 when nothing can be tracked with what is there.
+    Exits with code 1 if tracking is not possible.
     """
     import json
 
@@ -33,7 +33,7 @@ def _print_report(report: dict[str, Any]) -> None:
     for name, value in _rows(report):
         click.echo(f"{name:<{width}}  {value}")
     if report["problems"]:
-        click.echo("\nTo look at:")
+        click.echo("\nPlease check:")
     for problem in report["problems"]:
         click.echo(f"- {problem['what']}; {problem['next']}.")
     click.echo("\nReady to track." if report["ok"] else "\nNot ready: see above.")

@@ -1,4 +1,4 @@
-"""`tracknet evaluate`: measure weights on labelled clips."""
+"""`tracknet evaluate`: evaluate weights on labelled clips."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--clips",
     multiple=True,
-    help="Clip, folder or glob; repeat or separate by commas. [default: every clip]",
+    help="Clip, folder or glob to evaluate; repeat or separate with commas. [default: every clip]",
 )
 @visible_option
 @click.option(
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     type=AT_LEAST_0,
     default=4.0,
     show_default=True,
-    help="Greatest distance that counts as right.",
+    help="Largest distance, in pixels, at which a detection is correct.",
 )
 @click.option(
     "--tolerance-unit",
@@ -47,13 +47,13 @@ if TYPE_CHECKING:
     type=click.Choice(["model", "source"]),
     default="model",
     show_default=True,
-    help="Pixels at the model's size (512x288) or of the video.",
+    help="Pixels that the tolerance is given in: at 512x288 (model) or of the video (source).",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="Folder for evaluation.json and every clip's track. [default: none is written]",
+    help="Folder for evaluation.json and the track of every clip. [default: not written]",
 )
 @overwrite_option
 @json_option
@@ -70,14 +70,13 @@ def evaluate(
     quiet: bool,
     **settings: Any,
 ) -> None:
-    """Measure weights on labelled clips, by the same streaming code as tracknet predict.
+    """Evaluate weights on labelled clips, with the same code as tracknet predict.
 
-    A frame is right when the ball is found within the tolerance (TP), or rightly not found
-    (TN); FP1 is too far away, FP2 found where there is none, FN missed.
+    Every frame counts as one of five outcomes: TP, ball found within the tolerance; TN, correctly
+    no ball; FP1, found too far away; FP2, found where there is no ball; FN, missed.
 
-    Of a classifier of clips (tracknet fit --version tsm) it measures how often a window is
-    classified as the labelled track says; OUTPUT then gets classes.csv, confusion.csv and
-    confusion.png, too.
+    For clip classifiers (tracknet fit --version tsm) it measures window accuracy against the
+    labels, and also writes classes.csv, confusion.csv and confusion.png to OUTPUT.
     """
     from keras_tracknet.evaluation.trackers import evaluate as run
     from keras_tracknet.inference.engines import KERAS, find_engine
@@ -124,7 +123,7 @@ def evaluate(
 def _show(
     evaluation: Any, print_table: Callable[[Any], None], output: Path | None, as_json: bool
 ) -> None:
-    """Print what was measured, for programs or for people."""
+    """Print the results as JSON or as a table."""
     import json
 
     if as_json:
@@ -150,8 +149,8 @@ def _print_table(evaluation: Evaluation) -> None:
     table.add_row("total", *_cells(evaluation.total))
     console = Console(width=1000, markup=False, highlight=False)
     console.print(table)
-    where = "at the model's size" if evaluation.unit == "model" else "of the video"
-    console.print(f"Tolerance {evaluation.tolerance:g} pixels {where}.")
+    where = "at model size (512x288)" if evaluation.unit == "model" else "of the source video"
+    console.print(f"Tolerance: {evaluation.tolerance:g} pixels {where}.")
 
 
 def _print_classes(evaluation: ClipEvaluation) -> None:
@@ -160,7 +159,7 @@ def _print_classes(evaluation: ClipEvaluation) -> None:
 
     table = Table(box=None, pad_edge=False)
     table.add_column("Class", no_wrap=True)
-    titles = [f"as {name}" for name in evaluation.classes]
+    titles = [f"Predicted {name}" for name in evaluation.classes]
     for title in ("Windows", "Precision", "Recall", "F1", *titles):
         table.add_column(title, justify="right", no_wrap=True)
     for row, counts in zip(evaluation.table(), evaluation.confusion, strict=True):
@@ -170,7 +169,7 @@ def _print_classes(evaluation: ClipEvaluation) -> None:
     console = Console(width=1000, markup=False, highlight=False)
     console.print(table)
     console.print(
-        f"{evaluation.windows:,} windows of {len(evaluation.clips)} clips: accuracy"
+        f"{evaluation.windows:,} windows from {len(evaluation.clips)} clips: accuracy"
         f" {evaluation.accuracy:.3f}, mean F1 {evaluation.f1:.3f}."
     )
 

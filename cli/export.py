@@ -1,4 +1,4 @@
-"""`tracknet export`: a tracker as a file that other runtimes take."""
+"""`tracknet export`: export a tracker for other runtimes."""
 
 from __future__ import annotations
 
@@ -12,46 +12,51 @@ from .options import SIZE, json_option, overwrite_option, quiet_option
 @click.command()
 @click.option(
     "--weights",
-    help="A bundled tracker's name (see tracknet presets), a .keras file or a run folder of"
+    help="Name of a bundled tracker (see tracknet presets), a .keras file or a run folder of"
     " tracknet fit. [default: badminton-v3]",
 )
 @click.option(
     "--format",
     type=click.Choice(["saved-model", "tflite", "onnx", "openvino"]),
     required=True,
-    help="What to write: a SavedModel folder, or a file for LiteRT, ONNX Runtime or OpenVINO.",
+    help="Format to write: a SavedModel folder, or a file for LiteRT, ONNX Runtime or OpenVINO.",
 )
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "fp16", "int8"]),
     default="fp32",
     show_default=True,
-    help="fp16 is half the size; int8 a quarter, and calibrated.",
+    help="Numeric precision: fp16 halves the file size; int8 quarters it and needs --calibrate.",
 )
 @click.option(
     "--calibrate",
     type=click.Path(path_type=Path),
-    help="A video, or a folder of them, to calibrate int8 on.",
+    help="Video, or folder of videos, to calibrate int8 on.",
 )
-@click.option("--input-size", type=SIZE, help="The network's input. [default: the weights']")
+@click.option(
+    "--input-size", type=SIZE, help="Input size of the network. [default: the weights' own]"
+)
 @click.option(
     "--frame-size",
     type=SIZE,
-    help="The frames that go in, shrunk inside if larger. [default: the network's input]",
+    help="Size of the frames that the exported file takes; larger frames are resized inside."
+    " [default: the network's input size]",
 )
 @click.option(
     "--end-to-end/--heatmaps",
     default=True,
     show_default=True,
-    help="Whether x, y and confidence come out, or heatmaps.",
+    help="Output x, y and confidence, or heatmaps.",
 )
 @click.option(
-    "--verify", is_flag=True, help="Run the file beside the model and write how they differ."
+    "--verify",
+    is_flag=True,
+    help="Run the exported file and the model on the same frames and report how they differ.",
 )
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="Labelled clips or a video to verify on. [default: those to calibrate on, else a"
+    help="Labelled clips or a video to verify on. [default: the data of --calibrate, otherwise a"
     " rendered rally]",
 )
 @click.option(
@@ -78,10 +83,10 @@ def export(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Write a tracker as a file that other runtimes take.
+    """Export a tracker for other runtimes.
 
-    The file takes uint8 frames and gives the ball's position as shares of the picture's width
-    and height; tracknet predict --weights FILE runs it.
+    The exported file takes uint8 frames and returns ball positions as fractions of picture width
+    and height. Run it with tracknet predict --weights FILE.
 
     \b
     tracknet export --format tflite --verify
@@ -98,7 +103,7 @@ def export(
     from .console import ConsoleReporter
 
     if data is not None and not verify:
-        raise click.UsageError("--data is what --verify compares on; give --verify, too.")
+        raise click.UsageError("--data is used by --verify only; add --verify or remove --data.")
     reporter, name = ConsoleReporter(quiet=quiet), weights or DEFAULT
     path = find_weights(name).tracker
     target = output or Path("runs/export") / f"{name_result(Path(name))}{SUFFIXES[format]}"
@@ -120,23 +125,24 @@ def export(
         if verification.position_mean is not None:
             reporter.note(
                 f"positions differ by {verification.position_mean:.3g} pixels on average and"
-                f" {verification.position_largest:.3g} at most, in {verification.frames} frames of"
-                f" {verification.data}"
+                f" {verification.position_largest:.3g} at most ({verification.frames} frames of"
+                f" {verification.data})"
             )
         if verification.f1_cost is not None:
             reporter.note(
-                f"F1 on {verification.data}: {verification.f1_before:.3f} before,"
+                f"F1 on {verification.data}: {verification.f1_before:.3f} before export,"
                 f" {verification.f1_after:.3f} after"
             )
             if verification.f1_cost > F1_COST:
                 reason = (
-                    ", partly because nothing faint is followed in positions; compare --heatmaps"
+                    ", partly because exported positions do not follow faint detections; compare"
+                    " with --heatmaps"
                     if end_to_end
                     else ""
                 )
                 reporter.warn(
-                    f"the file has {100 * verification.f1_cost:.1f} points of F1 less than the"
-                    f" weights{reason}."
+                    f"the exported file loses {100 * verification.f1_cost:.1f} points of"
+                    f" F1{reason}."
                 )
     if as_json:
         result = asdict(verification) if verification is not None else {}

@@ -1,4 +1,4 @@
-"""What becomes of an error: one line with the next step, or a traceback where the bug is ours."""
+"""Errors as users see them: one line with the next step, or a traceback if the bug is ours."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ NEXT_STEPS = {
     errno.ENOENT: "check the path",
     errno.ENOTDIR: "check the path",
     errno.EISDIR: "give a file, not a folder",
-    errno.EACCES: "check its permissions, or choose another place",
-    errno.EPERM: "check its permissions, or choose another place",
-    errno.EROFS: "choose another place",
-    errno.ENOSPC: "make room, or choose another place",
-    errno.EDQUOT: "make room, or choose another place",
+    errno.EACCES: "check its permissions or choose another path",
+    errno.EPERM: "check its permissions or choose another path",
+    errno.EROFS: "choose another path",
+    errno.ENOSPC: "free some disk space or choose another path",
+    errno.EDQUOT: "free some disk space or choose another path",
 }
-# What ends a command as Ctrl-C does: schedulers send TERM, a terminal that is closed sends HUP.
+# Signals that stop a command like Ctrl-C: schedulers send TERM, a closing terminal sends HUP.
 STOPPING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-REPEATED = 2.0  # seconds within which a signal that comes again is the same: HUP comes twice
-COMMAND_LINE = "keras_tracknet_cli.command_line"  # where a context keeps the arguments
+REPEATED = 2.0  # seconds within which a repeated signal is ignored: HUP comes twice
+COMMAND_LINE = "keras_tracknet_cli.command_line"  # key of the arguments in the context
 
 
 class Failure(click.ClickException):
-    """An error as the user reads it: one line on stderr."""
+    """An error shown to the user as one line on stderr."""
 
     exit_code = 1
 
     def show(self, file: Any = None) -> None:
-        """Print the line; the terminal may be closed by now."""
+        """Print the line; the terminal may already be closed."""
         with contextlib.suppress(OSError):
             click.echo(self.message, file=file, err=True)
 
 
 class Interruption(Failure):
-    """The end of a command that was stopped by a signal.
+    """A command was stopped by a signal.
 
     Args:
-        number: of the signal, which decides the exit code as shells have it.
+        number: of the signal; the exit code is 128 plus this number, as in shells.
     """
 
     def __init__(self, number: int = signal.SIGINT) -> None:
@@ -63,10 +63,10 @@ class Interruption(Failure):
 
 @contextlib.contextmanager
 def explain_failures() -> Iterator[None]:
-    """Turn the errors that users can do something about into a `Failure`.
+    """Turn errors that users can fix into a `Failure`.
 
-    Anything else is a bug of ours, and passes with its traceback. With TRACKNET_DEBUG=1 the
-    traceback is printed in any case.
+    Any other error is a bug of ours and keeps its traceback. With TRACKNET_DEBUG=1 the traceback is
+    always printed.
     """
     with warnings.catch_warnings(), _stop_on_signals() as received:
         warnings.showwarning = _warn_once()
@@ -88,10 +88,10 @@ def explain_failures() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _stop_on_signals() -> Iterator[list[int]]:
-    """Let TERM and HUP interrupt the `with` block as Ctrl-C does.
+    """Let TERM and HUP interrupt the `with` block like Ctrl-C.
 
     Yields:
-        A list that holds the signal, once one has come.
+        A list that holds the signal once one has been received.
     """
     received: list[int] = []
     latest = -REPEATED
@@ -103,7 +103,7 @@ def _stop_on_signals() -> Iterator[list[int]]:
         if not repeated:
             raise KeyboardInterrupt
 
-    # One that is ignored stays so: nohup asks for it.
+    # Ignored signals stay ignored: nohup relies on it.
     ours = threading.current_thread() is threading.main_thread()
     handled = [n for n in STOPPING if ours and signal.getsignal(n) is signal.SIG_DFL]
     for number in handled:
@@ -116,7 +116,7 @@ def _stop_on_signals() -> Iterator[list[int]]:
 
 
 def describe_error(error: Exception) -> str | None:
-    """Return what the user is told about an error; None when it is not the user's to mend."""
+    """Return the line that explains an error to the user; None if the user cannot fix it."""
     if is_out_of_memory(error):
         return OUT_OF_MEMORY
     if isinstance(error, InputError):
@@ -129,11 +129,11 @@ def describe_error(error: Exception) -> str | None:
 
 
 def repeat_command(*more: str, leave_out: str = "") -> str:
-    """Return the command that is running, as one would type it, passwords left out.
+    """Return the running command as typed, without passwords.
 
     Args:
-        more: arguments to add, where they are not there yet.
-        leave_out: an argument to leave out.
+        more: arguments to add if they are missing.
+        leave_out: an argument to remove.
     """
     given = click.get_current_context().meta.get(COMMAND_LINE, [])
     kept = [argument for argument in given if argument != leave_out]
@@ -142,7 +142,7 @@ def repeat_command(*more: str, leave_out: str = "") -> str:
 
 
 def debugging() -> bool:
-    """Whether TRACKNET_DEBUG asks for everything that there is to see."""
+    """Whether TRACKNET_DEBUG asks for tracebacks and framework logs."""
     return os.environ.get("TRACKNET_DEBUG", "0") not in ("", "0")
 
 
@@ -156,16 +156,16 @@ def _describe_missing(name: str) -> str:
         choose_backend()
     except InputError as error:
         return _one_line(error)
-    return f"{name} is needed for this and not installed; pip install {name}."
+    return f"{name} is required but not installed; run: pip install {name}"
 
 
 def _describe_os_error(error: OSError) -> str:
     number, reason = error.errno, error.strerror or _one_line(error) or type(error).__name__
-    # HDF5 says so in the middle of a long line, and gives no number.
+    # HDF5 hides this in a long line and sets no errno.
     if os.strerror(errno.ENOSPC) in reason:
         number, reason = errno.ENOSPC, os.strerror(errno.ENOSPC)
     place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-    step = NEXT_STEPS.get(number or 0, "TRACKNET_DEBUG=1 shows where")
+    step = NEXT_STEPS.get(number or 0, "set TRACKNET_DEBUG=1 to see where")
     return f"{place}{reason[0].lower()}{reason[1:]}; {step}."
 
 
@@ -174,7 +174,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _warn_once() -> Any:
-    """Return what shows each warning once, from wherever it comes: a video is read repeatedly."""
+    """Return a function that shows every warning only once, since a video is read repeatedly."""
     shown = set()
 
     def show(message: Warning | str, *_where: Any) -> None:

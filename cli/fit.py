@@ -28,36 +28,36 @@ from .options import (
     type=click.Choice(["v1", "v2", "v3", "rectifier", "tsm"]),
     default="v3",
     show_default=True,
-    help="Which network to train; tsm is a classifier of clips.",
+    help="Network to train; tsm is a clip classifier.",
 )
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="Folder of labelled clips. [default: ./data where there is one, else rendered rallies]",
+    help="Folder of labelled clips. [default: ./data if it exists, otherwise rendered rallies]",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="The run folder. [default: runs/fit/<version>]",
+    help="Run folder. [default: runs/fit/<version>]",
 )
 @click.option(
-    "--epochs", type=COUNT, default=30, show_default=True, help="Passes over the windows."
+    "--epochs", type=COUNT, default=30, show_default=True, help="Number of training epochs."
 )
-@click.option("--batch-size", type=COUNT, default=4, show_default=True, help="Windows in a batch.")
+@click.option("--batch-size", type=COUNT, default=4, show_default=True, help="Windows per batch.")
 @click.option(
     "--learning-rate",
     type=POSITIVE,
     default=1e-3,
     show_default=True,
-    help="Adam's, at its highest.",
+    help="Peak learning rate.",
 )
 @click.option(
     "--schedule",
     type=click.Choice(["cosine", "constant"]),
     default="cosine",
     show_default=True,
-    help="How the learning rate goes over the run.",
+    help="Learning-rate schedule.",
 )
 @precision_option
 @click.option(
@@ -65,180 +65,208 @@ from .options import (
     type=POSITIVE,
     default=1.0,
     show_default=True,
-    help="Factor on the number of filters.",
+    help="Width multiplier for every layer.",
 )
 @click.option(
-    "--frames", type=COUNT, help="Frames in a window. [default: 3, V3 and TSM 8, rectifier 16]"
+    "--frames",
+    type=COUNT,
+    help="Frames per window. [default: V1 and V2 3, V3 and TSM 8, rectifier 16]",
 )
-@click.option("--heatmaps", type=COUNT, help="Maps out (V2). [default: as many as frames]")
+@click.option(
+    "--heatmaps", type=COUNT, help="Number of output heatmaps (V2). [default: one per frame]"
+)
 @click.option(
     "--background",
     type=click.Choice(["none", "subtract", "subtract_concat", "concat"]),
     default="concat",
     show_default=True,
-    help="What V3 sees of the background.",
+    help="How V3 uses the background image.",
 )
 @click.option(
-    "--input-size", type=SIZE, help="Model input. [default: 288x512, V1 360x640, TSM 224x224]"
+    "--input-size",
+    type=SIZE,
+    help="Input size of the network. [default: V2 and V3 288x512, V1 360x640, TSM 224x224]",
 )
 @click.option(
     "--target",
     type=click.Choice(["disc", "gaussian"]),
     default="disc",
     show_default=True,
-    help="Target of V2 and V3: disc with weighted cross-entropy, Gaussian with focal loss.",
+    help="Training target of V2 and V3: disc (weighted cross-entropy) or gaussian (focal loss).",
 )
 @click.option(
-    "--mixup", type=AT_LEAST_0, default=0.0, show_default=True, help="Beta parameter, 0 for none."
+    "--mixup",
+    type=AT_LEAST_0,
+    default=0.0,
+    show_default=True,
+    help="Mixup strength (parameter of the beta distribution); 0 disables it.",
 )
 @click.option(
     "--frame-mixup",
     type=AT_LEAST_0,
     default=0.0,
     show_default=True,
-    help="Beta parameter of mixup between neighbouring frames, 0 for none.",
+    help="Strength of mixup between neighbouring frames (parameter of the beta distribution); 0"
+    " disables it.",
 )
 @click.option(
-    "--flip", type=SHARE, default=0.5, show_default=True, help="Share of windows mirrored."
+    "--flip",
+    type=SHARE,
+    default=0.5,
+    show_default=True,
+    help="Share of windows flipped horizontally, 0 to 1.",
 )
 @click.option(
-    "--brightness", type=SHARE, default=0.1, show_default=True, help="Greatest change, 0 to 1."
+    "--brightness",
+    type=SHARE,
+    default=0.1,
+    show_default=True,
+    help="Largest change in brightness, 0 to 1.",
 )
 @click.option(
-    "--contrast", type=SHARE, default=0.2, show_default=True, help="Greatest change, 0 to 1."
+    "--contrast",
+    type=SHARE,
+    default=0.2,
+    show_default=True,
+    help="Largest change in contrast, 0 to 1.",
 )
 @click.option(
     "--recolour",
     type=SHARE,
     default=0.0,
     show_default=True,
-    help="Share of windows whose red, green and blue change places.",
+    help="Share of windows with shuffled colour channels, 0 to 1.",
 )
 @click.option(
     "--compression",
     type=SHARE,
     default=0.0,
     show_default=True,
-    help="Share of windows compressed once more.",
+    help="Share of windows with JPEG compression, 0 to 1.",
 )
 @click.option(
     "--crop",
     type=SIZE,
-    help="Train on random cut-outs of this size: several times faster. [default: whole frames]",
+    help="Train on random crops of this size, which is several times faster. [default: whole"
+    " frames]",
 )
 @click.option(
     "--zoom",
     type=RANGE,
     default="1x1",
     show_default=True,
-    help="Random enlargement of the picture, such as 0.8x1.25.",
+    help="Range of the random zoom, such as 0.8x1.25.",
 )
 @click.option(
-    "--on-ball", type=SHARE, default=0.7, show_default=True, help="Share of cut-outs on the ball."
+    "--on-ball",
+    type=SHARE,
+    default=0.7,
+    show_default=True,
+    help="Share of crops that contain the ball, 0 to 1.",
 )
 @click.option(
     "--pan",
     type=AT_LEAST_0,
     default=0.0,
     show_default=True,
-    help="Greatest movement of the camera from frame to frame, pixels; not with a background.",
+    help="Largest camera movement from frame to frame, in pixels; for models without a background.",
 )
 @click.option(
     "--paste",
     type=SHARE,
     default=0.0,
     show_default=True,
-    help="Share of windows that a second ball flies through, cut out of another window.",
+    help="Share of windows with a second flying ball pasted in from another window, 0 to 1.",
 )
 @click.option(
     "--decoys",
     type=SHARE,
     default=0.0,
     show_default=True,
-    help="Share of windows with balls pasted into them that hover over the court and are none.",
+    help="Share of windows with fake stationary balls pasted in as distractors, 0 to 1.",
 )
 @click.option(
     "--stabilize/--no-stabilize",
     default=False,
-    help="Move the frames of a window so that the court stands still: for cameras that pan, and not"
-    " with a background. [default: as --init]",
+    help="Align the frames of each window so that the court stands still; for panning cameras and"
+    " models without a background. [default: as in --init, otherwise off]",
 )
-@click.option(
-    "--windows", type=COUNT, help="Windows in an epoch, drawn anew each time. [default: all]"
-)
+@click.option("--windows", type=COUNT, help="Windows per epoch, drawn at random. [default: all]")
 @click.option(
     "--balance",
     is_flag=True,
-    help="Draw from each dataset, a folder directly below DATA, equally often.",
+    help="Sample every dataset (each folder directly below DATA) equally often.",
 )
 @click.option(
     "--val",
     "validation",
     multiple=True,
-    help="Clip, folder or glob to validate on; repeat or separate by commas. [default: chosen]",
+    help="Clip, folder or glob to validate on; repeat or separate with commas. [default: chosen"
+    " automatically]",
 )
 @click.option(
     "--split",
     type=click.Path(path_type=Path),
-    help="Which clips train and which validate, as tracknet data split wrote it.",
+    help="Split file that lists training and validation clips, written by tracknet data split.",
 )
 @visible_option
 @click.option(
     "--tracks",
     type=click.Path(path_type=Path),
-    help="Predicted tracks to train the rectifier on, as tracknet evaluate -o writes them."
-    " [default: the labels themselves]",
+    help="Predicted tracks to train the rectifier on, as written by tracknet evaluate -o. [default:"
+    " the labels]",
 )
 @click.option(
     "--hidden",
     type=click.Choice(["interpolated", "zero"]),
     default="interpolated",
     show_default=True,
-    help="What the rectifier sees where a position is hidden; zero is the published recipe.",
+    help="What the rectifier receives for hidden positions: interpolated positions, or zeros as in"
+    " the published recipe.",
 )
 @click.option(
     "--backbone",
     type=click.Choice(["resnet10", "mobilenet_v2", "resnet50"]),
     default="resnet10",
     show_default=True,
-    help="TSM's network for pictures.",
+    help="Backbone of TSM.",
 )
 @click.option(
     "--modality",
     type=click.Choice(["difference", "rgb"]),
     default="difference",
     show_default=True,
-    help="What TSM sees: by how much each frame differs from the one before, or its colours.",
+    help="Input of TSM: difference from the previous frame, or RGB.",
 )
 @click.option(
     "--span",
     type=POSITIVE,
     default=0.5,
     show_default=True,
-    help="Seconds that a window of TSM lasts.",
+    help="Length of a TSM window, in seconds.",
 )
-@click.option("--online", is_flag=True, help="TSM looks only at the frames before, for streams.")
 @click.option(
-    "--seed", type=SEED, default=0, show_default=True, help="Start of every random choice."
+    "--online", is_flag=True, help="Train TSM for live streams: it sees past frames only."
 )
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Random seed.")
 @click.option(
     "--init",
-    help="Weights to start from, for fine-tuning: a bundled tracker's name, a .keras file or a run"
-    " folder. The network is theirs unless options say otherwise.",
+    help="Weights to fine-tune: name of a bundled tracker, a .keras file or a run folder."
+    " Architecture comes from these weights unless other options are given.",
 )
 @click.option(
     "--resume",
     is_flag=True,
-    help="Continue the run in OUTPUT with its own settings; of these only --epochs can change.",
+    help="Continue the run in OUTPUT with its saved settings; only --epochs can be changed.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be trained, and stop.")
+@click.option("--dry-run", is_flag=True, help="Print the training plan and exit.")
 @quiet_option
 def fit(resume: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
     """Train a model on labelled clips.
 
-    The run folder gets best.keras, last.keras, config.json, history.csv, curves.png and a
-    TensorBoard log. Ctrl-C keeps the last state; --resume goes on from it, for more epochs where
-    --epochs is given.
+    Writes best.keras, last.keras, config.json, history.csv, curves.png and a TensorBoard log to the
+    run folder. Ctrl-C keeps the last state; --resume continues from it, for more epochs if --epochs
+    is given.
 
     \b
     tracknet fit --version v3 --data DIR
@@ -273,7 +301,8 @@ def fit(resume: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
     output = options["output"] or Path("runs/fit") / options["version"]
     if not resume and (output / "last.keras").exists():
         raise click.UsageError(
-            f"{output} holds a run; continue it with --resume or choose another -o."
+            f"{output}: contains a run already; continue it with --resume or choose another path"
+            " with -o."
         )
     run = load_config(output) if resume else None
     settings = _read_settings(options, output)
@@ -302,7 +331,7 @@ def _read_settings(options: dict[str, Any], output: Path) -> dict[str, Any]:
     split = options.pop("split")
     names = [part for value in options["validation"] for part in value.split(",") if part]
     if split and names:
-        raise click.UsageError("--split says what validates; leave --val away.")
+        raise click.UsageError("--split already sets the validation clips; remove --val.")
     parts = read_split(split) if split else Split("", (), tuple(names))
     here = Path(parts.data or "data")
     data = options["data"] or (here if split or here.is_dir() else None)

@@ -1,4 +1,4 @@
-"""`tracknet predict` of a camera or a stream: which options it takes, and where rows go."""
+"""`tracknet predict` of a camera or a stream: check the options and write the rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from .console import ConsoleReporter
 
-# What a live source cannot do, and why: its rows come at once, and its frames only once.
+# Options that need the whole video: live rows are written at once and frames come only once.
 RECORDED_ONLY = {
     "overlay": "--overlay",
     "plots": "--plots",
@@ -38,7 +38,7 @@ def track_live_source(
     reporter: ConsoleReporter,
     as_json: bool,
 ) -> None:
-    """Track a camera or a stream until it ends, or Ctrl-C ends it."""
+    """Track a camera or a stream until it ends or Ctrl-C stops it."""
     import json
 
     from keras_tracknet.inference.live import predict_live
@@ -49,14 +49,16 @@ def track_live_source(
     _check_options(click.get_current_context(), formats)
     to_stdout = str(output) == "-"
     if to_stdout and (as_json or len(formats) > 1):
-        option = "--json" if as_json else "--format with two formats"
-        raise click.UsageError(f"{option} does not go with -o -: only rows are printed.")
+        option = "--json" if as_json else "more than one --format"
+        raise click.UsageError(f"{option} cannot be used with -o -: only rows are printed.")
     paths = None
     if not to_stdout:
         place = output or _name_folder(DEFAULT / "live")
         paths = OutputPaths.choose(Path("live"), place, formats, overlay=False)
         if any(path.suffix[1:] not in FORMATS for path in paths.tracks):
-            raise click.UsageError("-o and --format of a camera or a stream are csv or jsonl.")
+            raise click.UsageError(
+                "live sources can be written as csv or jsonl only; change -o or --format."
+            )
         if not overwrite:
             paths.check_free()
     settings = {**settings, "rectifier": "none", "batch_size": 1}
@@ -71,8 +73,8 @@ def track_live_source(
     )
     latency = summary["latency_ms"]
     reporter.note(
-        f"{summary['frames']} frames, {summary['dropped']} dropped; latency"
-        f" {latency['p50']} ms in the middle, {latency['p95']} ms for 95 %"
+        f"{summary['frames']} frames, {summary['dropped']} dropped; median latency"
+        f" {latency['p50']} ms, 95th percentile {latency['p95']} ms"
     )
     if as_json:
         click.echo(json.dumps(summary))
@@ -84,7 +86,7 @@ def track_live_source(
 def save_recording(
     recording: Recording, output: Path | None, formats: list[str], reporter: ConsoleReporter
 ) -> Path:
-    """Save a video from the web in a folder beside its results, where there is room for them."""
+    """Save a video from the web in a folder next to its results."""
     from keras_tracknet.inference.places import OutputPaths
 
     options = click.get_current_context().params
@@ -102,19 +104,23 @@ def save_recording(
 
 
 def _check_options(context: click.Context, formats: list[str]) -> None:
-    """Raise `UsageError` where an option is given that a live source would ignore."""
+    """Raise `UsageError` if an option is given that a live source would ignore."""
     for name, option in RECORDED_ONLY.items():
         given = context.get_parameter_source(name) is not ParameterSource.DEFAULT
         if given and context.params[name] not in (False, "none"):
-            raise click.UsageError(f"{option} is for recorded videos, not for live sources.")
+            raise click.UsageError(
+                f"{option} is for recorded videos only; remove it for a live source."
+            )
     if context.params["sampling"] == "published":
-        raise click.UsageError("--sampling published is for recorded videos; leave it out.")
+        raise click.UsageError(
+            "--sampling published is for recorded videos only; remove it for a live source."
+        )
     if "parquet" in formats:
-        raise click.UsageError("--format of a camera or a stream is csv or jsonl.")
+        raise click.UsageError("live sources can be written as csv or jsonl only; change --format.")
 
 
 def _name_folder(folder: Path) -> Path:
-    """Return a folder that is not there yet, named by the time."""
+    """Return a folder that does not exist yet, named after the current time."""
     import time
 
     name = time.strftime("%Y-%m-%d_%H%M%S")

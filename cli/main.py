@@ -13,34 +13,33 @@ from keras_tracknet.version import __version__
 from .failures import COMMAND_LINE, explain_failures
 from .quiet import silence_frameworks
 
-# Name and one line of help. The command of a name is the attribute of that name in the module
-# of that name.
+# Name and one line of help. Each command is the attribute of that name in the module of that name.
 COMMANDS = {
     "predict": "Track the ball in a video or a folder of images.",
-    "court": "Mark the court in a video, for places in metres.",
+    "court": "Mark the court in a video, for positions in metres.",
     "analyze": "Find hits, bounces, landings and rallies in a track.",
-    "fit": "Train a network on labelled clips.",
-    "evaluate": "Measure weights on labelled clips.",
-    "export": "Write a tracker as a file for LiteRT, ONNX, OpenVINO or TensorFlow.",
-    "bench": "Measure how fast a tracker is on this machine.",
-    "convert": "Turn a public checkpoint into a model of this package, or back.",
+    "fit": "Train a model on labelled clips.",
+    "evaluate": "Evaluate weights on labelled clips.",
+    "export": "Export a tracker to LiteRT, ONNX, OpenVINO or TensorFlow.",
+    "bench": "Measure tracking speed on this machine.",
+    "convert": "Convert a public checkpoint to a Keras model, or back.",
     "presets": "List the trackers that come with the package.",
-    "render": "Render rallies with exact labels and events.",
-    "demo": "Render a rally and track it, to see that everything works.",
-    "data": "Look at datasets of labelled clips, split them, and convert them.",
-    "doctor": "Show what this machine has, and what is missing.",
+    "render": "Render synthetic rallies with exact labels and events.",
+    "demo": "Render a rally and track it, to check the installation.",
+    "data": "Check, split and convert datasets of labelled clips.",
+    "doctor": "Show what is installed on this machine and what is missing.",
 }
 
 
 class LazyGroup(click.Group):
-    """A group that knows its commands by name, and imports the one that is called."""
+    """A group that imports a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order of `COMMANDS`."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command; None when there is no such name."""
+        """Import a command; return None for an unknown name."""
         if cmd_name not in COMMANDS:
             return None
         return getattr(import_module(f".{cmd_name}", __package__), cmd_name)
@@ -51,17 +50,17 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keep the command line, to say it again; refuse what a forgotten variable leaves of it."""
+        """Keep the command line for later hints; reject empty values of unset shell variables."""
         ctx.meta[COMMAND_LINE] = list(args)
         for before, argument in pairwise(["", *args]):
             option = argument[:-1] if argument.startswith("--") else before
             if not argument or (argument.startswith("--") and argument.endswith("=")):
-                place = f"{option} has" if option.startswith("-") else "an argument has"
-                raise click.UsageError(f"{place} no value: it is empty.", ctx)
+                place = option if option.startswith("-") else "an argument"
+                raise click.UsageError(f"{place} is empty; give a value or remove it.", ctx)
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what goes wrong in it becomes a line and an exit code."""
+        """Run a command; turn errors into one line and an exit code."""
         with explain_failures():
             return super().invoke(ctx)
 

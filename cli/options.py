@@ -1,4 +1,4 @@
-"""Option types and options that several commands share."""
+"""Option types, and options shared by several commands."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class NumberType(click.ParamType):
-    """A number within bounds, which nan and infinity never are.
+    """A number within bounds; nan and infinity are rejected.
 
     Args:
-        number: makes it of text, and raises `ValueError` or `ArithmeticError` where it cannot.
+        number: converts the text; raises `ValueError` or `ArithmeticError` if it cannot.
         least, most: bounds.
-        above: whether `least` itself is too little.
+        above: whether `least` itself is excluded.
     """
 
     name = "number"
@@ -52,10 +52,10 @@ class NumberType(click.ParamType):
 
 
 def parse_rate(value: Any) -> Fraction:
-    """Return frames a second of 60, 29.97 or 30000/1001."""
+    """Parse frames per second such as 60, 29.97 or 30000/1001."""
     numerator = str(value).partition("/")[0]
     if not 1e-9 < abs(float(numerator)) < 1e9:  # a Fraction would write 1e999999999 out in full
-        raise ValueError(f"{value} is no rate")
+        raise ValueError(f"{value} is not a frame rate")
     return Fraction(value)
 
 
@@ -63,12 +63,16 @@ class PairType(click.ParamType):
     """Two numbers joined by x, such as 288x512 (height x width).
 
     Args:
-        number: type of each.
-        name: how the help calls the value.
+        number: type of both numbers.
+        name: the value's name in the help.
     """
 
     def __init__(self, number: NumberType, name: str) -> None:
         self.number, self.name = number, name
+
+    def get_metavar(self, param: Any, ctx: Any = None) -> str:
+        """Return the form of the value for the help; click would write it in capitals."""
+        return self.name
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         """Return the pair as a tuple."""
@@ -76,7 +80,7 @@ class PairType(click.ParamType):
             return value
         parts = str(value).split("x")
         if len(parts) != 2:
-            self.fail(f"{value!r} is not of the form {self.name}.", param, ctx)
+            self.fail(f"{value!r} does not have the form {self.name}.", param, ctx)
         return tuple(self.number.convert(part, param, ctx) for part in parts)
 
 
@@ -87,119 +91,117 @@ AT_LEAST_0 = NumberType(float, 0)
 SHARE = NumberType(float, 0, 1)
 RATE = NumberType(parse_rate, 0.001, 100_000)
 SIZE = PairType(NumberType(int, 1, 100_000), "HEIGHTxWIDTH")
-RANGE = PairType(POSITIVE, "LEASTxGREATEST")
+RANGE = PairType(POSITIVE, "MINxMAX")
 
 PRECISIONS = ["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 
-quiet_option = click.option("--quiet", is_flag=True, help="Show no progress, only warnings.")
+quiet_option = click.option("--quiet", is_flag=True, help="Show warnings only, no progress.")
 precision_option = click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
     default="auto",
     show_default=True,
-    help="Numeric precision of the network; auto takes bfloat16 where the hardware has it.",
+    help="Numeric precision of the network; auto uses bfloat16 if the hardware supports it.",
 )
 tracking_precision_option = click.option(
     "--precision",
     type=click.Choice([*PRECISIONS, "int8"]),
     default="auto",
     show_default=True,
-    help="Numeric precision of the network. auto takes bfloat16 where the hardware has it; int8 is"
-    " several times as fast as float32, and bundled with the presets.",
+    help="Numeric precision of the network. auto uses bfloat16 if the hardware supports it; int8 is"
+    " several times as fast as float32 and comes with the bundled trackers.",
 )
 visible_option = click.option(
     "--visible",
     type=click.Choice(["easy", "hard", "hidden"]),
     default="hard",
     show_default=True,
-    help="Which balls count as visible where labels say how well they are seen: those easily seen,"
-    " hard to see too, or hidden as well.",
+    help="If labels grade visibility, which grades count as visible: easy, easy and hard, or all.",
 )
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object on stdout."
+    "--json", "as_json", is_flag=True, help="Print one JSON object to stdout."
 )
-overwrite_option = click.option(
-    "--overwrite", is_flag=True, help="Replace results that are there already."
-)
+overwrite_option = click.option("--overwrite", is_flag=True, help="Overwrite existing results.")
 
 _TRACKER_OPTIONS = (
     click.option(
         "--weights",
-        help="A bundled tracker's name (see tracknet presets), a .keras file, a run folder of"
+        help="Name of a bundled tracker (see tracknet presets), a .keras file, a run folder of"
         " tracknet fit, or hf://OWNER/NAME. [default: badminton-v3]",
     ),
     click.option(
         "--rectifier",
-        help="A rectifier's .keras file or run folder, to fill in hidden stretches, or none."
-        " [default: the bundled tracker's own]",
+        help="Rectifier that fills gaps where the ball is hidden: a .keras file, a run folder, or"
+        " none. [default: the one bundled with the tracker]",
     ),
     click.option(
         "--mode",
         type=click.Choice(["fast", "balanced", "accurate"]),
         default="fast",
         show_default=True,
-        help="See each frame once, twice, or as often as a window is long.",
+        help="Window overlap: every frame is seen once (fast), twice (balanced) or at every"
+        " position in the window (accurate).",
     ),
     click.option(
         "--engine",
         type=click.Choice(["auto", "keras", "openvino", "litert", "onnx", "saved-model"]),
         default="auto",
         show_default=True,
-        help="What runs the network; auto takes the fastest that is installed.",
+        help="Inference engine; auto uses the fastest one installed.",
     ),
     click.option(
         "--device",
         type=click.Choice(["auto", "cpu", "gpu"]),
         default="auto",
         show_default=True,
-        help="What the network runs on; auto takes a GPU where there is one.",
+        help="Device that runs the network; auto uses a GPU if there is one.",
     ),
     click.option(
         "--threshold",
         type=SHARE,
-        help="Probability of a ball, 0 to 1; two thirds of it where a flight leads there."
-        " [default: the weights']",
+        help="Minimum heatmap probability, 0 to 1. Two thirds of it is enough where a known flight"
+        " continues. [default: the weights' own]",
     ),
     click.option(
         "--decode",
         type=click.Choice(["centroid", "published"]),
         default="centroid",
         show_default=True,
-        help="Centre of the largest blob, or the published code's bounding-box rule in whole"
-        " pixels.",
+        help="How a position is read from a heatmap: centre of the largest blob (centroid), or the"
+        " published code's bounding-box rule in whole pixels (published).",
     ),
     click.option(
         "--sampling",
         type=click.Choice(["own", "published"]),
         default="own",
         show_default=True,
-        help="Own windows and repairs, or those of the published V3 code, to repeat its tables;"
-        " needs --decode published.",
+        help="Windows and repairs: those of this package (own), or those of the published V3 code"
+        " to reproduce its results (published; requires --decode published).",
     ),
     click.option(
         "--stabilize/--no-stabilize",
         default=None,
-        help="Move the frames of a window so that the court stands still: for cameras that pan, and"
-        " weights that see no background. [default: as the weights say]",
+        help="Align the frames of each window so that the court stands still; for panning cameras"
+        " and weights without a background. [default: set by the weights]",
     ),
     click.option(
         "--max-gap",
         type=NumberType(int, 0),
-        help="Longest stretch that the rectifier fills in. [default: 1]",
+        help="Longest gap that the rectifier fills, in frames. [default: 1]",
     ),
     tracking_precision_option,
 )
 
 
 def tracker_options(command: Any) -> Any:
-    """Add the options that decide how a tracker works."""
+    """Add the options that configure a tracker."""
     for option in reversed(_TRACKER_OPTIONS):
         command = option(command)
     return command
 
 
 def load_tracker(reporter: Reporter, **settings: Any) -> Tracker:
-    """Make the tracker that the options ask for, and name its weights."""
+    """Load the tracker that the options ask for and print the name of its weights."""
     name, make_tracker = plan_tracker(**settings)
     tracker = make_tracker()
     trained_on = tracker.spec.trained_on or "unknown footage"
@@ -208,12 +210,12 @@ def load_tracker(reporter: Reporter, **settings: Any) -> Tracker:
         from keras_tracknet.inference.engines import openvino, openvino_fits
 
         if openvino_fits(settings.get("device", "auto")) and not openvino.is_installed():
-            reporter.note("pip install openvino makes this faster on this machine's CPU.")
+            reporter.note("for faster tracking on this CPU, run: pip install openvino")
     return tracker
 
 
 def plan_tracker(**settings: Any) -> tuple[str, Callable[[], Tracker]]:
-    """Return the name of the weights that the options ask for, and what makes the tracker."""
+    """Return the name of the weights and a function that loads the tracker."""
     from functools import partial
 
     from keras_tracknet.inference.tracker import Tracker

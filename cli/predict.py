@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="Folder for the results, or a .csv, .jsonl or .parquet file."
-    " [default: runs/predict/<video>]",
+    help="Folder for the results, a .csv, .jsonl or .parquet file, or - for stdout. [default:"
+    " runs/predict/<video>]",
 )
 @click.option(
     "--overlay/--no-overlay",
@@ -39,41 +39,45 @@ if TYPE_CHECKING:
 @click.option(
     "--plots",
     is_flag=True,
-    help="Also draw the trajectory, where the ball was most, position and confidence over time.",
+    help="Also write plots: the trajectory, a heatmap of positions, and position and confidence"
+    " over time.",
 )
-@click.option("--segments", is_flag=True, help="Also list the shots between the camera's cuts.")
+@click.option("--segments", is_flag=True, help="Also write a list of camera shots.")
 @click.option(
     "--format",
     "formats",
-    help="Formats of the track, joined by commas: csv, jsonl, parquet."
-    " [default: that of the output file, or csv]",
+    help="Track formats, separated by commas: csv, jsonl, parquet. [default: format of the output"
+    " file, otherwise csv]",
 )
 @click.option(
     "--schema",
     type=click.Choice(["tracknet", "tracknetv2"]),
     default="tracknet",
     show_default=True,
-    help="Columns: all, or Frame,Visibility,X,Y in whole pixels as the published code writes.",
+    help="Columns of the track: all (tracknet), or Frame,Visibility,X,Y in whole pixels as in the"
+    " published code (tracknetv2).",
 )
 @click.option(
     "--ray",
     is_flag=False,
     flag_value="local",
     metavar="[ADDRESS]",
-    help="Share many videos out over a Ray cluster, or over one started on this machine.",
+    help="Distribute many videos over a Ray cluster; without ADDRESS a local one is started.",
 )
 @click.option(
     "--duration",
     type=NumberType(float, 0, above=True),
-    help="Seconds to track a camera or a stream for.",
+    help="Stop tracking a camera or stream after this many seconds.",
 )
 @click.option(
-    "--resume", is_flag=True, help="Go on where an interrupted run stopped, with the same result."
+    "--resume",
+    is_flag=True,
+    help="Continue an interrupted run; the result is the same as without the interruption.",
 )
 @click.option(
     "--strict",
     is_flag=True,
-    help="Stop at the first damaged part or image, instead of tracking what can be read.",
+    help="Stop at the first damaged frame instead of skipping it.",
 )
 @overwrite_option
 @json_option
@@ -95,20 +99,19 @@ def predict(
     quiet: bool,
     **settings: Any,
 ) -> None:
-    """Track the ball in VIDEO, which may also be a folder of images.
+    """Track the ball in VIDEO, a video file or a folder of images.
 
-    Writes track.csv with one row for every frame, overlay.mp4 and summary.json, and prints
-    where they are. Of a folder with videos in it, a pattern, or a text file with a path a
-    line, every video is tracked; those that were finished before are skipped.
+    Writes track.csv (one row per frame), overlay.mp4 and summary.json, and prints the folder. If
+    VIDEO is a folder of videos, a glob pattern or a text file with one path per line, every video
+    is tracked; finished ones are skipped.
 
-    VIDEO may also be a camera's number or a stream's address: rows come a moment after the
-    frames, go to track.csv, or with -o - to stdout, and frames that come too fast are dropped
-    and counted. Ctrl-C ends it. Live rows cannot wait for later frames: faint balls are not
-    followed, outliers stay and gaps are not filled. A video file at a web address is saved
-    beside the results first, and tracked as any other.
+    VIDEO can also be a camera number or a stream address. Rows are then written as frames arrive,
+    to track.csv or, with -o -, to stdout; frames that arrive too fast are dropped and counted.
+    Ctrl-C stops tracking. Live tracking cannot look ahead: faint detections are not followed,
+    outliers stay and gaps are not filled. A video file at a web address is downloaded first and
+    saved with the results.
 
-    With -o - the track of a video, too, goes to stdout, once it is complete, and nothing else
-    is written.
+    With -o -, the track of a video is printed to stdout when it is complete; no files are written.
 
     \b
     tracknet predict match.mp4
@@ -128,7 +131,8 @@ def predict(
     wanted = [name.strip() for name in (formats or "").split(",") if name.strip()]
     if (formats is not None and not wanted) or set(wanted) - set(FORMATS):
         raise click.UsageError(
-            f"--format must be out of {', '.join(FORMATS)}, joined by commas. Received: {formats}"
+            f"--format must be one or more of {', '.join(FORMATS)}, separated by commas. Received:"
+            f" {formats}"
         )
     reporter = ConsoleReporter(quiet=quiet)
     from keras_tracknet.inference.corpus import CorpusSettings, find_videos
@@ -146,9 +150,9 @@ def predict(
         click.get_current_context().call_on_close(recording.close)
     videos = find_videos(source) if recording is None else None
     if duration is not None:
-        raise click.UsageError("--duration is for a camera or a stream.")
+        raise click.UsageError("--duration is for cameras and streams only; remove it.")
     if resume and overwrite:
-        raise click.UsageError("--resume goes on and --overwrite starts anew; leave one out.")
+        raise click.UsageError("--resume and --overwrite cannot be combined; remove one of them.")
     if str(output) == "-":
         _check_stdout(wanted, many=videos is not None)
     if videos is not None:
@@ -166,11 +170,11 @@ def predict(
             _predict_corpus(videos, corpus, settings, ray, reporter, as_json)
         return
     if ray is not None:
-        raise click.UsageError("--ray is for many videos: a folder, a pattern or a list.")
+        raise click.UsageError("--ray is for many videos; give a folder, a pattern or a list.")
     video = Path(source)
     if recording is not None:
         video = save_recording(recording, output, wanted, reporter)
-    probe_video(video)  # a source that cannot be read is told at once, before Keras is loaded
+    probe_video(video)  # report an unreadable source at once, before Keras is loaded
     if str(output) == "-":
         _print_track(video, wanted, schema, strict, settings, reporter)
         return
@@ -201,26 +205,28 @@ def predict(
 
 
 def _check_stdout(wanted: list[str], *, many: bool) -> None:
-    """Raise `UsageError` where options ask for more than a track on stdout."""
+    """Raise `UsageError` if options ask for more than a track on stdout."""
     if many:
-        raise click.UsageError("-o - is for one video; give many a folder.")
+        raise click.UsageError("-o - works with a single video only; give a folder for many.")
     if len(wanted) > 1 or wanted == ["parquet"]:
-        raise click.UsageError("--format with -o - is csv or jsonl.")
+        raise click.UsageError("with -o -, --format must be csv or jsonl.")
     context = click.get_current_context()
     for name in ("overlay", "plots", "segments", "resume", "as_json"):
         given = context.get_parameter_source(name) is not ParameterSource.DEFAULT
         if given and context.params[name]:
             option = name.removeprefix("as_")
-            raise click.UsageError(f"--{option} does not go with -o -: only the track is printed.")
+            raise click.UsageError(
+                f"--{option} cannot be used with -o -: only the track is printed."
+            )
 
 
 @contextlib.contextmanager
 def _say_what_is_kept(place: OutputPaths | Path, reporter: ConsoleReporter) -> Iterator[None]:
-    """Say how to go on where the `with` block is interrupted.
+    """Print how to continue if the `with` block is interrupted.
 
     Args:
-        place: of the results of a video, or the folder of many.
-        reporter: where it is said.
+        place: the result paths of one video, or the folder of many.
+        reporter: prints the hint.
     """
     from keras_tracknet.inference.summaries import read_summary
 
@@ -229,7 +235,7 @@ def _say_what_is_kept(place: OutputPaths | Path, reporter: ConsoleReporter) -> I
     except KeyboardInterrupt:
         if isinstance(place, Path):
             again = repeat_command(leave_out="--overwrite")
-            reporter.warn(f"stopped; what is done is kept in {place}; go on with: {again}")
+            reporter.warn(f"stopped; finished videos are kept in {place}; continue with: {again}")
             raise
         with contextlib.suppress(OSError, ValueError):
             summary = read_summary(place.summary)
@@ -238,7 +244,7 @@ def _say_what_is_kept(place: OutputPaths | Path, reporter: ConsoleReporter) -> I
                 again = repeat_command("--resume", leave_out="--overwrite")
                 if place.raw is None or summary.get("schema") != "tracknet":
                     again = repeat_command("--overwrite") + ", from the start"
-                reporter.warn(f"{kept}; go on with: {again}")
+                reporter.warn(f"{kept}; continue with: {again}")
         raise
 
 
@@ -250,7 +256,7 @@ def _print_track(
     settings: dict[str, Any],
     reporter: ConsoleReporter,
 ) -> None:
-    """Track one video, and print its track instead of writing files."""
+    """Track one video and print its track instead of writing files."""
     from keras_tracknet.inference.outputs import track_to_stdout
 
     from .options import load_tracker
@@ -268,7 +274,7 @@ def _predict_corpus(
     reporter: ConsoleReporter,
     as_json: bool,
 ) -> None:
-    """Track many videos, and exit with 1 where one failed."""
+    """Track many videos; exit with code 1 if one failed."""
     from keras_tracknet.inference.corpus import FAILED, SUMMARY, predict_corpus
 
     from .options import load_tracker, plan_tracker
@@ -289,9 +295,9 @@ def _predict_corpus(
             reporter=reporter,
         )
     failed = [outcome for outcome in outcomes if outcome.state == FAILED]
-    reporter.note(f"{len(outcomes) - len(failed)} of {len(outcomes)} videos are tracked")
+    reporter.note(f"{len(outcomes) - len(failed)}/{len(outcomes)} videos tracked")
     summary = corpus.output / SUMMARY
     click.echo(summary.read_text().rstrip() if as_json else corpus.output.resolve())
     if failed:
         names = ", ".join(str(outcome.video) for outcome in failed)
-        raise click.ClickException(f"{names}: not tracked; {summary} says why.")
+        raise click.ClickException(f"{names}: not tracked; see {summary} for the reason.")

@@ -1,4 +1,4 @@
-"""`tracknet presets`: the trackers that come with the package."""
+"""`tracknet presets`: list the bundled trackers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .options import json_option
 def presets(as_json: bool) -> None:
     """List the bundled trackers with their size, accuracy and speed.
 
-    Give a name to --weights of predict and evaluate. The model card says what a tracker was
-    trained on, how, and where it fails.
+    Use a name with --weights, for example in tracknet predict. The model card says what a tracker
+    was trained on, how, and where it fails.
     """
     import json
     from dataclasses import asdict
@@ -30,7 +30,7 @@ def presets(as_json: bool) -> None:
     for preset in sorted(found, key=lambda p: (p.name != DEFAULT, p.name)):
         rate = ""
         if preset.frames_per_second:
-            rate = f"  {preset.frames_per_second:.0f} frames a second on {preset.machine}\n"
+            rate = f"  {preset.frames_per_second:.0f} frames per second on {preset.machine}\n"
         click.echo(
             f"{preset.name}{' (default)' if preset.name == DEFAULT else ''}: {preset.summary}\n"
             f"  {preset.bytes / 1e6:.1f} MB, {preset.parameters / 1e6:.1f} million parameters"

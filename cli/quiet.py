@@ -1,4 +1,4 @@
-"""Keeps what frameworks print while they load away from the user's terminal."""
+"""Silences the log output of frameworks while they load."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from types import ModuleType
 from .failures import debugging
 
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR"}
-# The two manners of TensorFlow's C++ log, and the line that Abseil puts before the first.
+# The two formats of TensorFlow's C++ log, and the line that Abseil prints before the first.
 LOG_LINE = re.compile(
     rb"^(WARNING: All log messages before absl::InitializeLog"
     rb"|[IWE]\d{4} \d\d:\d\d:"
@@ -25,9 +25,9 @@ LOG_LINE = re.compile(
 
 
 def silence_frameworks() -> None:
-    """Set what keeps frameworks quiet, where the user has not set it otherwise.
+    """Silence framework logs unless the user has configured them.
 
-    With TRACKNET_DEBUG=1 they may print what they like.
+    With TRACKNET_DEBUG=1 nothing is silenced.
     """
     if debugging() or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return
@@ -38,10 +38,10 @@ def silence_frameworks() -> None:
 
 
 class _TensorFlowFinder(MetaPathFinder):
-    """Finds TensorFlow, to have it imported with its log switched off.
+    """Imports TensorFlow with its log switched off.
 
-    TensorFlow 2.21 logs while its libraries are being loaded, before it has looked at
-    TF_CPP_MIN_LOG_LEVEL, so that only the file descriptor is left to hold on to.
+    TensorFlow 2.21 logs while its libraries are loaded, before it reads TF_CPP_MIN_LOG_LEVEL, so
+    the file descriptor itself must be filtered.
     """
 
     def find_spec(
@@ -66,7 +66,7 @@ class _TensorFlowFinder(MetaPathFinder):
 
 @contextlib.contextmanager
 def _filtered_stderr() -> Iterator[None]:
-    """Hold back what is written to file descriptor 2, then write it without the log lines."""
+    """Collect what is written to file descriptor 2, then write it without the log lines."""
     with tempfile.TemporaryFile() as held:
         kept = os.dup(2)
         os.dup2(held.fileno(), 2)

@@ -1,4 +1,4 @@
-"""`tracknet render`: rallies that never were, with everything known about them."""
+"""`tracknet render`: render synthetic rallies with exact labels."""
 
 from __future__ import annotations
 
@@ -34,26 +34,34 @@ from .options import (
     type=click.Choice(["badminton", "tennis", "volleyball"]),
     default="badminton",
     show_default=True,
-    help="What is played.",
+    help="Sport to render.",
 )
-@click.option("--count", type=COUNT, default=1, show_default=True, help="Clips.")
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the first.")
-@click.option("--frames", type=COUNT, default=150, show_default=True, help="Of each clip.")
-@click.option("--size", type=SIZE, default="720x1280", show_default=True, help="HEIGHTxWIDTH.")
-@click.option("--fps", type=RATE, default="30", show_default=True, help="Such as 30000/1001.")
-@click.option("--shots", type=COUNT, default=10, show_default=True, help="Hits of a rally.")
+@click.option("--count", type=COUNT, default=1, show_default=True, help="Number of clips.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the first clip.")
+@click.option("--frames", type=COUNT, default=150, show_default=True, help="Frames per clip.")
 @click.option(
-    "--shutter", type=AT_LEAST_0, help="Seconds that the shutter is open. [default: drawn]"
+    "--size", type=SIZE, default="720x1280", show_default=True, help="Frame size in pixels."
 )
 @click.option(
-    "--shake", type=AT_LEAST_0, default=0.0, show_default=True, help="Of the camera, pixels RMS."
+    "--fps",
+    type=RATE,
+    default="30",
+    show_default=True,
+    help="Frames per second, such as 30 or 30000/1001.",
+)
+@click.option("--shots", type=COUNT, default=10, show_default=True, help="Strokes per rally.")
+@click.option(
+    "--shutter", type=AT_LEAST_0, help="Exposure time of a frame, in seconds. [default: random]"
+)
+@click.option(
+    "--shake", type=AT_LEAST_0, default=0.0, show_default=True, help="Camera shake in pixels (RMS)."
 )
 @click.option(
     "--compression",
     type=NumberType(int, 1, 100),
-    help="JPEG quality that every frame goes through. [default: none]",
+    help="JPEG quality of the frames, 1 to 100. [default: no compression]",
 )
-@click.option("--cuts", is_flag=True, help="Cut away to other pictures between rallies.")
+@click.option("--cuts", is_flag=True, help="Cut away to other footage between rallies.")
 @overwrite_option
 @json_option
 @quiet_option
@@ -74,11 +82,10 @@ def render(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Render rallies with exact labels and events.
+    """Render synthetic rallies with exact labels and events.
 
-    Writes for each a video, its labels (Frame,Visibility,X,Y,...) as CSV of the same name, and
-    what happens in it as .events.csv: hits, bounces and landings. The same options give the same
-    clips.
+    Writes for every clip a video, its labels (Frame,Visibility,X,Y,...) as .csv, and its events
+    (hits, bounces and landings) as .events.csv. The same options give the same clips.
 
     \b
     tracknet render --sport tennis --count 20 -o data/rendered

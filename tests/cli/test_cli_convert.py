@@ -43,12 +43,12 @@ def test_converted_checkpoint_is_a_model_file(source, tmp_path):
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.splitlines()
     assert lines[:2] == [
-        "recognised as: TrackNetV2 (authors' Keras)",
-        "layers with weights from the checkpoint: 35 of 35",
+        "detected as: TrackNetV2 (authors' Keras)",
+        "layers with weights from the checkpoint: 35/35",
     ]
-    assert lines[3] == "unused, as in the original: none"
+    assert lines[3] == "unused weights, also unused in the original: none"
     if has_torch:
-        assert float(lines[4].removeprefix("greatest difference to the original: ")) < 1e-4
+        assert float(lines[4].removeprefix("largest difference from the original: ")) < 1e-4
     assert lines[-1] == str(out.resolve())
     assert load_model(out).spec.input_size == (32, 64)
 
@@ -58,10 +58,10 @@ def test_converted_checkpoint_is_a_model_file(source, tmp_path):
     [
         (["{source}", "out.h5"], 2, "OUT must end in .keras"),
         (["{source}", "out.keras", "--to", "qaz"], 2, "OUT must end in .pt"),
-        (["{source}", "out.pt", "--to", "qaz", "--report"], 2, "are for --to keras"),
+        (["{source}", "out.pt", "--to", "qaz", "--report"], 2, "require --to keras"),
         (["{source}", "out.keras", "--size", "33x64"], 2, "multiples of 8"),
         (["{source}", "out.keras", "--size", "32x128"], 1, "right for a width of 64 only"),
-        (["{source}", "there.keras"], 1, "exists already; use --overwrite"),
+        (["{source}", "there.keras"], 1, "already exists; use --overwrite"),
         (["missing.pt", "out.keras"], 1, "no such file"),
         (["{source}", "out.keras", "--family", "qaz"], 1, "which is keras-v2, not qaz"),
     ],

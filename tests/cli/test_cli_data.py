@@ -37,7 +37,7 @@ def test_check_prints_a_row_a_clip_and_the_totals(tmp_path):
     assert ["first", "6", "3", "2", "67%", "64x36", "25"] in rows
     assert ["run-1", "6", "3", "2", "67%", "64x36", "-"] in rows
     assert ["2", "clips", "12", "6", "4", "67%"] in rows
-    assert "To look at" not in result.stdout
+    assert "Please check" not in result.stdout
 
 
 def test_check_prints_doubts_after_the_table(tmp_path):
@@ -45,7 +45,7 @@ def test_check_prints_doubts_after_the_table(tmp_path):
     write_video(tmp_path / "second.mp4")
     result = run(tmp_path)
     assert result.exit_code == 0
-    assert "- second: no labels for it" in result.stdout.partition("To look at:")[2]
+    assert "- second: no labels for it" in result.stdout.partition("Please check:")[2]
 
 
 def test_long_and_bracketed_names_are_printed_whole(tmp_path):
@@ -66,7 +66,7 @@ def test_nothing_usable_exits_with_1(tmp_path, options):
     write_video(tmp_path / "unlabelled.mp4")
     result = run(tmp_path, *options)
     assert result.exit_code == 1
-    assert "no clip can be used" in result.stderr
+    assert "no usable clip found" in result.stderr
     assert "unlabelled: no labels for it" in result.stdout
 
 
@@ -83,7 +83,7 @@ def test_help_answers_without_the_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "Exits with 1" in done.stdout
+    assert "Exits with code 1" in done.stdout
 
 
 def test_check_draws_a_sheet_and_prints_its_place_last(tmp_path, folder):
@@ -126,7 +126,7 @@ def test_split_is_written_for_fit(tmp_path, folder):
     split = read_split(folder / "split.json")
     assert len(split.train) == len(split.validation) == 2
     assert split.data == str(tmp_path)
-    assert "2 train, 2 validate, 0 test" in result.stderr
+    assert "2 training, 2 validation, 0 test" in result.stderr
 
 
 def test_split_of_a_single_clip_warns(tmp_path):

@@ -66,14 +66,17 @@ FULL_HDF5 = (
         ),
         (
             PermissionError(errno.EACCES, "Permission denied", "out"),
-            "out: permission denied; check its permissions, or choose another place.",
+            "out: permission denied; check its permissions or choose another path.",
         ),
         (
             OSError(errno.ENOSPC, "No space left on device"),
-            "no space left on device; make room, or choose another place.",
+            "no space left on device; free some disk space or choose another path.",
         ),
-        (OSError(FULL_HDF5), "no space left on device; make room, or choose another place."),
-        (OSError("odd\nthing"), "odd thing; TRACKNET_DEBUG=1 shows where."),
+        (
+            OSError(FULL_HDF5),
+            "no space left on device; free some disk space or choose another path.",
+        ),
+        (OSError("odd\nthing"), "odd thing; set TRACKNET_DEBUG=1 to see where."),
         (MemoryError(), "out of memory; close other programs, or take a smaller batch."),
         (
             ResourceExhaustedError("OOM when allocating"),
@@ -185,7 +188,7 @@ def test_a_warning_is_one_line(run):
 def test_a_missing_framework_names_the_pip_command(monkeypatch):
     missing = ModuleNotFoundError("No module named 'torch'", name="torch")
     line = describe_error(missing)
-    assert line == "torch is needed for this and not installed; pip install torch."
+    assert line == "torch is required but not installed; run: pip install torch"
     assert describe_error(ModuleNotFoundError("No module named 'x'", name="x")) is None
 
 

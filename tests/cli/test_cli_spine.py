@@ -136,7 +136,7 @@ def test_evaluate_prints_a_table_and_where_the_rest_is(data, weights, tmp_path):
     assert ["a", "12", "1.000", "1.000", "1.000", "1.000", "12", "0", "0", "0", "0"] in [
         row[:-1] for row in cells
     ]
-    assert [row[0] for row in cells if row][1:] == ["a", "b", "total", "Tolerance"]
+    assert [row[0] for row in cells if row][1:] == ["a", "b", "total", "Tolerance:"]
     assert last == str(tmp_path.resolve())
     assert set(os.listdir(tmp_path / "tracks")) == {"a.csv", "b.csv"}
 
@@ -188,7 +188,7 @@ def test_run_is_kept_until_resumed(trained, tmp_path):
     before = list_files(folder)
     refused = tracknet("fit", "--version", "v2", "-o", folder)
     assert refused.exit_code == 2
-    assert f"{folder} holds a run; continue it with --resume" in refused.stderr
+    assert f"{folder}: contains a run already; continue it with --resume" in refused.stderr
     resumed = tracknet("fit", "--resume", "-o", folder)
     assert (resumed.exit_code, resumed.stdout) == (0, f"{folder.resolve()}\n")
     assert "epochs: 1, 1 of them done" in resumed.stderr
@@ -423,13 +423,13 @@ def test_what_cannot_be_used_is_one_line_with_the_next_step(
         ),
         (["fit", "--version", "v3", "--heatmaps", "1"], "heatmaps is for v2"),
         (["fit", "--input-size", "30x50"], "multiples of 8"),
-        (["fit", "--input-size", "30"], "'30' is not of the form HEIGHTxWIDTH"),
+        (["fit", "--input-size", "30"], "'30' does not have the form HEIGHTxWIDTH"),
         (["fit", "--crop", "50x50"], "crop must be in multiples of 8"),
         (["fit", "--epochs", "0"], "'--epochs': 0 is out of range: at least 1"),
         (["fit", "--windows", "0"], "'--windows': 0 is out of range: at least 1"),
         ([*PREDICT, "--mode", "slow"], "'slow' is not one of 'fast', 'balanced', 'accurate'"),
-        ([*PREDICT, "--format", "csv,xml"], "--format must be out of csv, jsonl, parquet"),
-        ([*PREDICT, "--format", ","], "--format must be out of csv, jsonl, parquet"),
+        ([*PREDICT, "--format", "csv,xml"], "--format must be one or more of csv, jsonl, parquet"),
+        ([*PREDICT, "--format", ","], "--format must be one or more of csv, jsonl, parquet"),
         ([*PREDICT, "--threshold", "2"], "2 is out of range: at least 0, at most 1"),
         ([*PREDICT, "--max-gap", "-1"], "-1 is out of range: at least 0"),
         ([*EVALUATE, "--tolerance", "-1"], "-1 is out of range: at least 0"),

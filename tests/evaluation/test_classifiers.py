@@ -124,7 +124,7 @@ def test_evaluate_writes_tables_and_a_picture(data, weights, tmp_path):
     assert table[0] == ["class", "windows", "precision", "recall", "f1"]
     assert [row[0] for row in table[1:]] == list(CLASSES)
     assert cv2.imread(str(out / "confusion.png")).std() > 0
-    assert f"{summary['windows']} windows of 3 clips" in result.stdout
+    assert f"{summary['windows']} windows from 3 clips" in result.stdout
     assert result.stdout.splitlines()[-1] == str(out)
 
     again = tracknet("evaluate", "--data", data, "--weights", weights, "-o", out)

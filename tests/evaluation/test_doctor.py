@@ -156,7 +156,7 @@ def test_the_command_prints_a_row_a_fact(whole):
     assert rows["keras_tracknet"] == keras_tracknet.__version__
     assert rows["weights"] == "v3"
     assert result.stdout.endswith("\nReady to track.\n")
-    assert "To look at" not in result.stdout
+    assert "Please check" not in result.stdout
 
 
 def test_the_command_prints_one_json_object(whole):

@@ -207,7 +207,7 @@ def test_data_without_verification_is_wrong_usage(tmp_path):
     arguments = ["--format", "tflite", "--data", str(tmp_path), "-o", str(tmp_path / "a.tflite")]
     result = CliRunner().invoke(export_command, arguments)
     assert result.exit_code == 2
-    assert "give --verify, too" in result.output
+    assert "add --verify" in result.output
 
 
 # --- what is there already
@@ -379,6 +379,6 @@ def test_a_file_that_is_worse_than_its_weights_says_so(tmp_path, monkeypatch, fl
     arguments = ["--format", "tflite", "--verify", "-o", str(tmp_path / "a.tflite")]
     result = CliRunner().invoke(export_command, [*arguments, *flags])
     assert result.exit_code == 0, result.output
-    assert "F1 on clips of halls: 0.930 before, 0.915 after" in result.output
-    assert "the file has 1.5 points of F1 less than the weights" in result.output
-    assert ("nothing faint is followed" in result.output) == positions
+    assert "F1 on clips of halls: 0.930 before export, 0.915 after" in result.output
+    assert "the exported file loses 1.5 points of F1" in result.output
+    assert ("do not follow faint detections" in result.output) == positions

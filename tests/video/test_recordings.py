@@ -280,11 +280,11 @@ def test_a_server_that_says_nothing_is_given_up(tmp_path, monkeypatch):
         (["--max-gap", "3"], "--max-gap is for recorded videos"),
         (["--strict"], "--strict is for recorded videos"),
         (["--sampling", "published", "--decode", "published"], "--sampling published is for"),
-        (["--format", "parquet"], "--format of a camera or a stream is csv or jsonl"),
-        (["--format", "csv,parquet"], "--format of a camera or a stream is csv or jsonl"),
+        (["--format", "parquet"], "written as csv or jsonl only"),
+        (["--format", "csv,parquet"], "written as csv or jsonl only"),
         (["-o", "x.parquet"], "csv or jsonl"),
-        (["-o", "-", "--json"], "--json does not go with -o -"),
-        (["-o", "-", "--format", "csv,jsonl"], "--format with two formats does not go with -o -"),
+        (["-o", "-", "--json"], "--json cannot be used with -o -"),
+        (["-o", "-", "--format", "csv,jsonl"], "more than one --format cannot be used with -o -"),
         (["--duration", "0"], "out of range"),
         (["--duration", "nan"], "out of range"),
     ],
@@ -304,8 +304,8 @@ def test_options_that_a_live_source_would_ignore_are_refused(
     [
         (["--duration", "3"], 2, "--duration is for"),
         (["--ray"], 2, "--ray is for many videos"),
-        (["--resume", "--overwrite"], 2, "leave one out"),
-        (["-o", "-", "--json"], 2, "--json does not go with -o -"),
+        (["--resume", "--overwrite"], 2, "remove one of them"),
+        (["-o", "-", "--json"], 2, "--json cannot be used with -o -"),
         (["-o", "x.mp4"], 1, "x.mp4: not a place for a track"),
         (["-o", "there"], 1, "summary.json: exists already"),
     ],
@@ -327,7 +327,7 @@ def test_a_recording_is_not_saved_for_what_is_refused(
 def test_a_duration_is_refused_for_a_recorded_video(tmp_path, name):
     result = run_predict("none.keras", tmp_path / name, "--duration", "3")
     assert result.exit_code == 2
-    assert "--duration is for a camera or a stream" in result.stderr
+    assert "--duration is for cameras and streams only" in result.stderr
 
 
 def test_results_that_are_there_are_not_overwritten(tmp_path, monkeypatch, server):
