@@ -234,7 +234,7 @@ def _hash(path: Path) -> str:
 def _download(name: str) -> Path:
     """Fetch a model from the Hugging Face Hub, as Keras's own loader does."""
     if importlib.util.find_spec("huggingface_hub") is None:
-        raise InputError(f"{name}: needs huggingface_hub: pip install huggingface_hub")
+        raise InputError(f"{name}: needs huggingface_hub: pip install 'keras_tracknet[hub]'")
     import huggingface_hub
 
     try:

@@ -1,5 +1,6 @@
 import ast
 import re
+import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -67,6 +68,39 @@ def test_hints_name_extras_that_there_are_and_that_have_the_package():
     for file, extra, package in hints:
         names = [re.split(r"[<>=\[]", line)[0] for line in extras[extra]]
         assert package is None or package in names, (file, extra, package)
+
+
+# Libraries that are installed under another name than they are imported by.
+DISTRIBUTIONS = {"cv2": "opencv-python-headless", "yaml": "pyyaml"}
+
+
+def find_libraries(path):
+    """Return what is imported in a file, in functions too, beside Python's own and this package."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [n.module for n in nodes if isinstance(n, ast.ImportFrom) and n.module and not n.level]
+    packages = {name.partition(".")[0] for name in names}
+    return packages - {"__future__", "keras_tracknet"} - sys.stdlib_module_names
+
+
+def normalize(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_library_that_is_imported_is_declared():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = {line for lines in project["optional-dependencies"].values() for line in lines}
+    lines = {*project["dependencies"], *extras}
+    declared = {normalize(re.split(r"[<>=;\[ ]", line)[0]) for line in lines}
+    imported = {
+        name: path.relative_to(ROOT)
+        for folder in ("keras_tracknet", "cli")
+        for path in (ROOT / folder).rglob("*.py")
+        for name in find_libraries(path)
+    }
+    assert {"numpy", "click", "h5py", "huggingface_hub"} <= set(imported)
+    for name, path in imported.items():
+        assert normalize(DISTRIBUTIONS.get(name, name)) in declared, f"{path} imports {name}"
 
 
 def test_help_lists_every_command():
