@@ -81,7 +81,7 @@ def analyze(
     from keras_tracknet.analysis.run import check_free, run_analysis
     from keras_tracknet.inference.places import name_result
     from keras_tracknet.sports import find_sport
-    from keras_tracknet.tracks.track import FORMATS
+    from keras_tracknet.tracks.files import FORMATS
 
     from .console import ConsoleReporter
 

@@ -121,7 +121,7 @@ def predict(
     """
     import json
 
-    from keras_tracknet.tracks.track import FORMATS
+    from keras_tracknet.tracks.files import FORMATS
     from keras_tracknet.video.reader import probe_video
 
     from .console import ConsoleReporter

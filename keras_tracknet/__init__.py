@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from keras_tracknet.models.v1 import build_v1
     from keras_tracknet.models.v2 import build_v2
     from keras_tracknet.models.v3 import build_v3
-    from keras_tracknet.tracks.track import Track, read_track, write_track
+    from keras_tracknet.tracks.files import read_track, write_track
+    from keras_tracknet.tracks.track import Track
     from keras_tracknet.tracks.velocity import compute_velocity
     from keras_tracknet.training.config import FitConfig
     from keras_tracknet.training.loop import fit
@@ -58,9 +59,9 @@ _HOMES = {
     "losses": "losses",
     "metrics": "metrics",
     "presets": "presets",
-    "read_track": "tracks.track",
+    "read_track": "tracks.files",
     "save_model": "weights.model_file",
-    "write_track": "tracks.track",
+    "write_track": "tracks.files",
 }
 
 __all__ = [

@@ -26,8 +26,9 @@ from keras_tracknet.datasets.formats.recognise import read_label_file, recognise
 from keras_tracknet.errors import InputError
 from keras_tracknet.progress import Reporter
 from keras_tracknet.sports import Sport
+from keras_tracknet.tracks.files import read_track
 from keras_tracknet.tracks.tables import OtherTableError
-from keras_tracknet.tracks.track import Track, read_track
+from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.cutting import cut_clip
 from keras_tracknet.video.images import show_size
 from keras_tracknet.video.media import open_media

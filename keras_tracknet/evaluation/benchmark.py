@@ -32,7 +32,8 @@ from keras_tracknet.inference.stages import Stopwatch
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.progress import Reporter
 from keras_tracknet.shortage import explain_exit
-from keras_tracknet.tracks.track import Track, write_track
+from keras_tracknet.tracks.files import write_track
+from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.reader import read_frames
 
 NETWORK_SECONDS = 3.0  # that the network alone is run for

@@ -15,8 +15,9 @@ from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.metrics import Counts, count_outcomes
 from keras_tracknet.progress import Reporter
 from keras_tracknet.synthetic import RallyConfig, write_rally
+from keras_tracknet.tracks.files import read_track
 from keras_tracknet.tracks.overlay import draw_overlay, write_overlay
-from keras_tracknet.tracks.track import Track, read_track
+from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.images import write_image
 from keras_tracknet.video.reader import read_frames
 

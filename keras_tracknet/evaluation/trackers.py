@@ -18,7 +18,8 @@ from keras_tracknet.frames.sizes import scale_positions
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.metrics import TOLERANCE, Counts, count_outcomes
 from keras_tracknet.progress import Reporter
-from keras_tracknet.tracks.track import Track, write_track
+from keras_tracknet.tracks.files import write_track
+from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.reader import probe_video
 
 UNITS = ("model", "source")

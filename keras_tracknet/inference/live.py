@@ -23,8 +23,9 @@ from keras_tracknet.inference.summaries import describe_tracker
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.locks import hold_lock
 from keras_tracknet.progress import Reporter
+from keras_tracknet.tracks.files import TrackWriter
 from keras_tracknet.tracks.tables import ABSENT, DETECTED
-from keras_tracknet.tracks.track import TrackRow, TrackWriter
+from keras_tracknet.tracks.track import TrackRow
 from keras_tracknet.version import __version__
 from keras_tracknet.video.capture import Capture, CapturedFrame, capture_frames, name_source
 from keras_tracknet.video.shots import show_one_view

@@ -20,9 +20,10 @@ from keras_tracknet.inference.summaries import check_same, describe_run, read_su
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.locks import hold_lock
 from keras_tracknet.progress import Reporter
+from keras_tracknet.tracks.files import TrackWriter, check_format, write_track
 from keras_tracknet.tracks.overlay import write_overlay
 from keras_tracknet.tracks.plots import check_matplotlib, plot_track
-from keras_tracknet.tracks.track import Track, TrackRow, TrackWriter, check_format, write_track
+from keras_tracknet.tracks.track import Track, TrackRow
 from keras_tracknet.video.damage import Damage
 from keras_tracknet.video.reader import VideoInfo, probe_video, sample_frames
 

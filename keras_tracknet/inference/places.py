@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.tracks.files import FORMATS
 from keras_tracknet.tracks.plots import name_plots
-from keras_tracknet.tracks.track import FORMATS
 
 DEFAULT = Path("runs/predict")
 FOREIGN = ("json", "txt", "tsv", "xlsx", "mp4", "avi", "mkv")  # suffixes that no folder has

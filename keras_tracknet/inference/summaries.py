@@ -11,7 +11,8 @@ from typing import Any
 from keras_tracknet.backends import backend_in_use
 from keras_tracknet.errors import InputError
 from keras_tracknet.inference.tracker import Tracker
-from keras_tracknet.tracks.track import TrackRow, read_rows
+from keras_tracknet.tracks.files import read_rows
+from keras_tracknet.tracks.track import TrackRow
 from keras_tracknet.version import __version__
 from keras_tracknet.video.images import list_images
 from keras_tracknet.video.reader import VideoInfo

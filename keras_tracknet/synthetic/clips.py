@@ -14,7 +14,7 @@ from keras_tracknet.files import explain_writing
 from keras_tracknet.synthetic.config import RENDERER, RallyConfig
 from keras_tracknet.synthetic.rally import simulate_rally
 from keras_tracknet.tracks.event_table import write_events
-from keras_tracknet.tracks.track import write_track
+from keras_tracknet.tracks.files import write_track
 from keras_tracknet.video.writer import VideoWriter
 
 EVENTS_SUFFIX = ".events.csv"

@@ -18,7 +18,7 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.frames.sizes import scale_positions
 from keras_tracknet.progress import Reporter
 from keras_tracknet.synthetic import name_rallies, write_rallies
-from keras_tracknet.tracks.track import read_track
+from keras_tracknet.tracks.files import read_track
 from keras_tracknet.training.batches.cache import CachedFrames, FrameCache, prepare_clips
 from keras_tracknet.training.batches.clip_batches import ClassifiedFrames, ClipBatches
 from keras_tracknet.training.batches.clip_classes import find_events

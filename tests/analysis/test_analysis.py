@@ -20,7 +20,8 @@ from keras_tracknet.sports import SPORTS
 from keras_tracknet.synthetic import RallyConfig, write_rally
 from keras_tracknet.synthetic.games import play_tennis
 from keras_tracknet.tracks.event_table import BOUNCE
-from keras_tracknet.tracks.track import Track, write_track
+from keras_tracknet.tracks.files import write_track
+from keras_tracknet.tracks.track import Track
 
 TENNIS = SPORTS["tennis"]
 

@@ -20,9 +20,10 @@ from keras_tracknet.analysis.run import run_analysis
 from keras_tracknet.errors import InputError
 from keras_tracknet.progress import Reporter
 from keras_tracknet.sports import SPORTS
+from keras_tracknet.tracks.files import write_track
 from keras_tracknet.tracks.tables import UNLABELLED
 from keras_tracknet.tracks.timestamps import mend_times
-from keras_tracknet.tracks.track import Track, write_track
+from keras_tracknet.tracks.track import Track
 from keras_tracknet.tracks.velocity import compute_velocity
 
 BADMINTON = SPORTS["badminton"]

@@ -11,7 +11,7 @@ from keras_tracknet_cli.render import render
 from keras_tracknet.errors import InputError
 from keras_tracknet.synthetic import RallyConfig, simulate_rally
 from keras_tracknet.tracks.event_table import read_events
-from keras_tracknet.tracks.track import read_track
+from keras_tracknet.tracks.files import read_track
 
 POINTS = "near_left=4,30 near_right=58,30 far_left=20,8 far_right=44,8"
 

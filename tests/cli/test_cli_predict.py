@@ -13,7 +13,7 @@ from helpers_clips import write_video
 from helpers_trackers import SCRIPTED, ScriptedTracker
 from keras_tracknet_cli import main, options
 
-from keras_tracknet.tracks.track import read_track
+from keras_tracknet.tracks.files import read_track
 
 
 @pytest.fixture

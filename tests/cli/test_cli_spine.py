@@ -21,7 +21,7 @@ from helpers_trackers import detector_spec, save_detector, shorten_networks
 from keras_tracknet_cli import main
 
 from keras_tracknet.presets import DEMO, preset_names
-from keras_tracknet.tracks.track import TrackWriter, read_track
+from keras_tracknet.tracks.files import TrackWriter, read_track
 from keras_tracknet.video.reader import probe_video, read_frames
 from keras_tracknet.video.writer import VideoWriter
 from keras_tracknet.weights.model_file import ModelSpec, load_model, save_model

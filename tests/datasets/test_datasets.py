@@ -20,7 +20,8 @@ from keras_tracknet.datasets.formats.recognise import read_label_file
 from keras_tracknet.datasets.labels import Label, LabelTable
 from keras_tracknet.datasets.splits import split_clips
 from keras_tracknet.errors import InputError
-from keras_tracknet.tracks.track import Track, write_track
+from keras_tracknet.tracks.files import write_track
+from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.media import Media
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

@@ -9,7 +9,8 @@ from helpers_trackers import SIZE
 from keras_tracknet.errors import InputError
 from keras_tracknet.evaluation.trackers import Evaluation, evaluate
 from keras_tracknet.progress import Reporter
-from keras_tracknet.tracks.track import Track, read_track
+from keras_tracknet.tracks.files import read_track
+from keras_tracknet.tracks.track import Track
 
 NAN = float("nan")
 # Labels and track of one clip, 36 x 64 pixels; the model's input is 32 x 64, so that

@@ -16,8 +16,9 @@ from keras_tracknet.inference.corpus import (
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.locks import hold_lock
 from keras_tracknet.progress import Reporter
+from keras_tracknet.tracks.files import read_track
 from keras_tracknet.tracks.overlay import write_overlay
-from keras_tracknet.tracks.track import Track, read_track
+from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.reader import probe_video
 
 

@@ -22,7 +22,7 @@ from keras_tracknet.inference.places import OutputPaths
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.locks import hold_lock
 from keras_tracknet.progress import Reporter
-from keras_tracknet.tracks.track import read_track
+from keras_tracknet.tracks.files import read_track
 from keras_tracknet.video import capture as capture_module
 from keras_tracknet.video.capture import Capture, CapturedFrame, capture_frames, is_live
 

@@ -18,8 +18,9 @@ from keras_tracknet.inference.stages import STAGES
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.progress import Reporter
 from keras_tracknet.tracks import track as tracks
+from keras_tracknet.tracks.files import read_track
 from keras_tracknet.tracks.plots import PLOTS, name_plots
-from keras_tracknet.tracks.track import COLUMNS, read_track
+from keras_tracknet.tracks.track import COLUMNS
 from keras_tracknet.video.reader import probe_video
 from keras_tracknet.weights.model_file import ModelSpec, save_model
 

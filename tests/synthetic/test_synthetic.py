@@ -15,7 +15,8 @@ from keras_tracknet.synthetic.effects import shake_camera
 from keras_tracknet.synthetic.flight import STEP, fly_balls
 from keras_tracknet.synthetic.rally import GAMES, draw_streak
 from keras_tracknet.tracks.event_table import BOUNCE, HIT, LANDING
-from keras_tracknet.tracks.track import Track, read_track
+from keras_tracknet.tracks.files import read_track
+from keras_tracknet.tracks.track import Track
 
 BADMINTON = SPORTS["badminton"]
 TERMINAL_SPEED = np.sqrt(GRAVITY / BADMINTON.drag)

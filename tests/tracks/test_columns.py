@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.tracks.track import COLUMNS, Track, read_track, write_track
+from keras_tracknet.tracks.files import read_track, write_track
+from keras_tracknet.tracks.track import COLUMNS, Track
 
 
 @pytest.fixture

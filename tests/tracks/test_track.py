@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.tracks.files import read_rows, read_track, write_track
 from keras_tracknet.tracks.tables import ABSENT, DETECTED, UNLABELLED, OtherTableError
-from keras_tracknet.tracks.track import COLUMNS, Track, read_rows, read_track, write_track
+from keras_tracknet.tracks.track import COLUMNS, Track
 
 OWN = ",".join(COLUMNS)
 NAN = math.nan

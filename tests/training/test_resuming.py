@@ -22,7 +22,7 @@ from keras_tracknet.inference.rectification import remove_outliers
 from keras_tracknet.inference.summaries import hash_source
 from keras_tracknet.locks import hold_lock
 from keras_tracknet.progress import Reporter
-from keras_tracknet.tracks.track import read_track
+from keras_tracknet.tracks.files import read_track
 
 
 class Notes(Reporter):

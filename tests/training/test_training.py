@@ -21,7 +21,8 @@ from keras_tracknet.locks import hold_lock
 from keras_tracknet.models import v2
 from keras_tracknet.progress import Reporter
 from keras_tracknet.synthetic import clips as rendered
-from keras_tracknet.tracks.track import Track, write_track
+from keras_tracknet.tracks.files import write_track
+from keras_tracknet.tracks.track import Track
 from keras_tracknet.training import data as fit_data
 from keras_tracknet.training import loop as training
 from keras_tracknet.training.batches import window_batches as pipeline

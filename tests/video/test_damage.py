@@ -17,7 +17,7 @@ from keras_tracknet.inference.outputs import predict_video
 from keras_tracknet.inference.places import OutputPaths
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.progress import Reporter
-from keras_tracknet.tracks.track import read_track
+from keras_tracknet.tracks.files import read_track
 from keras_tracknet.video.reader import read_frames
 
 FRAMES = 12

@@ -14,7 +14,7 @@ from keras_tracknet_cli import live as live_command
 from keras_tracknet_cli.main import cli
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.tracks.track import read_track
+from keras_tracknet.tracks.files import read_track
 from keras_tracknet.video.reader import read_frames
 from keras_tracknet.video.recordings import open_recording
 
