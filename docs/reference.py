@@ -260,4 +260,5 @@ def write_cards() -> Iterator[str]:
     """Yield the cards of the bundled weights."""
     yield "# Bundled weights\n\n`tracknet presets` lists them with size, accuracy and speed.\n"
     for preset in list_presets().values():
-        yield re.sub(r"^#", "##", preset.card.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        card = preset.card.read_text(encoding="utf-8").replace("](../../../docs/", "](../")
+        yield re.sub(r"^#", "##", card, flags=re.MULTILINE)
