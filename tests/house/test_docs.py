@@ -15,6 +15,7 @@ import pytest
 from keras_tracknet_cli.main import cli
 
 import keras_tracknet
+from keras_tracknet.presets import DEMO
 from keras_tracknet.synthetic import RallyConfig, write_rally
 
 ROOT = Path(__file__).parents[2]
@@ -176,6 +177,17 @@ def test_lists_begin_after_an_empty_line(page):
         if bullet.match(line) and not bullet.match(first)
     ]
     assert wrong == []
+
+
+def test_animation_of_the_readme_can_be_drawn_again(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    animation = runpy.run_path(str(ROOT / "docs" / "animation.py"))
+    animation["main"](tmp_path / "rally.webp", 9, DEMO)
+    committed = animation["OUTPUT"]
+    for path, frames in ((tmp_path / "rally.webp", 9), (committed, animation["FRAMES"])):
+        with image.open(path) as picture:
+            assert (picture.n_frames, picture.size) == (frames, animation["SIZE"])
+    assert committed.stat().st_size < 2e6
 
 
 @pytest.fixture
