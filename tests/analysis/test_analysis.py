@@ -147,11 +147,14 @@ class Outline(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.loaded, self.open = [], []
+        self.loaded, self.open, self.text = [], [], ""
 
     def handle_starttag(self, tag, attributes):
         self.open.append(tag)
         self.loaded += [v for k, v in attributes if k in ("src", "href") and v]
+
+    def handle_data(self, data):
+        self.text += data
 
 
 def test_the_report_needs_nothing_but_itself(analysis, tmp_path):
@@ -168,6 +171,15 @@ def test_the_report_needs_nothing_but_itself(analysis, tmp_path):
     for heading in ("Trajectory", "On the court", "Speed", "Rallies", "Shots", "Confidence"):
         assert f"<h2>{heading}</h2>" in page
     assert not re.search(r"(?<!floor )(?<!least \()km/h", page)
+
+
+def test_hostile_names_are_shown_and_never_run(analysis, tmp_path):
+    hostile = """<script>alert("1")</script>' onload='alert(2)"""
+    write_report(analysis, tmp_path / "report.html", title=hostile, time_base=hostile)
+    outline = Outline()
+    outline.feed((tmp_path / "report.html").read_text())
+    assert "script" not in outline.open
+    assert outline.text.count(hostile) == 3  # the title, the heading and the times
 
 
 def test_a_name_that_is_no_text_is_a_title(analysis, tmp_path):

@@ -103,6 +103,23 @@ def test_every_library_that_is_imported_is_declared():
         assert normalize(DISTRIBUTIONS.get(name, name)) in declared, f"{path} imports {name}"
 
 
+def test_every_file_that_is_no_module_is_package_data():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    packaged = {
+        path
+        for package, patterns in settings["package-data"].items()
+        for pattern in patterns
+        for path in (ROOT / package.replace(".", "/")).glob(pattern)
+    }
+    present = {
+        path
+        for path in (ROOT / "keras_tracknet").rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
+    assert {path.name for path in present} >= {"py.typed", "manifest.json", "page.html.j2"}
+    assert present - packaged == set()
+
+
 def test_help_lists_every_command():
     result = CliRunner().invoke(cli, ["--help"])
     assert result.exit_code == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import secrets
 import threading
 import webbrowser
@@ -15,68 +14,12 @@ import numpy as np
 from keras_tracknet.analysis.court.calibration import calibrate_court
 from keras_tracknet.analysis.court.marks import CUSTOM, LEAST_POINTS, Mark, read_marks
 from keras_tracknet.analysis.report.charts import embed_image
+from keras_tracknet.analysis.templates import fill_template
 from keras_tracknet.errors import InputError
 from keras_tracknet.sports import find_sport
 
 LARGEST_ANSWER = 1 << 16  # bytes
 PATIENCE = 10.0  # seconds that a connection may say nothing
-
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Mark the court</title><style>
-body { font: 15px/1.4 system-ui, sans-serif; margin: 1em; color: #222 }
-#stage { position: relative; display: inline-block; cursor: crosshair }
-#stage img { max-width: 100%; display: block }
-.mark { position: absolute; width: 14px; height: 14px; margin: -9px; border: 2px solid #ffd60a;
-  border-radius: 50%; box-shadow: 0 0 0 1px #000; pointer-events: none }
-.mark span { position: absolute; left: 16px; top: -4px; font-size: 12px; color: #fff;
-  text-shadow: 0 0 3px #000, 0 0 3px #000; white-space: nowrap }
-button, select, input { font: inherit; padding: .2em .6em } #message { color: #b00020 }
-</style><h1>Mark the court</h1>
-<p>Choose a place, click it in the picture; four places or more, far apart. Near is at the camera,
-left and right as you see them. Marking a place again moves it.</p>
-<p>__CHOICE__ <button id="undo">Take back</button> <button id="save" disabled>Save</button>
-<span id="message"></span></p>
-<div id="stage"><img src="__IMAGE__" alt="the picture"></div>
-<script>
-const width = __WIDTH__, least = __LEAST__, marks = new Map();
-const stage = document.getElementById("stage"), choice = document.getElementById("place");
-const message = document.getElementById("message"), save = document.getElementById("save");
-function show() {
-  for (const old of stage.querySelectorAll(".mark")) old.remove();
-  const scale = stage.querySelector("img").clientWidth / width;
-  for (const [name, [x, y]] of marks) {
-    const dot = document.createElement("div"), label = document.createElement("span");
-    dot.className = "mark"; label.textContent = name; dot.append(label);
-    dot.style.left = (x + .5) * scale + "px"; dot.style.top = (y + .5) * scale + "px";
-    stage.append(dot);
-  }
-  save.disabled = marks.size < least;
-}
-stage.addEventListener("click", (event) => {
-  const box = stage.querySelector("img").getBoundingClientRect(), scale = width / box.width;
-  if (!choice.value) { message.textContent = "Say first which place it is."; return; }
-  marks.set(choice.value, [(event.clientX - box.left) * scale - .5,
-                           (event.clientY - box.top) * scale - .5]);
-  message.textContent = "";
-  if (choice.options) {
-    const free = [...choice.options].find((option) => !marks.has(option.value));
-    if (free) choice.value = free.value;
-  } else choice.value = "";
-  show();
-});
-document.getElementById("undo").addEventListener("click", () => {
-  marks.delete([...marks.keys()].pop()); show();
-});
-save.addEventListener("click", async () => {
-  try {
-    const answer = await fetch("marks", { method: "POST", body: JSON.stringify([...marks]) });
-    const text = await answer.text();
-    if (answer.ok) document.body.textContent = "Saved. You can close this page.";
-    else message.textContent = text;
-  } catch { message.textContent = "The command has ended; start it again."; }
-});
-addEventListener("resize", show);
-</script></html>
-"""
 
 
 def pick_marks(
@@ -205,17 +148,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _write_page(image: np.ndarray, sport: str) -> str:
-    if sport == CUSTOM:
-        choice = 'metres <input id="place" placeholder="6.1,0" size="8">'
-    else:
-        names = sorted(
+    places = None
+    if sport != CUSTOM:
+        places = sorted(
             find_sport(sport).landmarks, key=lambda n: (n.startswith("net"), n.count("_"))
         )
-        options = "".join(f"<option>{html.escape(name)}</option>" for name in names)
-        choice = f'<select id="place">{options}</select>'
-    return (
-        PAGE.replace("__CHOICE__", choice)
-        .replace("__WIDTH__", str(image.shape[1]))
-        .replace("__LEAST__", str(LEAST_POINTS))
-        .replace("__IMAGE__", embed_image(image, quality=90))
+    return fill_template(
+        "court/page.html.j2",
+        places=places,
+        width=image.shape[1],
+        least=LEAST_POINTS,
+        image=embed_image(image, quality=90),
     )

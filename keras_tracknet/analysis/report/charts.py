@@ -1,4 +1,4 @@
-"""Charts as SVG text: of a picture, of a court from above, and of values over time."""
+"""Charts as SVG: of a picture, of a court from above, and of values over time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
+from markupsafe import Markup, escape
 
 from keras_tracknet.analysis.court.calibration import Court
 from keras_tracknet.analysis.court.drawing import list_strokes
@@ -38,7 +39,7 @@ def embed_image(image: np.ndarray, *, quality: int = 80) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"
 
 
-def draw_path(points: np.ndarray, colour: str, *, width: float = 2.0) -> str:
+def draw_path(points: np.ndarray, colour: str, *, width: float = 2.0) -> Markup:
     """Lines through `(points, 2)`, broken where one is NaN."""
     parts = []
     for run in split_runs(np.isfinite(points).all(axis=1)):
@@ -47,7 +48,7 @@ def draw_path(points: np.ndarray, colour: str, *, width: float = 2.0) -> str:
             f'<polyline points="{corners}" fill="none" stroke="{colour}" stroke-width="{width}"'
             ' stroke-linejoin="round"/>'
         )
-    return "".join(parts)
+    return Markup("".join(parts))
 
 
 def split_runs(good: np.ndarray) -> list[slice]:
@@ -56,25 +57,29 @@ def split_runs(good: np.ndarray) -> list[slice]:
     return [slice(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
-def draw_dot(place: Sequence[float], colour: str, title: str, *, radius: float = 5) -> str:
+def draw_dot(place: Sequence[float], colour: str, title: str, *, radius: float = 5) -> Markup:
     """A dot that says what it is when pointed at."""
     x, y = place
-    return (
+    return Markup(
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" fill="{colour}" stroke="white"'
-        f' stroke-width="{radius / 4:.2f}"><title>{title}</title></circle>'
+        f' stroke-width="{radius / 4:.2f}"><title>{escape(title)}</title></circle>'
     )
 
 
-def frame_picture(size: tuple[int, int], inside: Iterable[str], *, background: str | None) -> str:
+def frame_picture(
+    size: tuple[int, int], inside: Iterable[Markup], *, background: str | None
+) -> Markup:
     """A drawing in the pixels of the video, over a picture of it where there is one."""
     height, width = size
     below = f'<rect width="{width}" height="{height}" fill="#e8e8e8"/>'
     if background is not None:
         below = f'<image href="{background}" width="{width}" height="{height}"/>'
-    return f'<svg viewBox="0 0 {width} {height}" class="wide">{below}{"".join(inside)}</svg>'
+    return Markup(
+        f'<svg viewBox="0 0 {width} {height}" class="wide">{below}{"".join(inside)}</svg>'
+    )
 
 
-def draw_floor(court: Court, inside: Iterable[tuple[np.ndarray, float, str, str]]) -> str:
+def draw_floor(court: Court, inside: Iterable[tuple[np.ndarray, float, str, str]]) -> Markup:
     """A court from above, the far end up, with dots on it.
 
     Args:
@@ -110,7 +115,7 @@ def draw_floor(court: Court, inside: Iterable[tuple[np.ndarray, float, str, str]
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="{colour}" opacity="0.35"/>'
         )
         parts.append(draw_dot((x, y), colour, title))
-    return (
+    return Markup(
         f'<svg viewBox="0 0 {width:.0f} {height:.0f}" class="court"'
         f' style="max-width:{width:.0f}px">{"".join(parts)}</svg>'
     )
@@ -127,7 +132,7 @@ def draw_chart(
     marks: Iterable[tuple[float, str, str]] = (),
     colour: str = RALLY_COLOURS[0],
     height: int = 170,
-) -> str:
+) -> Markup:
     """Values over time, with a band around them and marks at moments.
 
     Args:
@@ -159,13 +164,13 @@ def draw_chart(
     parts.append(f'<text x="{width - 8}" y="{low + 18}" class="end">s</text>')
     parts.append(
         f'<text x="12" y="{low / 2:.0f}" class="middle" transform="rotate(-90 12 {low / 2:.0f})">'
-        f"{label}</text>"
+        f"{escape(label)}</text>"
     )
     for moment, tint, title in marks:
         x = see(np.array(moment), np.array(0.0))[0]
         parts.append(
             f'<line x1="{x:.1f}" x2="{x:.1f}" y1="8" y2="{low}" stroke="{tint}"'
-            f' stroke-dasharray="3 3"><title>{title}</title></line>'
+            f' stroke-dasharray="3 3"><title>{escape(title)}</title></line>'
         )
     if spread is not None:
         for run in split_runs(np.isfinite(values)):
@@ -174,7 +179,7 @@ def draw_chart(
             corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in np.concatenate([upper, lower]))
             parts.append(f'<polygon points="{corners}" fill="{colour}" opacity="0.2"/>')
     parts.append(draw_path(see(times, values), colour, width=1.6))
-    return f'<svg viewBox="0 0 {width} {height}" class="wide">{"".join(parts)}</svg>'
+    return Markup(f'<svg viewBox="0 0 {width} {height}" class="wide">{"".join(parts)}</svg>')
 
 
 def choose_ticks(low: float, high: float, count: int) -> list[float]:
