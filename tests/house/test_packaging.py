@@ -120,6 +120,12 @@ def test_every_file_that_is_no_module_is_package_data():
     assert present - packaged == set()
 
 
+def test_the_tests_that_sessions_name_exist():
+    paths = re.findall(r'"(tests/[^"]+)"', (ROOT / "noxfile.py").read_text(encoding="utf-8"))
+    assert len(paths) > 30
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
 def test_help_lists_every_command():
     result = CliRunner().invoke(cli, ["--help"])
     assert result.exit_code == 0

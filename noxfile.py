@@ -1,0 +1,223 @@
+"""Checks that must pass before a change goes in, each in a fresh environment.
+
+    nox                     all of them, less than 20 minutes on two cores
+    nox -s suite docs       some of them
+    nox -l                  what each of them does
+
+`.ci/run` installs nox and runs the same sessions.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["suite", "lowest", "docs", "wheel", "backends", "without_tensorflow"]
+nox.options.stop_on_first_error = True
+
+ROOT = Path(__file__).parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+TORCH = "torch==2.13.0"
+TEST_COMMAND = re.compile(r"pip install -e '\.\[test\]' && python -m pytest[^`\n]*")
+PYTEST = ("python", "-m", "pytest", "-q", "-n", "auto", "--dist", "loadfile")  # a file to a process
+
+# What computes: tested on every backend.
+BACKEND_TESTS = (
+    "tests/models", "tests/test_layers.py", "tests/test_losses.py", "tests/test_metrics.py",
+    "tests/training/test_training.py",
+)  # fmt: skip
+# What reads PyTorch's files, and compares with what PyTorch computes from them.
+CHECKPOINT_TESTS = (
+    "tests/weights/test_checkpoints.py", "tests/weights/test_torch_file.py",
+    "tests/cli/test_cli_convert.py",
+)  # fmt: skip
+# What users meet first: tested without TensorFlow.
+CORE_TESTS = (
+    *BACKEND_TESTS, "tests/frames", "tests/tracks",
+    "tests/test_backend_choice.py", "tests/test_files.py", "tests/test_folders.py",
+    "tests/test_keras_settings.py", "tests/test_precision.py", "tests/test_shortage.py",
+    "tests/weights/test_hdf5_file.py", "tests/weights/test_model_file.py",
+    "tests/weights/test_spec.py",
+    "tests/inference/test_detections.py", "tests/inference/test_rectification.py",
+    "tests/inference/test_tracker.py",
+    "tests/training/test_clip_batches.py", "tests/training/test_clip_classes.py",
+    "tests/training/test_heatmaps.py", "tests/training/test_window_batches.py",
+    "tests/analysis/test_analysis.py", "tests/analysis/test_footage.py",
+    "tests/evaluation/test_doctor.py", "tests/evaluation/test_trackers.py",
+    "tests/cli/test_cli_analysis.py", "tests/cli/test_cli_main.py", "tests/cli/test_cli_numbers.py",
+    "tests/house/test_packaging.py",
+)  # fmt: skip
+# What calls libraries whose interfaces have changed: tested on their lowest versions.
+LOWEST_TESTS = (
+    "tests/frames/test_sizes.py", "tests/frames/test_windows.py", "tests/video/test_reader.py",
+    "tests/test_folders.py", "tests/test_layers.py", "tests/test_losses.py",
+    "tests/test_presets.py", "tests/weights/test_hdf5_file.py", "tests/weights/test_torch_file.py",
+    "tests/datasets/test_label_formats.py",
+    "tests/inference/test_detections.py", "tests/inference/test_outputs.py",
+    "tests/inference/test_rectification.py", "tests/inference/test_tracker.py",
+    "tests/training/test_cache.py", "tests/training/test_heatmaps.py",
+    "tests/evaluation/test_doctor.py", "tests/evaluation/test_exporting.py",
+    "tests/cli/test_cli_main.py",
+)  # fmt: skip
+# What the optional libraries take over: tested again with them, beside what is skipped without.
+EXTRAS_TESTS = ("tests/inference/test_engines.py",)
+
+# The settings of whoever runs this do not count.
+for setting in ("KERAS_BACKEND", "PYTHONPATH", "TRACKNET_DEBUG"):
+    os.environ.pop(setting, None)
+# Most of what is installed is never imported; the rest is compiled when it is.
+os.environ.update(PIP_NO_COMPILE="1", PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1")
+
+
+@nox.session
+def suite(session: nox.Session) -> None:
+    """Tests by README's command, linters, types, and the tests that need optional libraries."""
+    report = prepare(session) / "without_extras.xml"
+    for command in find_test_command(session).split("&&"):
+        session.run(
+            *shlex.split(command), env={"PYTEST_ADDOPTS": f"--junitxml='{report.as_posix()}'"}
+        )
+    session.install("-e", ".[dev]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    skipped = list(find_skipped(report))
+    if not skipped:
+        session.error("no test was skipped without the optional libraries")
+    session.run(*PYTEST, *EXTRAS_TESTS, *skipped)
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Tests of what calls other libraries, on the lowest versions that pyproject.toml names."""
+    prepare(session)
+    needed = [*PROJECT["dependencies"], *EXTRAS["test"]]
+    session.install(*(requirement.replace(">=", "==") for requirement in needed))
+    session.install("--no-deps", "-e", ".")
+    session.run(*PYTEST, *LOWEST_TESTS)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Figures and pages of the documentation; warnings are errors."""
+    folder = prepare(session)
+    session.install("-e", ".[docs]")
+    session.run("python", "docs/figures.py", str(folder / "figures"))
+    drawn = {path.name for path in (folder / "figures").iterdir()}
+    missing = drawn - {path.name for path in (ROOT / "docs" / "images").iterdir()}
+    if missing:
+        session.error(f"docs/images lacks {missing}; run python docs/figures.py")
+    session.run(
+        *("mkdocs", "build", "--quiet", "--strict", "--site-dir", str(folder / "site")),
+        env={"NO_MKDOCS_2_WARNING": "1"},  # Material speaks of its successor otherwise.
+    )
+
+
+@nox.session(default=False)
+def build(session: nox.Session) -> None:
+    """The wheel, built from the source distribution; wheel and without_tensorflow install it."""
+    session.install("build")
+    shutil.rmtree(find_dist(session), ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(find_dist(session)), ".", silent=True)
+
+
+@nox.session(requires=["build"])
+def wheel(session: nox.Session) -> None:
+    """The wheel in a folder of its own: what it installs, help, doctor, and the demo."""
+    folder = prepare(session)
+    session.install(find_wheel(session))
+    session.chdir(folder)
+    session.run("python", "-c", CHECK_NAMES)
+    session.run("tracknet", "--help")
+    session.run("tracknet", "doctor")
+    session.run("tracknet", "demo")
+
+
+@nox.session
+def backends(session: nox.Session) -> None:
+    """Training on JAX, tests on PyTorch, and comparisons across the backends."""
+    prepare(session)
+    session.install("-e", ".[test,jax]", TORCH)
+    # The other tests run on JAX where TensorFlow is absent; this one is fed by tf.data.
+    session.run(
+        *(*PYTEST, "-m", "not backends", "tests/training/test_training.py"),
+        env={"KERAS_BACKEND": "jax"},
+    )
+    session.run(
+        *(*PYTEST, "-m", "not backends", *BACKEND_TESTS, *CHECKPOINT_TESTS),
+        env={"KERAS_BACKEND": "torch"},
+    )
+    session.run("python", "-m", "pytest", "-q", "-m", "backends")
+
+
+@nox.session(requires=["build"])
+def without_tensorflow(session: nox.Session) -> None:
+    """The wheel on JAX where TensorFlow is not installed: doctor, and what users meet first."""
+    folder = prepare(session)
+    needed = [*PROJECT["dependencies"], *EXTRAS["jax"], *EXTRAS["test"]]
+    session.install(*(package for package in needed if not package.startswith("tensorflow")))
+    session.install("--no-deps", find_wheel(session))
+    # From another folder, so that the wheel is tested and not the checkout.
+    session.chdir(folder)
+    session.run("python", "-c", "import importlib.util as u; assert not u.find_spec('tensorflow')")
+    session.run("tracknet", "doctor")
+    session.run(
+        *(*PYTEST, "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)),
+        *("-p", "no:cacheprovider", "-m", "not backends"),
+        *(str(ROOT / path) for path in CORE_TESTS),
+    )
+
+
+CHECK_NAMES = """
+from importlib import metadata, util
+
+names = metadata.distribution("keras_tracknet").read_text("top_level.txt").split()
+assert sorted(names) == ["keras_tracknet", "keras_tracknet_cli"], names
+assert util.find_spec("cli") is None, "a module called cli is installed"
+"""
+
+
+def prepare(session: nox.Session) -> Path:
+    """Return a session's temporary folder, with caches of its own in it."""
+    folder = Path(session.create_tmp()).absolute()
+    session.env.update(KERAS_HOME=str(folder / "keras"), TRACKNET_CACHE=str(folder / "cache"))
+    return folder
+
+
+def find_test_command(session: nox.Session) -> str:
+    """Return the command by which README says to run the tests."""
+    found = TEST_COMMAND.search((ROOT / "README.md").read_text(encoding="utf-8"))
+    if found is None:
+        session.error("README.md does not say how to run the tests")
+    return found[0]
+
+
+def find_skipped(report: Path) -> Iterator[str]:
+    """Yield the tests that a report says were skipped, but those that EXTRAS_TESTS run anyway."""
+    for case in ElementTree.parse(report).iter("testcase"):
+        module, name = case.get("classname") or "", case.get("name") or ""
+        # A file that was skipped as a whole stands where a test's name is.
+        file = f"{(module or name).replace('.', '/')}.py"
+        if case.find("skipped") is not None and file not in EXTRAS_TESTS:
+            yield f"{file}::{name}" if module else file
+
+
+def find_dist(session: nox.Session) -> Path:
+    """Return the folder of the wheel, which sessions share."""
+    return session.cache_dir.absolute() / "dist"
+
+
+def find_wheel(session: nox.Session) -> str:
+    """Return the wheel that the session build made."""
+    (path,) = find_dist(session).glob("*.whl")
+    return str(path)
