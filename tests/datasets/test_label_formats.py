@@ -8,7 +8,7 @@ from helpers_labels import BALL, DATASETS, FRAMES, write_text
 
 from keras_tracknet.datasets.checks import check_dataset
 from keras_tracknet.datasets.dataset import find_dataset, read_labels
-from keras_tracknet.datasets.formats import positions, tables
+from keras_tracknet.datasets.formats import positions, tables, yolo
 from keras_tracknet.datasets.formats.objects import choose_ball
 from keras_tracknet.datasets.formats.recognise import (
     LABEL_SUFFIXES,
@@ -196,6 +196,7 @@ def test_class_of_the_ball_is_the_only_one_that_may_be(names, ball):
         ("data.yaml", "path: .\nnames:\n  0: player\n  1: ball\n"),
         ("data.yaml", "names: ['player', 'ball']\n"),
         ("data.yaml", "nc: 2\nnames:\n- player\n- ball\n"),
+        ("data.yaml", "names:\n  0: &a player  # who hits it\n  '1': \"ball\"\n  2: [*a, *a]\n"),
         ("labels/train/classes.txt", "player\nball\n"),
     ],
 )
@@ -206,6 +207,26 @@ def test_yolo_takes_the_ball_by_its_name(tmp_path, place, text):
     (clip,) = find_dataset(tmp_path).clips
     assert read_labels(clip, size=SIZE, frames=2).positions[0].tolist() == [31.5, 17.5]
     assert "1 images without a text, as 1.png: taken as no ball" in clip.table.doubts
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("names: [player\n", r"data\.yaml: cannot be read as YAML \(line 2: expected ',' or ']'"),
+        ("names:\n\t- ball\n", r"\(line 2: found character '\\t'"),
+        ("names: !!python/object/apply:os.getcwd []\n", r"\(line 1: could not determine"),
+        ("made: 2024-99-99\n", r"\(month must be in 1..12\); mend it, or remove it\."),
+        ("[" * 10_000, r"\(maximum recursion depth exceeded"),
+        ("names: 7\n", "its classes are 0, 1;"),
+        ("- player\n- ball\n", "its classes are 0, 1;"),
+    ],
+)
+def test_a_list_of_classes_that_is_damaged_is_told_in_a_line(tmp_path, text, said):
+    write_text(tmp_path / "data.yaml", text)
+    boxes = write_text(tmp_path / "labels/0.txt", "0 0.1 0.1 0.1 0.1\n1 0.5 0.5 0.1 0.1\n")
+    with pytest.raises(InputError, match=said) as caught:
+        yolo.read(boxes.parent, Media(tmp_path / "images", ("0.png",)))
+    assert "\n" not in str(caught.value)
 
 
 def test_label_studio_box_moves_on_a_line_and_stops_at_its_last_keyframe(tmp_path):

@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from keras_tracknet.datasets.formats.objects import LeftOut, choose_ball, merge_labels, read_number
+import yaml
+
+from keras_tracknet.datasets.formats.objects import (
+    LeftOut,
+    choose_ball,
+    merge_labels,
+    read_number,
+    shorten,
+)
 from keras_tracknet.datasets.labels import (
     DEFAULT_VISIBLE,
     EASY,
@@ -15,6 +23,7 @@ from keras_tracknet.datasets.labels import (
     Label,
     LabelTable,
 )
+from keras_tracknet.errors import InputError
 from keras_tracknet.video.media import DIGITS, Media
 
 FORMAT = "YOLO txt"
@@ -118,7 +127,11 @@ def _choose_number(folder: Path, numbers: set[int]) -> int:
 
 
 def _read_names(folder: Path) -> dict[int, str]:
-    """Read the names of the classes from a list beside or above the labels, where there is one."""
+    """Read the names of the classes from a list beside or above the labels, where there is one.
+
+    Raises:
+        InputError: the list is damaged.
+    """
     places = [folder, *folder.parents][: LISTS + 1]
     files = [place / name for place in places for name in NAMES if (place / name).is_file()]
     if not files:
@@ -126,9 +139,27 @@ def _read_names(folder: Path) -> dict[int, str]:
     text = files[0].read_text(encoding="utf-8-sig", errors="replace")
     if files[0].suffix not in (".yaml", ".yml"):
         return dict(enumerate(filter(None, map(str.strip, text.splitlines()))))
-    listed = re.search(r"^names:\s*\[(.*?)\]", text, re.M | re.S)
-    if listed:
-        return dict(enumerate(part.strip(" \n'\"") for part in listed[1].split(",")))
-    block = re.search(r"^names:\s*\n((?:[ \t]*(?:-|\d+:).*\n?)+)", text, re.M)
-    lines = block[1].splitlines() if block else []
-    return dict(enumerate(re.sub(r"^\s*(-|\d+:)\s*", "", line).strip(" '\"") for line in lines))
+    return _parse_names(text, files[0])
+
+
+def _parse_names(text: str, path: Path) -> dict[int, str]:
+    """Return the names of the classes in ultralytics' YAML: a list, or a name for each number."""
+    try:
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}: " if mark else ""
+        reason = shorten(getattr(error, "problem", None) or error)
+        raise InputError(
+            f"{path}: cannot be read as YAML ({line}{reason}); mend it, or remove it."
+        ) from error
+    names = content.get("names") if isinstance(content, dict) else None
+    if isinstance(names, list):
+        names = dict(enumerate(names))
+    if not isinstance(names, dict):
+        return {}
+    return {
+        int(number): str(name)
+        for key, name in names.items()
+        if (number := read_number(key)) % 1 == 0 and isinstance(name, str | int | float)
+    }
