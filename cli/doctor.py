@@ -51,7 +51,8 @@ def _rows(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "memory", f"{_show_bytes(memory['total'])}, {_show_bytes(memory['available'])} available"
     codecs = [name for name, there in report["codecs"].items() if there]
     yield "codecs", ", ".join(codecs) or "none"
-    yield "cache", f"{cache['folder'] or 'none'}, {_show_bytes(cache['free'])} free"
+    place = f"{cache['folder'] or 'none'} (TRACKNET_CACHE moves it)"
+    yield "cache", f"{place}, {_show_bytes(cache['free'])} free"
     yield "weights", ", ".join(report["weights"]) or "none"
 
 

@@ -7,6 +7,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from platformdirs import user_cache_dir
+
 from keras_tracknet.errors import InputError
 
 
@@ -26,27 +28,24 @@ def ensure_home() -> None:
     os.environ["HOME"] = folder
 
 
-def cache_folder(name: str) -> Path:
+def cache_folder(kind: str = "") -> Path:
     """Return the folder in the cache for things of one kind; it need not exist yet.
 
-    The cache is where `TRACKNET_CACHE` says, else `keras_tracknet` in the user's cache folder
-    (`XDG_CACHE_HOME`, else `~/.cache`).
+    The cache is where `TRACKNET_CACHE` says, else `keras_tracknet` where the system keeps the
+    user's caches: `~/.cache` on Linux, unless `XDG_CACHE_HOME` says otherwise.
 
     Args:
-        name: what is kept there, such as `frames`.
+        kind: what is kept there, such as `frames`; the whole cache when omitted.
 
     Raises:
         InputError: `TRACKNET_CACHE` begins with a home that there is not.
     """
     chosen = os.environ.get("TRACKNET_CACHE")
-    if chosen:
-        expanded = os.path.expanduser(chosen)
-        if expanded.startswith("~"):
-            raise InputError(
-                f"TRACKNET_CACHE={chosen}: there is no home of that name; give a whole path."
-            )
-        return Path(expanded) / name
-    caches = os.environ.get("XDG_CACHE_HOME", "")
-    if not os.path.isabs(caches):  # the standard says to ignore such
-        caches = os.path.expanduser("~/.cache")
-    return Path(caches) / "keras_tracknet" / name
+    if not chosen:
+        return Path(user_cache_dir("keras_tracknet", appauthor=False)) / kind
+    expanded = os.path.expanduser(chosen)
+    if expanded.startswith("~"):
+        raise InputError(
+            f"TRACKNET_CACHE={chosen}: there is no home of that name; give a whole path."
+        )
+    return Path(expanded) / kind

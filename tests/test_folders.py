@@ -47,14 +47,13 @@ def nobody(environment, monkeypatch, tmp_path):
         ({"TRACKNET_CACHE": "~/kept"}, "/home/me/kept"),
         ({"TRACKNET_CACHE": "here"}, "here"),
         ({"XDG_CACHE_HOME": "/x"}, "/x/keras_tracknet"),
-        ({"XDG_CACHE_HOME": "x"}, "/home/me/.cache/keras_tracknet"),  # not a whole path
         ({"TRACKNET_CACHE": "", "XDG_CACHE_HOME": ""}, "/home/me/.cache/keras_tracknet"),
         ({}, "/home/me/.cache/keras_tracknet"),
     ],
 )
 def test_the_environment_says_where_the_cache_is(environment, variables, folder):
     environment(HOME="/home/me", **variables)
-    assert cache_folder("frames") == Path(folder) / "frames"
+    assert cache_folder() == Path(folder)
     assert FrameCache().folder == Path(folder) / "frames"
     assert cache_folder("engines") == Path(folder) / "engines"
 

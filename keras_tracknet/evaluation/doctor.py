@@ -157,9 +157,9 @@ def _examine_codecs(problems: list[dict[str, Any]]) -> dict[str, bool]:
 
 
 def _examine_cache(problems: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return where decoded frames are kept, and the room there."""
+    """Return where decoded frames and converted networks are kept, and the room there."""
     try:
-        folder = cache_folder("frames")
+        folder = cache_folder()
     except InputError as error:
         what, _, step = str(error).rstrip(".").partition("; ")
         _add(problems, what, step)
@@ -168,10 +168,10 @@ def _examine_cache(problems: list[dict[str, Any]]) -> dict[str, Any]:
     free = shutil.disk_usage(existing).free
     writable = existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
     if not writable:
-        _add(problems, f"{folder}: frames cannot be cached there", "set TRACKNET_CACHE")
+        _add(problems, f"{folder}: nothing can be cached there", "set TRACKNET_CACHE")
     elif free < LEAST_FREE:
         step = "make room, or set TRACKNET_CACHE to a folder on another disk"
-        _add(problems, f"{folder}: only {free / 1e9:.1f} GB free for cached frames", step)
+        _add(problems, f"{folder}: only {free / 1e9:.1f} GB free for the cache", step)
     return {"folder": str(folder), "free": free, "writable": writable}
 
 

@@ -44,7 +44,7 @@ def test_a_whole_installation_has_no_problems(whole, tmp_path):
     assert report["cpu"]["cores"] >= 1
     assert all(report["codecs"].values())
     assert report["weights"] == ["v3"]
-    assert report["cache"]["folder"] == str(tmp_path / "cache" / "frames")
+    assert report["cache"]["folder"] == str(tmp_path / "cache")
     assert report["cache"]["free"] > 0
     assert not (tmp_path / "cache").exists()  # looking creates nothing
     assert json.loads(json.dumps(report)) == report
@@ -115,7 +115,7 @@ def test_a_cache_that_cannot_be_written_is_a_problem(whole, tmp_path, monkeypatc
     report = examine()
     assert report["cache"]["writable"] is False
     assert problems(report) == [
-        (f"{tmp_path}/file/frames: frames cannot be cached there", False),
+        (f"{tmp_path}/file: nothing can be cached there", False),
     ]
 
 
@@ -130,7 +130,7 @@ def test_a_cache_in_a_home_that_there_is_not_is_a_problem(whole, monkeypatch):
 def test_a_full_disk_is_a_problem(whole, monkeypatch):
     monkeypatch.setattr(module, "LEAST_FREE", 10**18)
     ((what, fatal),) = problems(examine())
-    assert "GB free for cached frames" in what
+    assert "GB free for the cache" in what
     assert not fatal
 
 
