@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_tracknet.inference.stream import Stream
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.models import v1, v2, v3
 from keras_tracknet.models.blocks import conv_block
@@ -109,9 +110,18 @@ class ScriptedTracker(Tracker):
         self.rows, self.stop = rows or make_rows(), stop
         self.network.sha256 = sha256
 
-    def stream(self, source, *, shots=None, first=0, **_settings):
-        shots.append(0)
+    def stream(self, source, *, first=0, **_settings):
+        return ScriptedStream(self.script(first))
+
+    def script(self, first):
         for row in self.rows[first:]:
             if row.frame == self.stop:
                 raise KeyboardInterrupt
             yield row
+
+
+class ScriptedStream(Stream):
+    """A stream of rows that are known before."""
+
+    def __init__(self, rows):
+        self.shots, self._rows = [0], rows

@@ -63,23 +63,23 @@ def stack_frames(
     return shifts
 
 
-def unshift_answers(answers: np.ndarray, shifts: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return what a network says of moved frames, for the frames as they were.
+def unshift_outputs(outputs: np.ndarray, shifts: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return a network's outputs for moved frames as outputs for the frames as they were.
 
     Args:
-        answers: `(answers, height, width)` heatmaps, or `(answers, 3)` detections: x and y as
+        outputs: `(outputs, height, width)` heatmaps, or `(outputs, 3)` detections: x and y as
             shares of the picture, confidence.
-        shifts: as `stack_frames` returns them; the answers are of the window's last frames.
+        shifts: as `stack_frames` returns them; the outputs are of the window's last frames.
         size: (height, width) of the frames, pixels.
     """
-    shifts = shifts[-len(answers) :]
+    shifts = shifts[-len(outputs) :]
     if not shifts.any():
-        return answers
-    if answers.ndim == 2:
-        return answers - np.pad(shifts / size[::-1], ((0, 0), (0, 1))).astype(np.float32)
-    scale = np.array(answers.shape[:0:-1]) / size[::-1]
-    moved = zip(answers, np.round(-shifts * scale), strict=True)
-    return np.stack([shift_picture(answer, shift) for answer, shift in moved])
+        return outputs
+    if outputs.ndim == 2:
+        return outputs - np.pad(shifts / size[::-1], ((0, 0), (0, 1))).astype(np.float32)
+    scale = np.array(outputs.shape[:0:-1]) / size[::-1]
+    moved = zip(outputs, np.round(-shifts * scale), strict=True)
+    return np.stack([shift_picture(output, shift) for output, shift in moved])
 
 
 def shift_picture(

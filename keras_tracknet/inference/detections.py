@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+
+from keras_tracknet.frames.sizes import unfit_positions
+from keras_tracknet.inference.published import truncate_position
+from keras_tracknet.weights.spec import ModelSpec
 
 
 class Detection(NamedTuple):
     """Where a heatmap says the ball is.
 
-    `x`, `y` are pixels at the model's size, pixel centres on whole numbers, NaN where there
-    is no ball; `confidence` is the map's peak, 0 to 1, also where that is below the threshold.
+    `x`, `y` are pixels, pixel centres on whole numbers, NaN where there is no ball: pixels at the
+    model's size from a decoding function, pixels of the source from a `Decoder`. `confidence` is
+    the map's peak, 0 to 1, also where that is below the threshold.
     """
 
     x: float
@@ -97,6 +103,54 @@ DECODERS: dict[str, Callable[[np.ndarray, float], Detection]] = {
     "published": decode_bounding_box,
     "circle": decode_circle,
 }
+
+
+class Decoder:
+    """Reads the ball's position from a network's output for one frame.
+
+    Args:
+        spec: of the network.
+        outputs: what the network puts out, `heatmaps` or `detections`.
+        rule: `centroid` or `published`, see `Tracker`; V1 always looks for a circle.
+        threshold: probability that a pixel must exceed.
+
+    Attributes:
+        published: whether positions are whole pixels, as in the published code.
+        sees_faint: whether what is below the threshold is worth a look.
+    """
+
+    def __init__(self, spec: ModelSpec, outputs: str, rule: str, threshold: float) -> None:
+        self.spec, self.threshold, self.published = spec, threshold, rule == "published"
+        v1 = spec.version == "v1"
+        self.sees_faint = outputs == "heatmaps" and not v1 and not self.published
+        self._decode: Callable[[Any, float], Detection] = DECODERS["circle" if v1 else rule]
+        if outputs == "detections":
+            self._decode = partial(_read_detection, size=spec.input_size)
+
+    def locate(
+        self, output: np.ndarray, size: tuple[int, int], threshold: float | None = None
+    ) -> Detection:
+        """Return where the ball is, in pixels of the source.
+
+        Args:
+            output: the network's, for one frame.
+            size: (height, width) of the source, pixels.
+            threshold: the decoder's own when None.
+        """
+        x, y, confidence = self._decode(output, self.threshold if threshold is None else threshold)
+        if self.published and self.spec.version != "v1":
+            return Detection(*truncate_position(x, y, self.spec.input_size, size), confidence)
+        here = np.array([x, y])
+        x, y = unfit_positions(here, size, self.spec.input_size, self.spec.fit).tolist()
+        return Detection(x, y, confidence)
+
+
+def _read_detection(output: np.ndarray, threshold: float, *, size: tuple[int, int]) -> Detection:
+    """Return a detection as the network made it, in pixels of its input."""
+    x, y, peak = output.tolist()
+    if peak <= threshold:
+        return Detection(math.nan, math.nan, peak)
+    return Detection(x * size[1] - 0.5, y * size[0] - 0.5, peak)
 
 
 def _weighted_centre(

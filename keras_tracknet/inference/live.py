@@ -1,11 +1,12 @@
-"""Live tracking: rows a moment after the frames, from windows that hold no later ones."""
+"""Live tracking: rows of a camera or a stream, each a moment after its frame."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_tracknet.errors import InputError
 from keras_tracknet.files import write_json
-from keras_tracknet.frames.background import RunningBackground
-from keras_tracknet.frames.stabilization import stack_frames, unshift_answers
 from keras_tracknet.inference.latencies import Latencies
 from keras_tracknet.inference.places import OutputPaths
 from keras_tracknet.inference.summaries import describe_tracker
@@ -24,11 +22,9 @@ from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.locks import hold_lock
 from keras_tracknet.progress import Reporter
 from keras_tracknet.tracks.files import TrackWriter
-from keras_tracknet.tracks.tables import ABSENT, DETECTED
 from keras_tracknet.tracks.track import TrackRow
 from keras_tracknet.version import __version__
 from keras_tracknet.video.capture import Capture, CapturedFrame, capture_frames, name_source
-from keras_tracknet.video.shots import show_one_view
 
 
 @dataclass
@@ -72,18 +68,13 @@ class LiveFigures:
 def track_live(
     tracker: Tracker, frames: Iterable[CapturedFrame], figures: LiveFigures | None = None
 ) -> Generator[TrackRow, None, None]:
-    """Yield a row for every frame, as soon as its window has been seen.
+    """Yield the row of every frame of a live source, a moment after its frame.
 
-    A window ends with the newest frame: `fast` waits for as many new frames as the network has
-    heatmaps, `accurate` for one, `balanced` for half as many as `fast`. The background is the
-    median of the last frames, and starts anew where the camera cuts.
-
-    Rows cannot wait for what comes after, so what shows faintly is not followed, jumps are not
-    taken out and gaps are not filled in, as they are in recorded videos.
+    See `Tracker.stream_live` for how the rows differ from those of a recorded video, and for how
+    long they wait.
 
     Args:
-        tracker: the tracker; with a batch of one window no work is in vain. Its rectifier is not
-            used, as that looks ahead.
+        tracker: the tracker; its rectifier is not used.
         frames: frames as they arrive.
         figures: where counts and latencies are added up.
 
@@ -91,31 +82,21 @@ def track_live(
         `TrackRow`, numbered from 0; `time` is seconds since the first frame arrived.
     """
     figures = figures or LiveFigures()
-    spec, step = tracker.spec, tracker.step
-    recent: deque[np.ndarray] = deque(maxlen=spec.frames)
-    new: list[CapturedFrame] = []
-    began = None
-    with RunningBackground() as background:
+    began = math.nan
+
+    def note_arrivals() -> Iterator[tuple[float, np.ndarray]]:
+        nonlocal began
         for frame in frames:
-            began = frame.arrived if began is None else began
+            began = frame.arrived if math.isnan(began) else began
             figures.size = frame.image.shape[:2]
-            picture = tracker.prepare(frame.image)
-            if not recent or not show_one_view(recent[-1], picture):
-                yield from _answer(tracker, recent, new, background, began, figures)
-                recent.clear()
-                recent.extend([picture] * (spec.frames - 1))
-                background.restart()
-                new = []
-                figures.shots += 1
-            recent.append(picture)
-            if spec.background != "none":
-                background.add(picture)
-            new.append(frame)
-            if len(new) == step:
-                yield from _answer(tracker, recent, new, background, began, figures)
-                new = []
-        if began is not None:
-            yield from _answer(tracker, recent, new, background, began, figures)
+            yield frame.arrived - began, frame.image
+
+    with contextlib.closing(tracker.stream_live(note_arrivals())) as stream:
+        for row in stream:
+            figures.status[row.status] += 1
+            figures.shots = len(stream.shots)
+            yield row.rounded()
+            figures.latencies.add(time.monotonic() - began - row.time)
 
 
 def predict_live(
@@ -160,8 +141,6 @@ def predict_live(
         reporter.note(f"waiting for {name}")
         capture.wait()
         tracker = make_tracker()
-        if tracker.sampling == "published":
-            raise InputError("--sampling published is for recorded videos; leave it out.")
         _warm_up(tracker)
         capture.begin(2 * tracker.step + 2, duration)
         figures, complete = LiveFigures(), False
@@ -216,32 +195,3 @@ def _warm_up(tracker: Tracker) -> None:
     blank = np.zeros((*tracker.network.frame_size, 3), np.uint8)
     for _ in track_live(tracker, [CapturedFrame(0.0, blank)]):
         pass
-
-
-def _answer(
-    tracker: Tracker,
-    recent: deque[np.ndarray],
-    new: list[CapturedFrame],
-    background: RunningBackground,
-    began: float,
-    figures: LiveFigures,
-) -> Generator[TrackRow, None, None]:
-    """Yield the rows of the new frames, which are the last ones of the window."""
-    if not new:
-        return
-    size = tracker.network.batch_size
-    frames = np.zeros((size, len(recent), *recent[0].shape), np.uint8)
-    shifts = stack_frames(recent, stabilized=tracker.stabilize, out=frames[0])
-    inputs = [frames]
-    if background.picture is not None:
-        inputs.append(np.stack([background.picture] * size))
-    answers = tracker.network.run(inputs)[0][-len(new) :]
-    answers = unshift_answers(answers, shifts, tracker.network.frame_size)
-    for frame, answer in zip(new, answers, strict=True):
-        x, y, confidence = tracker.locate(answer, frame.image.shape[:2])
-        status = ABSENT if np.isnan(x) else DETECTED
-        moment = frame.arrived - began
-        row = TrackRow(figures.frames, x, y, confidence, status, moment).rounded()
-        figures.status[status] += 1
-        yield row
-        figures.latencies.add(time.monotonic() - frame.arrived)

@@ -16,6 +16,7 @@ from keras_tracknet.files import write_json, write_text
 from keras_tracknet.frames.sizes import estimate_background
 from keras_tracknet.inference.places import OutputPaths
 from keras_tracknet.inference.stages import Stopwatch
+from keras_tracknet.inference.stream import Stream
 from keras_tracknet.inference.summaries import check_same, describe_run, read_summary, restore_rows
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.locks import hold_lock
@@ -164,7 +165,7 @@ class _Run:
         described: what is known of it before the first frame is, see `describe_run`.
         rows: of the frames so far, before any repair; those of an earlier run at the start.
         strict: whether damage of the source is an error.
-        shots: number of each shot's first frame.
+        shots: number of the first frame of each camera shot so far.
         done: rows of an earlier run.
     """
 
@@ -202,20 +203,17 @@ class _Run:
         return summary
 
     def add_rows(self) -> None:
-        """Add to `rows` and `shots`, and to the growing track file, frame by frame."""
+        """Add to `rows`, and to the growing track file, frame by frame."""
         for remark in self.info.remarks():
             self.reporter.note(f"{self.source}: {remark}")
         name, left = f"tracking {self.source.name}", self.info.frames
         if self.done:
             name, left = f"{name} from frame {self.done}", left and max(0, left - self.done)
-        stream = self.tracker.stream(
-            self.source,
-            stopwatch=self.watch,
-            shots=self.shots,
-            first=self.done,
-            damage=self.damage,
-        )
-        with self.reporter.track(name, left, unit="frames") as advance, closing(stream):
+        with (
+            self.reporter.track(name, left, unit="frames") as advance,
+            closing(self._open_stream()) as stream,
+        ):
+            self.shots = stream.shots
             # Nothing is written for a video that cannot be read.
             first = list(itertools.islice(stream, 1))
             with self._open_growing() as writer:
@@ -229,7 +227,12 @@ class _Run:
     def repair(self) -> Track:
         """Return the track that is to be written."""
         size = self.info.height, self.info.width
-        return self.tracker.repair(Track.from_rows(self.rows), size, shots=self.shots)
+        return self.tracker.repair(Track.from_rows(self.rows, shots=self.shots), size)
+
+    def _open_stream(self) -> Stream:
+        return self.tracker.stream(
+            self.source, stopwatch=self.watch, first=self.done, damage=self.damage
+        )
 
     def _open_growing(self) -> contextlib.AbstractContextManager[TrackWriter | None]:
         """Open the growing track file, beside a summary that says what its rows are of."""
@@ -252,7 +255,7 @@ class _Run:
             for path in self.paths.tracks:
                 write_track(track, path, schema=self.described["schema"])
             if self.paths.segments is not None:
-                _write_segments(track, self.shots, self.paths.segments)
+                _write_segments(track, self.paths.segments)
         if self.paths.overlay is not None:
             drawing = self.reporter.track("drawing overlay", len(track), unit="frames")
             with self.watch.stage("write"), drawing as advance:
@@ -296,7 +299,8 @@ def _describe(summary: dict[str, Any]) -> str:
     )
 
 
-def _write_segments(track: Track, shots: list[int], path: Path) -> None:
-    bounds = itertools.pairwise([*shots, len(track)])
+def _write_segments(track: Track, path: Path) -> None:
+    """Write the first and the last frame of each camera shot."""
+    bounds = itertools.pairwise([*track.shots, len(track)])
     lines = [f"{a},{b - 1},{track.time[a]:.6f},{track.time[b - 1]:.6f}" for a, b in bounds]
     write_text("\n".join(["FirstFrame,LastFrame,FirstTime,LastTime", *lines]) + "\n", path)

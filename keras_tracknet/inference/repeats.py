@@ -14,7 +14,7 @@ COARSE = (72, 128)  # (height, width), pixels: a ball still shows in it
 # such frames of broadcast badminton the label has moved by more than 2 pixels of 512x288 in 5, by
 # more than 4 in none; two pictures in succession differ by 30 and more, as a rule.
 SAME = 8.0
-MOST_SHOWN = 3  # frames that may share an answer: 10 frames a second, shown at 30
+MOST_SHOWN = 3  # frames that may share an output: 10 frames per second, shown at 30
 STILL = 0.12  # of the steps around it, that a repeated picture's step is at most
 LEAST_STEP = 3.0  # pixels from frame to frame of a ball that clearly moves
 LEAST_REPEATS = 3  # fewer are chance
@@ -58,20 +58,22 @@ def undo_repeats(
     return keep, corrected
 
 
-class Answered(NamedTuple):
-    """A frame with what the network says of it.
+class FrameOutput(NamedTuple):
+    """A frame with the network's output for it.
 
     Attributes:
         time: seconds.
         size: (height, width) of the source, pixels.
         repeated: whether its picture is that of the frame before.
-        answer: a heatmap `(height, width)`, or a detection `(x, y, confidence)`.
+        shot: number of the first frame of its camera shot.
+        output: a heatmap `(height, width)`, or a detection `(x, y, confidence)`.
     """
 
     time: float
     size: tuple[int, int]
     repeated: bool
-    answer: np.ndarray
+    shot: int
+    output: np.ndarray
 
 
 def is_repeat(picture: np.ndarray, before: np.ndarray) -> bool:
@@ -84,27 +86,30 @@ def is_repeat(picture: np.ndarray, before: np.ndarray) -> bool:
     return bool(coarse.max() < SAME)
 
 
-def share_answers(frames: Iterable[Answered]) -> Iterator[Answered]:
-    """Yield frames, those of one picture with one answer: what the network sees in any of them.
+def share_outputs(frames: Iterable[FrameOutput]) -> Iterator[FrameOutput]:
+    """Yield frames; those that repeat one picture share one output: what is seen in any of them.
 
     Args:
         frames: of one shot, in order.
     """
-    alike: list[Answered] = []
+    alike: list[FrameOutput] = []
     for frame in frames:
-        if alike and (not frame.repeated or len(alike) == MOST_SHOWN):
+        if alike and not frame.repeated:
             yield from _share(alike)
             alike = []
         alike.append(frame)
+        if len(alike) == MOST_SHOWN:
+            yield from _share(alike)
+            alike = []
     yield from _share(alike)
 
 
-def _share(alike: list[Answered]) -> list[Answered]:
+def _share(alike: list[FrameOutput]) -> list[FrameOutput]:
     if len(alike) < 2:
         return alike
-    answers = [frame.answer for frame in alike]
-    if answers[0].ndim == 1:  # detections
-        answer = max(answers, key=lambda detection: detection[2])
+    outputs = [frame.output for frame in alike]
+    if outputs[0].ndim == 1:  # detections
+        output = max(outputs, key=lambda detection: detection[2])
     else:
-        answer = np.maximum.reduce(answers)
-    return [frame._replace(answer=answer) for frame in alike]
+        output = np.maximum.reduce(outputs)
+    return [frame._replace(output=output) for frame in alike]

@@ -36,8 +36,11 @@ def read_ahead(make: Callable[[], Iterator[Any]], depth: int) -> Generator[Any, 
 
     Args:
         make: makes the iterator, in the thread.
-        depth: items to hold at most.
+        depth: items to hold at most; with 0 there is no thread, and items are made when asked for.
     """
+    if not depth:
+        yield from make()
+        return
     items: queue.Queue[tuple[bool, Any]] = queue.Queue(maxsize=depth)
     stopped = threading.Event()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +17,7 @@ from keras_tracknet.tracks.tables import ABSENT, DETECTED, STATUSES, UNLABELLED
 from keras_tracknet.tracks.timestamps import mend_times
 
 COLUMNS = ("Frame", "Visibility", "X", "Y", "Confidence", "Status", "Time")
+_COLUMNS = ("x", "y", "confidence", "status", "time")  # of a `Track`
 
 
 class TrackRow(NamedTuple):
@@ -59,6 +61,8 @@ class Track:
         status: `(frames,)` strings out of `STATUSES`. `unlabelled` occurs in labels only:
             nobody has looked at that frame, so it neither trains nor counts.
         time: `(frames,)` float64, seconds; NaN where unknown.
+        shots: number of the first frame of each camera shot, the first one 0; empty where they
+            are unknown, as in a track that was read from a file.
     """
 
     x: np.ndarray
@@ -66,6 +70,7 @@ class Track:
     confidence: np.ndarray
     status: np.ndarray
     time: np.ndarray
+    shots: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         lengths = {len(v) for v in (self.x, self.y, self.confidence, self.status, self.time)}
@@ -152,8 +157,13 @@ class Track:
         )
 
     @classmethod
-    def from_rows(cls, rows: Iterable[TrackRow]) -> Track:
-        """Build a track from rows whose `frame` counts 0, 1, 2 and so on."""
+    def from_rows(cls, rows: Iterable[TrackRow], *, shots: Iterable[int] = ()) -> Track:
+        """Build a track from rows whose `frame` counts 0, 1, 2 and so on.
+
+        Args:
+            rows: one for every frame.
+            shots: number of the first frame of each camera shot; those past the rows are left out.
+        """
         table = list(rows)
         for index, row in enumerate(table):
             if row.frame != index:
@@ -165,24 +175,37 @@ class Track:
             confidence=np.array(column["confidence"], dtype=np.float64),
             status=np.array(column["status"], dtype=f"<U{max(map(len, STATUSES))}"),
             time=np.array(column["time"], dtype=np.float64),
+            shots=tuple(first for first in shots if first < len(table)),
         )
 
     def rows(self) -> Iterator[TrackRow]:
         """Yield the track frame by frame."""
-        columns = (self.x, self.y, self.confidence, self.status, self.time)
-        lists = [column.tolist() for column in columns]
+        lists = [getattr(self, name).tolist() for name in _COLUMNS]
         for frame, (x, y, confidence, status, time) in enumerate(zip(*lists, strict=True)):
             yield TrackRow(frame, x, y, confidence, status, time)
 
     def cut(self, start: int, stop: int) -> Track:
         """Return the rows from `start` up to, not including, `stop`."""
-        return Track(*(getattr(self, name)[start:stop] for name in self.__dataclass_fields__))
+        columns: dict[str, Any] = {name: getattr(self, name)[start:stop] for name in _COLUMNS}
+        shots = dict.fromkeys(max(0, first - start) for first in self.shots if first < stop)
+        return replace(self, shots=tuple(shots), **columns)
+
+    def split_shots(self) -> list[Track]:
+        """Return the part of each camera shot; the whole track where shots are unknown."""
+        bounds = [*(self.shots or (0,)), len(self)]
+        return [self.cut(start, stop) for start, stop in itertools.pairwise(bounds)]
 
     @classmethod
     def join(cls, parts: Sequence[Track]) -> Track:
-        """Return a track of the rows of its parts, of which there is at least one."""
-        names = cls.__dataclass_fields__
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        """Return a track of the rows and shots of its parts, of which there is at least one."""
+        columns: dict[str, Any] = {
+            name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS
+        }
+        starts = itertools.accumulate(map(len, parts[:-1]), initial=0)
+        shots = [
+            start + first for start, part in zip(starts, parts, strict=True) for first in part.shots
+        ]
+        return cls(shots=tuple(shots), **columns)
 
     def resized(self, frames: int) -> Track:
         """Cut the track to `frames` rows, or lengthen it with unlabelled ones."""

@@ -169,8 +169,8 @@ from keras_tracknet_cli import options
 from keras_tracknet_cli.main import cli
 
 class Tracker(ScriptedTracker):
-    def stream(self, source, **settings):
-        for row in super().stream(source, **settings):
+    def script(self, first):
+        for row in super().script(first):
             if row.frame == 5:
                 os.kill(os.getpid(), signal.SIGTERM)
             yield row

@@ -8,7 +8,7 @@ from keras_tracknet.frames.stabilization import (
     FASTEST,
     follow_camera,
     stack_frames,
-    unshift_answers,
+    unshift_outputs,
 )
 from keras_tracknet.inference.live import track_live
 from keras_tracknet.inference.tracker import Tracker
@@ -64,17 +64,17 @@ def test_frames_stay_as_they_are(step, stabilized):
     assert not shifts.any()
 
 
-def test_answers_are_moved_back():
+def test_outputs_are_moved_back():
     shifts = np.array([[9, 9], [3, -2], [0, 0]])  # the network answers for the last two frames
     maps = np.zeros((2, 20, 30), np.float32)
     maps[:, 10, 15] = 1
     maps[0, 0, 29] = 0.5  # where it was moved to from outside
-    moved = unshift_answers(maps, shifts, (20, 30))
+    moved = unshift_outputs(maps, shifts, (20, 30))
     assert np.argwhere(moved).tolist() == [[0, 2, 26], [0, 12, 12], [1, 10, 15]]
-    smaller = unshift_answers(maps, 2 * shifts, (40, 60))
+    smaller = unshift_outputs(maps, 2 * shifts, (40, 60))
     np.testing.assert_array_equal(smaller, moved)
     found = np.array([[0.5, 0.5, 0.9], [0.5, 0.5, 0.8]], np.float32)
-    back = unshift_answers(found, shifts, (20, 30))
+    back = unshift_outputs(found, shifts, (20, 30))
     np.testing.assert_allclose(back, [[0.4, 0.6, 0.9], [0.5, 0.5, 0.8]], atol=1e-6)
 
 

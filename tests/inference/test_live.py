@@ -64,7 +64,7 @@ def test_rows_do_not_wait_for_later_frames():
 
 
 def test_background_follows_the_camera():
-    with RunningBackground() as background:
+    with contextlib.closing(RunningBackground()) as background:
         for shade in (10, 10, 10):
             background.add(np.full((4, 4, 3), shade, np.uint8))
         assert background.picture.mean() == 10
@@ -89,7 +89,7 @@ def test_frames_do_not_wait_for_the_background(monkeypatch):
         return frames[-1]
 
     monkeypatch.setattr(background_module, "estimate_background", estimate)
-    with RunningBackground() as background:
+    with contextlib.closing(RunningBackground()) as background:
         for shade in (10, 20, 30):
             background.add(np.full((4, 4, 3), shade, np.uint8))
         assert begun.wait(10)

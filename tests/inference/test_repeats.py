@@ -3,12 +3,13 @@ import pytest
 from helpers_trackers import SIZE, make_detector, paint
 
 from keras_tracknet import Tracker
-from keras_tracknet.inference import tracker as inference
+from keras_tracknet.inference import stream as streams
+from keras_tracknet.inference import tracker as trackers
 from keras_tracknet.inference.repeats import (
     MOST_SHOWN,
-    Answered,
+    FrameOutput,
     is_repeat,
-    share_answers,
+    share_outputs,
     undo_repeats,
 )
 from keras_tracknet.video.reader import Frame
@@ -58,7 +59,7 @@ def test_too_short_a_track_is_no_trouble():
         assert keep.all()
 
 
-# --- one answer for frames of one picture
+# --- one output for frames of one picture
 
 
 def compress(picture, seed):
@@ -80,10 +81,10 @@ def test_a_picture_in_which_only_the_ball_moves_is_none(step):
     assert not is_repeat(after, before)
 
 
-def answered(line, answers):
+def give(line, outputs):
     """Frames of a line of `n` (a new picture) and `r` (a repeat)."""
-    frames = enumerate(zip(line, answers, strict=True))
-    return [Answered(k / 30, (72, 128), sign == "r", answer) for k, (sign, answer) in frames]
+    frames = enumerate(zip(line, outputs, strict=True))
+    return [FrameOutput(k / 30, (72, 128), sign == "r", 0, output) for k, (sign, output) in frames]
 
 
 @pytest.mark.parametrize(
@@ -98,18 +99,18 @@ def answered(line, answers):
 )
 def test_frames_of_one_picture_share_what_is_seen_in_any(line, expected):
     heatmaps = [np.full((2, 3), k, np.float32) for k in range(1, len(line) + 1)]
-    frames = answered(line, heatmaps)
-    shared = list(share_answers(frames))
-    assert [frame.answer.max() for frame in shared] == expected
+    frames = give(line, heatmaps)
+    shared = list(share_outputs(frames))
+    assert [frame.output.max() for frame in shared] == expected
     assert [frame.time for frame in shared] == [frame.time for frame in frames]
     assert MOST_SHOWN == 3
 
 
 def test_frames_of_one_picture_share_the_surest_detection():
     sure, unsure = np.array([5.0, 6.0, 0.9]), np.array([np.nan, np.nan, 0.2])
-    for answers in ([sure, unsure], [unsure, sure]):
-        shared = list(share_answers(answered("nr", answers)))
-        assert all(frame.answer is sure for frame in shared)
+    for outputs in ([sure, unsure], [unsure, sure]):
+        shared = list(share_outputs(give("nr", outputs)))
+        assert all(frame.output is sure for frame in shared)
 
 
 class Blinking(type(Tracker(make_detector(), precision="float32").network)):
@@ -143,8 +144,8 @@ def test_a_stream_that_begins_in_a_repeated_picture_has_the_same_rows(monkeypatc
     taken = [0, 1, 2, 2, 3, 4, 4, 4, 4, 4, 5, 5, 6, 7, 8]
     images = [paint(SIZE, (9 + 5 * k, 9)) for k in taken]
     frames = [Frame(n, n / 30, image) for n, image in enumerate(images)]
-    monkeypatch.setattr(inference, "read_frames", lambda *_source: iter(frames))
-    monkeypatch.setattr(inference, "CONTEXT", 0)  # nothing but repeats reaches back
+    monkeypatch.setattr(trackers, "read_frames", lambda *_source: iter(frames))
+    monkeypatch.setattr(streams, "CONTEXT", 0)  # nothing but repeats reaches back
     rows = list(open_blinking().stream("clip.mp4"))
     assert {row.visible for row in rows} == {True, False}
     later = list(open_blinking().stream("clip.mp4", first=first))

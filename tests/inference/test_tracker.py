@@ -12,7 +12,7 @@ from helpers_models import build_tiny, randomize_weights
 from helpers_trackers import SIZE, make_detector, paint, save_detector
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.inference import tracker as inference
+from keras_tracknet.inference import tracker as trackers
 from keras_tracknet.inference.stages import STAGES, Stopwatch, read_ahead
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.tracks.tables import ABSENT, DETECTED, REPAIRED
@@ -46,13 +46,13 @@ def show(monkeypatch):
         frames = [
             Frame(n, time, image) for n, (time, image) in enumerate(zip(times, images, strict=True))
         ]
-        monkeypatch.setattr(inference, "read_frames", lambda *_source: iter(frames))
+        monkeypatch.setattr(trackers, "read_frames", lambda *_source: iter(frames))
         monkeypatch.setattr(
-            inference, "sample_frames", lambda _source, count: (f for f in frames[:count])
+            trackers, "sample_frames", lambda _source, count: (f for f in frames[:count])
         )
         size = images[0].shape
         info = type("Info", (), {"height": size[0], "width": size[1]})
-        monkeypatch.setattr(inference, "probe_video", lambda _source: info)
+        monkeypatch.setattr(trackers, "probe_video", lambda _source: info)
 
     return show
 
@@ -370,7 +370,7 @@ def test_closing_the_stream_early_closes_the_video(monkeypatch):
         finally:
             closed.set()
 
-    monkeypatch.setattr(inference, "read_frames", read)
+    monkeypatch.setattr(trackers, "read_frames", read)
     stream = make_tracker().stream(SOURCE)
     next(stream)
     stream.close()
@@ -383,7 +383,7 @@ def test_error_while_decoding_is_raised_after_the_rows_before_it(monkeypatch):
             yield Frame(frame, 0.0, paint(SIZE, (9, 9)))
         raise InputError("clip.mp4: the picture changes")
 
-    monkeypatch.setattr(inference, "read_frames", read)
+    monkeypatch.setattr(trackers, "read_frames", read)
     rows = []
     with pytest.raises(InputError, match="the picture changes"):
         rows.extend(make_tracker().stream(SOURCE))
@@ -415,7 +415,7 @@ def test_frames_held_do_not_grow_with_the_video(monkeypatch, mode):
             produced += 1
             yield Frame(frame, 0.0, image)
 
-    monkeypatch.setattr(inference, "read_frames", read)
+    monkeypatch.setattr(trackers, "read_frames", read)
     window, batch = tracker.spec.frames, tracker.network.batch_size
     ahead = 2 * batch * window  # decoded and waiting
     for row in tracker.stream(SOURCE):
@@ -506,7 +506,7 @@ def test_a_jump_of_the_track_is_taken_out_before_gaps_are_filled_in(rectified, r
 def test_a_cut_is_no_jump():
     track = jump(make_track([1] * 30), slice(12, 15))
     tracker = make_tracker()
-    assert tracker.repair(track, SIZE, shots=[0, 12, 15]).visibility.all()
+    assert tracker.repair(replace(track, shots=(0, 12, 15)), SIZE).visibility.all()
 
 
 @pytest.mark.parametrize("sampling", ["own", "published"])

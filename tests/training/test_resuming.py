@@ -194,8 +194,8 @@ def test_settings_survive_a_kill(video, tmp_path):
     seen = []
 
     class Killed(ScriptedTracker):
-        def stream(self, source, **settings):
-            for row in super().stream(source, **settings):
+        def script(self, first):
+            for row in super().script(first):
                 yield row
                 seen.append(json.loads(paths.summary.read_text()))
 

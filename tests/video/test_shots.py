@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from helpers_trackers import SIZE, make_detector, paint
 
-from keras_tracknet.inference import tracker as inference
+from keras_tracknet.frames import background as backgrounds
+from keras_tracknet.inference import tracker as trackers
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.reader import Frame
@@ -17,10 +18,10 @@ def split(pictures):
 
 def show(monkeypatch, images):
     frames = [Frame(n, n / 25, image) for n, image in enumerate(images)]
-    monkeypatch.setattr(inference, "read_frames", lambda *_source: iter(frames))
-    monkeypatch.setattr(inference, "sample_frames", lambda _s, count: (f for f in frames[:count]))
+    monkeypatch.setattr(trackers, "read_frames", lambda *_source: iter(frames))
+    monkeypatch.setattr(trackers, "sample_frames", lambda _s, count: (f for f in frames[:count]))
     info = type("Info", (), {"height": SIZE[0], "width": SIZE[1]})
-    monkeypatch.setattr(inference, "probe_video", lambda _source: info)
+    monkeypatch.setattr(trackers, "probe_video", lambda _source: info)
 
 
 @pytest.mark.parametrize(
@@ -60,10 +61,9 @@ def test_no_window_goes_across_a_cut(monkeypatch):
 
     network = Watched(make_detector(), precision="float32", batch_size=1)
     show(monkeypatch, [paint(SIZE, shade=DARK)] * 4 + [paint(SIZE, shade=BRIGHT)] * 5)
-    shots = []
-    rows = list(Tracker(network).stream("clip.mp4", shots=shots))
-    assert [row.frame for row in rows] == list(range(9))
-    assert shots == [0, 4]
+    track = Tracker(network).stream("clip.mp4").collect()
+    assert len(track) == 9
+    assert track.shots == (0, 4)
     windows = np.array(seen).reshape(-1, 3)
     assert len(windows) == 4
     assert (np.ptp(windows, axis=1) == 0).all()
@@ -77,7 +77,7 @@ def test_a_shot_of_another_view_has_its_own_background(monkeypatch):
     show(monkeypatch, main + away)
     rows = list(Tracker(detector, precision="float32").stream("clip.mp4"))
     assert [row.visible for row in rows[12:]] == [False] * 8
-    monkeypatch.setattr(inference, "show_one_view", lambda *_: True)
+    monkeypatch.setattr(backgrounds, "show_one_view", lambda *_: True)
     wrong = list(Tracker(detector, precision="float32").stream("clip.mp4"))
     assert any(row.visible for row in wrong[12:])
 
@@ -101,7 +101,7 @@ def test_gaps_are_not_filled_across_a_cut():
     visible[9:11] = False
     track = Track.from_positions(np.full(20, 20.0), np.full(20, 20.0), visible)
     assert tracker.repair(track, SIZE).visibility.all()
-    assert not tracker.repair(track, SIZE, shots=[0, 10]).visibility[9:11].any()
+    assert not tracker.repair(replace(track, shots=(0, 10)), SIZE).visibility[9:11].any()
 
 
 @pytest.mark.parametrize("mode", ["fast", "balanced", "accurate"])

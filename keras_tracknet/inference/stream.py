@@ -1,0 +1,206 @@
+"""Stream: one video on its way through a tracker, from pictures to rows."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Container, Generator, Iterable, Iterator
+from contextlib import closing
+from math import nan
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_tracknet.frames.background import Background
+from keras_tracknet.frames.stabilization import stack_frames, unshift_outputs
+from keras_tracknet.frames.windows import Window, WindowMerger, stream_windows
+from keras_tracknet.inference.detections import Decoder
+from keras_tracknet.inference.engines.network import Network
+from keras_tracknet.inference.hysteresis import CONTEXT, FAINT, Sighting, confirm_faint
+from keras_tracknet.inference.repeats import MOST_SHOWN, FrameOutput, is_repeat, share_outputs
+from keras_tracknet.inference.stages import Stopwatch, batch_items, read_ahead
+from keras_tracknet.tracks.tables import ABSENT, DETECTED
+from keras_tracknet.tracks.track import Track, TrackRow
+from keras_tracknet.video.shots import split_shots
+
+
+class Picture(NamedTuple):
+    """A frame as the network takes it.
+
+    Attributes:
+        time: seconds.
+        size: (height, width) of the source, pixels.
+        image: `(height, width, 3)` uint8 RGB, at the network's size.
+    """
+
+    time: float
+    size: tuple[int, int]
+    image: np.ndarray
+
+
+class Stream:
+    """One video on its way through a tracker: iterate over it for the row of every frame.
+
+    A row comes as soon as it is certain, before any repair of the track. Tracking starts afresh
+    at every camera cut: windows and flights end there.
+
+    Args:
+        pictures: the video; closed at the end.
+        network: the network.
+        decoder: reads positions from the network's outputs.
+        step: frames between the starts of neighbouring windows.
+        background: for a network that needs one; closed at the end.
+        stabilize: whether the frames of each window are aligned, see `stack_frames`.
+        published: whether windows are those of the published V3 code, which ignores cuts.
+        first: first frame to yield; its row is the one that a stream from frame 0 yields.
+        live: whether frames arrive in real time. Each window then runs as soon as it is
+            complete, in the caller's thread; otherwise windows run in full batches, in a thread
+            of their own.
+        lost: frames without a picture; they have no ball.
+        stopwatch: adds up the time of each stage.
+
+    Attributes:
+        shots: number of the first frame of each camera shot so far.
+    """
+
+    def __init__(
+        self,
+        pictures: Generator[Picture, None, None],
+        network: Network,
+        decoder: Decoder,
+        *,
+        step: int,
+        background: Background | None = None,
+        stabilize: bool = False,
+        published: bool = False,
+        first: int = 0,
+        live: bool = False,
+        lost: Container[int] = (),
+        stopwatch: Stopwatch | None = None,
+    ) -> None:
+        self.shots: list[int] = []
+        self._pictures, self._background = pictures, background
+        self._network, self._spec, self._decoder = network, network.spec, decoder
+        self._step, self._stabilize, self._published = step, stabilize, published
+        self._first, self._live, self._lost = first, live, lost
+        # A faint ball is judged by the frames before it, so those are decoded too.
+        self._begin = max(0, first - CONTEXT) if decoder.sees_faint else first
+        self._watch = stopwatch or Stopwatch()
+        self._rows = self._track()
+
+    def __iter__(self) -> Iterator[TrackRow]:
+        return self
+
+    def __next__(self) -> TrackRow:
+        return next(self._rows)
+
+    def close(self) -> None:
+        """Stop, and close the video."""
+        self._rows.close()
+
+    def collect(self, advance: Callable[..., None] | None = None) -> Track:
+        """Return the track of all rows, with its shots.
+
+        Args:
+            advance: called with the number of frames done since the last call.
+        """
+        rows = []
+        for row in self:
+            rows.append(row)
+            if advance is not None:
+                advance(1)
+        return Track.from_rows(rows, shots=self.shots)
+
+    def _track(self) -> Generator[TrackRow, None, None]:
+        """Yield rows; close what the stream was given."""
+        depth = 0 if self._live else self._network.batch_size * self._spec.heatmaps
+        try:
+            with closing(self._pictures), closing(read_ahead(self._run_shots, depth)) as outputs:
+                for row in confirm_faint(self._detect(outputs)):
+                    if row.frame in self._lost:
+                        row = TrackRow(row.frame, nan, nan, 0.0, ABSENT, row.time)
+                    if row.frame >= self._first:
+                        yield row
+        finally:
+            if self._background is not None:
+                self._background.close()
+
+    def _detect(self, outputs: Iterable[FrameOutput]) -> Iterator[Sighting]:
+        """Yield what each frame shows, clearly or faintly."""
+        for number, frame in enumerate(outputs):
+            if number < self._begin:
+                continue
+            with self._watch.stage("decode_heatmaps"):
+                x, y, confidence = self._decoder.locate(frame.output, frame.size)
+                faint, least = (nan, nan), FAINT * self._decoder.threshold
+                if self._decoder.sees_faint and np.isnan(x) and confidence > least:
+                    faint = self._decoder.locate(frame.output, frame.size, least)[:2]
+            status = ABSENT if np.isnan(x) else DETECTED
+            row = TrackRow(number, x, y, confidence, status, frame.time)
+            yield Sighting(row, *faint, frame.size[0], frame.shot)
+
+    def _run_shots(self) -> Iterator[FrameOutput]:
+        """Yield each frame with the network's output, shot by shot."""
+        shots: Iterable[tuple[int, Iterator[Picture]]] = [(0, self._pictures)]
+        if not self._published:
+            shots = split_shots(self._pictures, lambda picture: picture.image)
+        for start, shot in shots:
+            self.shots.append(start)
+            outputs = self._run_shot(shot, start)
+            yield from outputs if self._decoder.published else share_outputs(outputs)
+
+    def _run_shot(self, shot: Iterator[Picture], start: int) -> Iterator[FrameOutput]:
+        """Yield the frames of a shot, which begins at frame `start`, with the network's outputs."""
+        waiting: deque[tuple[float, tuple[int, int], bool]] = deque()  # for their outputs
+        images = _note_frames(shot, waiting)
+        if self._background is not None:
+            images = self._background.enter(images)
+        spec, first = self._spec, self._begin - MOST_SHOWN - start
+        pad = self._published and self._step == spec.heatmaps
+        windows = stream_windows(images, spec.frames, spec.heatmaps, self._step, pad=pad)
+        for output in self._run_windows(windows, first):
+            if waiting:  # a shot shorter than a window has outputs to spare
+                yield FrameOutput(*waiting.popleft(), start, output)
+
+    def _run_windows(self, windows: Iterator[Window], first: int) -> Iterator[np.ndarray]:
+        """Yield the network's output for each frame of a shot: a heatmap or a detection.
+
+        Outputs are blank for frames before `first` that no later one needs.
+        """
+        network, spec, size = self._network, self._spec, self._network.batch_size
+        merger = WindowMerger(spec.heatmaps, self._step, published=self._published)
+        of_frame = (3,) if network.answers == "detections" else spec.input_size
+        blank = np.broadcast_to(np.float32(0), (spec.heatmaps, *of_frame))
+        frames = np.zeros((size, spec.frames, *network.frame_size, 3), np.uint8)
+        for window in windows:
+            if window.start + spec.heatmaps > first:
+                windows = itertools.chain([window], windows)
+                break
+            yield from merger.add(window.start, blank)
+        # A batch that is not full is run as well: one batch size means one compiled network.
+        for batch in batch_items(windows, 1 if self._live else size):
+            with self._watch.stage("prepare"):
+                shifts = [
+                    stack_frames(window.frames, stabilized=self._stabilize, out=out)
+                    for window, out in zip(batch, frames, strict=False)
+                ]
+                inputs: list[np.ndarray] = [frames]
+                if self._background is not None:
+                    inputs.append(np.stack([self._background.picture] * size))
+            with self._watch.stage("network"):
+                outputs = network.run(inputs)
+            for window, of_window, shift in zip(batch, outputs, shifts, strict=False):
+                in_place = unshift_outputs(of_window, shift, network.frame_size)
+                yield from merger.add(window.start, in_place)
+        yield from merger.finish()
+
+
+def _note_frames(
+    shot: Iterable[Picture], waiting: deque[tuple[float, tuple[int, int], bool]]
+) -> Iterator[np.ndarray]:
+    """Yield a shot's images; keep time, size and whether it is a repeat of each."""
+    before: np.ndarray | None = None
+    for time, size, image in shot:
+        waiting.append((time, size, before is not None and is_repeat(image, before)))
+        before = image
+        yield image
