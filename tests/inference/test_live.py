@@ -16,6 +16,7 @@ from helpers_trackers import SIZE, make_detector, paint
 from keras_tracknet.errors import InputError
 from keras_tracknet.frames import background as background_module
 from keras_tracknet.frames.background import RunningBackground
+from keras_tracknet.inference import tracker as trackers
 from keras_tracknet.inference.latencies import Latencies
 from keras_tracknet.inference.live import LiveFigures, predict_live, track_live
 from keras_tracknet.inference.places import OutputPaths
@@ -25,6 +26,7 @@ from keras_tracknet.progress import Reporter
 from keras_tracknet.tracks.files import read_track
 from keras_tracknet.video import capture as capture_module
 from keras_tracknet.video.capture import Capture, CapturedFrame, capture_frames, is_live
+from keras_tracknet.video.reader import Frame
 
 
 def make_tracker(mode="fast", **settings):
@@ -48,19 +50,75 @@ def test_every_frame_has_a_row_with_its_own_position(mode, count):
     np.testing.assert_allclose([row.time for row in rows], 0.04 * np.arange(count), atol=1e-6)
 
 
-def test_rows_do_not_wait_for_later_frames():
-    """Each mode gives a row when as many new frames as its step are there."""
-    for mode, step in (("fast", 3), ("balanced", 2), ("accurate", 1)):
-        taken = []
+FLIGHT = "ooo--o.ooo---ooooo-----.oo-o.o-oo-"  # clear, faint and hidden
 
-        def frames(taken=taken):
-            for frame in arrive(moving_dot(9)):
-                taken.append(frame)
-                yield frame
 
-        stream = track_live(make_tracker(mode), frames())
-        for row in stream:
-            assert len(taken) - row.frame <= step
+def fly(line, shade=20):
+    """A dot that moves two pixels right and one down with each frame."""
+    for frame, sign in enumerate(line):
+        image = paint(SIZE, shade=shade)
+        x, y = 2 + 2 * (frame % 29), 2 + frame % 29
+        if sign != ".":
+            image[y - 1 : y + 2, x - 1 : x + 2] = {"o": 255, "-": 150}[sign]
+        yield image
+
+
+def repeat(images, every=5):
+    """As 25 frames per second look when they are shown at 30: some pictures twice."""
+    for number, image in enumerate(images):
+        yield image
+        if number % every == 0:
+            yield image
+
+
+FILMS = {
+    "moving": moving_dot(20),
+    "faint": [*fly(FLIGHT)],
+    "repeated": [*repeat(fly(FLIGHT))],
+    "cuts": [*fly(FLIGHT[:17]), *fly(FLIGHT[:2], shade=120), *fly(FLIGHT, shade=60)],
+}
+
+
+@pytest.mark.parametrize("mode", ["fast", "balanced", "accurate"])
+@pytest.mark.parametrize("film", FILMS)
+def test_a_video_played_live_has_the_rows_of_the_recording(monkeypatch, mode, film):
+    """There is no background here, and nothing else may differ."""
+    frames = [Frame(n, 0.04 * n, image) for n, image in enumerate(FILMS[film])]
+    monkeypatch.setattr(trackers, "read_frames", lambda *_source: iter(frames))
+    tracker, figures = make_tracker(mode, frames=4), LiveFigures()
+    stream = tracker.stream("film.mp4")
+    recorded = [row.rounded() for row in stream]
+    assert {row.visible for row in recorded} == ({True} if film == "moving" else {True, False})
+    rows = list(track_live(tracker, arrive(FILMS[film]), figures))
+    assert str(rows) == str(recorded)  # NaN included
+    assert figures.shots == len(stream.shots) == (3 if film == "cuts" else 1)
+
+
+@pytest.mark.parametrize("frames", [1, 3, 8])
+@pytest.mark.parametrize("mode", ["fast", "balanced", "accurate"])
+def test_a_clear_row_waits_as_long_as_a_window(mode, frames):
+    assert measure_delay(make_tracker(mode, frames=frames), moving_dot(24)) == frames
+
+
+@pytest.mark.parametrize("mode", ["fast", "balanced", "accurate"])
+def test_no_row_waits_for_more_than_twenty_frames(mode):
+    """Longest waits the row of a faint ball whose picture is repeated across two windows."""
+    tracker = make_tracker(mode, frames=8)
+    films = [*(list(repeat(fly("-" * 40), every)) for every in (1, 2)), *FILMS.values()]
+    assert max(measure_delay(tracker, film) for film in films) == 20
+
+
+def measure_delay(tracker, images):
+    """The most frames that arrived after a row's own before the row came."""
+    arrived = []
+
+    def frames():
+        for frame in arrive(images):
+            arrived.append(frame)
+            yield frame
+
+    rows = track_live(tracker, frames())
+    return max(len(arrived) - 1 - row.frame for row in rows)
 
 
 def test_background_follows_the_camera():

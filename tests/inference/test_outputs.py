@@ -17,7 +17,7 @@ from keras_tracknet.inference.places import OutputPaths, name_result
 from keras_tracknet.inference.stages import STAGES
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.progress import Reporter
-from keras_tracknet.tracks import track as tracks
+from keras_tracknet.tracks import files as track_files
 from keras_tracknet.tracks.files import read_track
 from keras_tracknet.tracks.plots import PLOTS, name_plots
 from keras_tracknet.tracks.track import COLUMNS
@@ -392,7 +392,7 @@ def test_missing_pyarrow_is_told_before_the_video_is_tracked(tracker, video, tmp
     def missing():
         raise InputError("Parquet needs pyarrow: pip install 'keras_tracknet[parquet]'.")
 
-    monkeypatch.setattr(tracks, "import_parquet", missing)
+    monkeypatch.setattr(track_files, "import_parquet", missing)
     watcher = Watcher("tracking", lambda done: pytest.fail("the video was tracked"))
     with pytest.raises(InputError, match="pip install"):
         predict_video(tracker, video, place(tmp_path, "csv", "parquet"), reporter=watcher)
