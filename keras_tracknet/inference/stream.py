@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_tracknet.frames.background import Background
+from keras_tracknet.frames.sizes import fit_frame
 from keras_tracknet.frames.stabilization import stack_frames, unshift_outputs
 from keras_tracknet.frames.windows import Window, WindowMerger, stream_windows
 from keras_tracknet.inference.detections import Decoder
@@ -36,6 +37,28 @@ class Picture(NamedTuple):
     time: float
     size: tuple[int, int]
     image: np.ndarray
+
+
+def fit_pictures(
+    frames: Iterable[tuple[float, np.ndarray]], network: Network, watch: Stopwatch | None = None
+) -> Generator[Picture, None, None]:
+    """Yield frames as a network takes them.
+
+    Args:
+        frames: time in seconds and picture, `(height, width, 3)` uint8 RGB, of each.
+        network: the network.
+        watch: adds up the time, that of making the frames included.
+    """
+    watch, iterator = watch or Stopwatch(), iter(frames)
+    while True:
+        with watch.stage("decode"):
+            frame = next(iterator, None)
+            if frame is None:
+                return
+            time, image = frame
+            fitted = fit_frame(image, network.frame_size, network.spec.fit)
+            picture = Picture(time, image.shape[:2], fitted)
+        yield picture
 
 
 class Stream:

@@ -25,7 +25,7 @@ from keras_tracknet.inference.engines.network import Network
 from keras_tracknet.inference.published import rectify_published
 from keras_tracknet.inference.rectification import MAX_GAP, rectify_track, remove_outliers
 from keras_tracknet.inference.stages import Stopwatch, read_ahead
-from keras_tracknet.inference.stream import Picture, Stream
+from keras_tracknet.inference.stream import Picture, Stream, fit_pictures
 from keras_tracknet.presets import DEFAULT, find_weights
 from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.damage import Damage
@@ -194,7 +194,7 @@ class Tracker:
         sample: Iterable[np.ndarray] = (frames[index] for index in sample_indices(len(frames)))
         behind = self._estimate_background(sample if background is None else [background])
         moments = ((number / fps, frame) for number, frame in enumerate(frames))
-        track = self._open(self._prepare(moments, Stopwatch()), behind).collect(advance)
+        track = self._open(fit_pictures(moments, self.network), behind).collect(advance)
         return self.repair(track, frames[0].shape[:2])
 
     def stream(
@@ -219,20 +219,20 @@ class Tracker:
             behind = self._estimate_background(frame.image for frame in sample)
 
         def decode() -> Iterator[Picture]:
-            frames = read_frames(source, damage)
-            return self._prepare(((frame.time, frame.image) for frame in frames), watch)
+            frames = ((frame.time, frame.image) for frame in read_frames(source, damage))
+            return fit_pictures(frames, self.network, watch)
 
         pictures = read_ahead(decode, 2 * self.network.batch_size * self.spec.frames)
         lost = damage.frames
         return self._open(pictures, behind, first=first, lost=lost, stopwatch=watch)
 
     def stream_live(self, frames: Iterable[tuple[float, np.ndarray]]) -> Stream:
-        """Track frames as they arrive, such as a camera's; rows follow a moment later.
+        """Track frames as they arrive, such as those of a camera.
 
-        The rows are those of a video of these frames, but the background is the median of the
-        frames so far, and there is no `repair`, which needs the whole track. A row waits for the
-        frames that decide it: those that share a window with it and, while something shows
-        faintly, 11 more. With windows of 8 frames that is 20 frames at most.
+        The rows are those of a recording of these frames before `repair`, except that the
+        background is the median of the shot's latest frames. A row waits for the frames that
+        decide it, in every mode: usually for as many as the network has heatmaps, for at most 12
+        more while something shows faintly. With 8 heatmaps that is 20 frames at most.
 
         Args:
             frames: for each frame its time in seconds and the picture, `(height, width, 3)`
@@ -246,7 +246,7 @@ class Tracker:
         if self.sampling == "published":
             raise InputError("--sampling published is for recorded videos; leave it out.")
         behind = RunningBackground() if self.spec.background != "none" else None
-        return self._open(self._prepare(frames, Stopwatch()), behind, live=True)
+        return self._open(fit_pictures(frames, self.network), behind, live=True)
 
     def repair(self, track: Track, size: tuple[int, int]) -> Track:
         """Remove outliers, and fill gaps if there is a rectifier, shot by shot.
@@ -301,25 +301,9 @@ class Tracker:
         """Return the background of a video by a sample of its frames, if the network needs one."""
         if self.spec.background == "none":
             return None
-        picture = estimate_background(map(self._fit, frames))
+        size, fit = self.network.frame_size, self.spec.fit
+        picture = estimate_background(fit_frame(frame, size, fit) for frame in frames)
         return Background(picture) if self.sampling == "published" else VideoBackground(picture)
-
-    def _prepare(
-        self, frames: Iterable[tuple[float, np.ndarray]], watch: Stopwatch
-    ) -> Generator[Picture, None, None]:
-        """Yield frames, each with its time, as the network takes them."""
-        iterator = iter(frames)
-        while True:
-            with watch.stage("decode"):
-                frame = next(iterator, None)
-                if frame is None:
-                    return
-                moment, image = frame
-                picture = Picture(moment, image.shape[:2], self._fit(image))
-            yield picture
-
-    def _fit(self, image: np.ndarray) -> np.ndarray:
-        return fit_frame(image, self.network.frame_size, self.spec.fit)
 
 
 def _ready(weights: ModelFile | Network, settings: dict[str, Any]) -> Network:
