@@ -3,6 +3,7 @@
 import gzip
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -244,3 +245,39 @@ def test_times_that_are_none_are_unknown(tmp_path):
     rows = ["0,1,1,1,1,0", "1,1,1,1,1,inf", "2,1,1,1,1,1e308", "3,1,1,1,1,-1", "4,1,1,1,1,"]
     track = read_track(write(tmp_path, ROW + "\n".join(rows) + "\n"))
     np.testing.assert_array_equal(track.time, [0, NAN, NAN, NAN, NAN])
+
+
+# --- camera shots
+
+
+def make_shots(*shots, frames=20):
+    return replace(Track.from_positions(range(frames), range(frames), [1] * frames), shots=shots)
+
+
+@pytest.mark.parametrize(
+    ("shots", "lengths"),
+    [((), [20]), ((0,), [20]), ((0, 7, 8), [7, 1, 12])],
+)
+def test_a_track_is_split_into_its_shots_and_joined_again(shots, lengths):
+    track = make_shots(*shots)
+    parts = track.split_shots()
+    assert [len(part) for part in parts] == lengths
+    assert [part.shots for part in parts] == [shots[:1]] * len(parts)
+    assert np.concatenate([part.x for part in parts]).tolist() == list(range(20))
+    whole = Track.join(parts)
+    assert whole.shots == shots
+    np.testing.assert_array_equal(whole.positions, track.positions)
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "shots"),
+    [(0, 20, (0, 7, 12)), (0, 7, (0,)), (7, 13, (0, 5)), (9, 20, (0, 3)), (8, 12, (0,))],
+)
+def test_a_part_of_a_track_has_the_shots_that_it_shows(start, stop, shots):
+    assert make_shots(0, 7, 12).cut(start, stop).shots == shots
+
+
+def test_rows_have_shots_as_far_as_they_go():
+    rows = list(make_shots(frames=5).rows())
+    assert Track.from_rows(rows, shots=[0, 3, 5]).shots == (0, 3)
+    assert Track.from_rows([], shots=[0]).shots == ()
