@@ -16,6 +16,8 @@ from keras_tracknet.addresses import mask_addresses
 from keras_tracknet.errors import name_bundled
 from keras_tracknet.progress import Advance, Reporter
 
+from .arguments import name_options
+
 LINE_EVERY = 5.0  # seconds between two lines without a terminal
 DRAW_EVERY = 0.1  # seconds between two updates of a bar
 RATE_OVER = 30.0  # seconds over which the rate is measured
@@ -33,15 +35,17 @@ class ConsoleReporter(Reporter):
         self.quiet = quiet
         self._progress: Any = None  # one for all bars: rich draws a single one at a time
         self._bars = 0
+        context = click.get_current_context(silent=True)
+        self._command = None if context is None else context.command
 
     def note(self, message: str) -> None:
         """Print a message unless quiet."""
         if not self.quiet:
-            tell(message)
+            tell(name_options(message, self._command))
 
     def warn(self, message: str) -> None:
         """Print a warning, even if quiet."""
-        tell(f"tracknet: warning: {message}")
+        tell(f"tracknet: warning: {name_options(message, self._command)}")
 
     @contextmanager
     def track(

@@ -11,7 +11,7 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
@@ -20,6 +20,8 @@ from keras_tracknet.addresses import mask_addresses
 from keras_tracknet.backends import BACKENDS, choose_backend
 from keras_tracknet.errors import InputError, name_bundled
 from keras_tracknet.shortage import OUT_OF_MEMORY, is_out_of_memory
+
+from .arguments import COMMAND, name_options
 
 NEXT_STEPS = {
     errno.ENOENT: "check the path",
@@ -62,28 +64,32 @@ class Interruption(Failure):
 
 
 @contextlib.contextmanager
-def explain_failures() -> Iterator[None]:
+def explain_failures(meta: Mapping[str, Any]) -> Iterator[None]:
     """Turn errors that users can fix into a `Failure`.
 
     Any other error is a bug of ours and keeps its traceback. With TRACKNET_DEBUG=1 the traceback is
     always printed.
+
+    Args:
+        meta: of the group's context, where the command at hand is noted.
     """
     with warnings.catch_warnings(), _stop_on_signals() as received:
-        warnings.showwarning = _warn_once()
+        warnings.showwarning = _warn_once(meta)
         try:
             yield
         except KeyboardInterrupt as error:
             _show_traceback()
             raise Interruption(*received) from error
         except click.ClickException as error:
-            error.message = mask_addresses(error.message)  # type: ignore[misc]
+            error.message = mask_addresses(name_options(error.message, meta.get(COMMAND)))  # type: ignore[misc]
             raise
         except Exception as error:
             line = describe_error(error)
             if line is None:
                 raise
             _show_traceback()
-            raise Failure(f"tracknet: {name_bundled(mask_addresses(line))}") from error
+            line = name_bundled(mask_addresses(name_options(line, meta.get(COMMAND))))
+            raise Failure(f"tracknet: {line}") from error
 
 
 @contextlib.contextmanager
@@ -173,12 +179,13 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _warn_once() -> Any:
+def _warn_once(meta: Mapping[str, Any]) -> Any:
     """Return a function that shows every warning only once, since a video is read repeatedly."""
     shown = set()
 
     def show(message: Warning | str, *_where: Any) -> None:
-        line = name_bundled(mask_addresses(" ".join(str(message).split())))
+        line = name_options(" ".join(str(message).split()), meta.get(COMMAND))
+        line = name_bundled(mask_addresses(line))
         if line not in shown:
             shown.add(line)
             click.echo(f"tracknet: warning: {line}", err=True)

@@ -10,6 +10,7 @@ import click
 
 from keras_tracknet.version import __version__
 
+from .arguments import CommandGroup
 from .failures import COMMAND_LINE, explain_failures
 from .quiet import silence_frameworks
 
@@ -31,7 +32,7 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(CommandGroup):
     """A group that imports a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -61,7 +62,7 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; turn errors into one line and an exit code."""
-        with explain_failures():
+        with explain_failures(ctx.meta):
             return super().invoke(ctx)
 
 

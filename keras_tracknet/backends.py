@@ -17,9 +17,6 @@ BACKENDS = ("tensorflow", "jax", "torch")
 # Keras can predict with these, not train.
 OTHER_BACKENDS = ("openvino", "numpy")
 DEVICES = ("auto", "cpu", "gpu")
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # x86, x86, 64-bit Arm
-CPU_FACTS = Path("/proc/cpuinfo")
 
 
 def find_backends() -> list[str]:
@@ -63,15 +60,15 @@ def choose_backend() -> str:
         return configured
     if configured not in BACKENDS:
         known = ", ".join(BACKENDS)
-        raise InputError(f"{asked_by} asks for {configured}; Keras knows {known}.")
+        raise InputError(f"{asked_by} sets the unknown backend {configured}; use one of {known}.")
     if asked_by:
         raise InputError(
-            f"{asked_by} asks for {configured}, which is not installed; pip install"
-            f" {configured}, or ask for another."
+            f"{asked_by} sets {configured}, which is not installed; run pip install {configured}"
+            " or set another backend."
         )
     if not installed:
         raise InputError(
-            "no framework for Keras is installed; pip install tensorflow, or jax, or torch."
+            "no Keras backend is installed; run: pip install tensorflow (or jax, or torch)"
         )
     os.environ["KERAS_BACKEND"] = installed[0]
     return installed[0]
@@ -111,48 +108,16 @@ def find_device(wanted: str) -> str:
         ValueError: an unknown kind of device.
     """
     if wanted not in DEVICES:
-        raise ValueError(f"device must be one of {', '.join(DEVICES)}. Received: {wanted!r}")
+        raise ValueError(f"`device` must be one of {', '.join(DEVICES)}. Received: {wanted!r}")
     devices = list_devices()
     if wanted == "cpu":
         return "cpu:0"
     if wanted == "gpu" and devices[0].startswith("cpu"):
         raise InputError(
-            "--device gpu: Keras finds none here; tracknet doctor shows what there is."
+            'Keras finds no GPU for `device="gpu"`; run tracknet doctor to see the available'
+            " devices."
         )
     return devices[0]
-
-
-def cpu_has_bf16() -> bool:
-    """Return whether the CPU multiplies bfloat16 in hardware; False where that is unknown."""
-    try:
-        text = CPU_FACTS.read_text(encoding="utf-8")
-    except OSError:
-        return False
-    return not BF16_FLAGS.isdisjoint(text.split())
-
-
-def choose_precision(requested: str = "auto") -> str:
-    """Return the Keras dtype policy to compute in.
-
-    Args:
-        requested: one of `PRECISIONS`, or `auto`: bfloat16 on a GPU, and on a CPU that has it
-            in hardware unless the backend is JAX, which gains nothing from it there.
-
-    Raises:
-        ValueError: the request is unknown.
-    """
-    if requested in PRECISIONS:
-        return requested
-    if requested != "auto":
-        known = ", ".join(("auto", *PRECISIONS))
-        raise ValueError(f"precision must be one of {known}. Received: precision={requested!r}")
-    import keras
-
-    if any(not device.startswith("cpu") for device in list_devices()):
-        return "mixed_bfloat16"
-    if cpu_has_bf16() and keras.backend.backend() in ("tensorflow", "torch"):
-        return "mixed_bfloat16"
-    return "float32"
 
 
 def _is_installed(name: str) -> bool:

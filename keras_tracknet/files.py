@@ -93,5 +93,5 @@ def explain_writing(path: Path) -> Iterator[None]:
         full = error.errno in FULL
         if os.strerror(errno.ENOSPC) in reason:  # HDF5 says so within a long line, without number
             full, reason = True, os.strerror(errno.ENOSPC)
-        step = "make room or choose another place" if full else "choose another place"
+        step = "free some disk space or choose another path" if full else "choose another path"
         raise InputError(f"{path}: cannot be written ({reason}); {step}.") from error

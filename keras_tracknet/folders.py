@@ -45,7 +45,5 @@ def cache_folder(kind: str = "") -> Path:
         return Path(user_cache_dir("keras_tracknet", appauthor=False)) / kind
     expanded = os.path.expanduser(chosen)
     if expanded.startswith("~"):
-        raise InputError(
-            f"TRACKNET_CACHE={chosen}: there is no home of that name; give a whole path."
-        )
+        raise InputError(f"TRACKNET_CACHE={chosen}: no such home folder; set an absolute path.")
     return Path(expanded) / kind

@@ -64,7 +64,7 @@ class TemporalShift(keras.layers.Layer):
         super().__init__(**kwargs)
         for name, value, least in (("frames", frames, 1), ("divisor", divisor, 1 + bidirectional)):
             if value < least:
-                raise ValueError(f"{name} must be at least {least}. Received: {name}={value}")
+                raise ValueError(f"`{name}` must be at least {least}. Received: {name}={value}")
         self.frames, self.divisor, self.bidirectional = frames, divisor, bidirectional
 
     def call(self, inputs: Any) -> Any:

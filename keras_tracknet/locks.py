@@ -77,6 +77,6 @@ def _acquire(descriptor: int) -> None:
 
 def _being_written(path: Path) -> InputError:
     return InputError(
-        f"{path.parent}: another run of tracknet is writing there; wait until it has ended, or"
-        " choose another place with -o."
+        f"{path.parent}: another tracknet process is writing there; wait for it to finish or"
+        " choose another path."
     )

@@ -100,8 +100,8 @@ def count_outcomes(
     """
     if truth.shape != predicted.shape:
         raise ValueError(
-            "truth and predicted must have one shape."
-            f" Received: truth.shape={truth.shape}, predicted.shape={predicted.shape}"
+            "`truth` and `predicted` must have the same shape. Received:"
+            f" truth.shape={truth.shape}, predicted.shape={predicted.shape}"
         )
     visible, found = np.isfinite(truth).all(-1), np.isfinite(predicted).all(-1)
     squares = np.square(truth - predicted).sum(-1)

@@ -29,7 +29,7 @@ class Preset:
     """A tracker that comes with the package.
 
     Attributes:
-        name: as in `--weights NAME`; its files and its model card begin with it.
+        name: as in `tracknet predict --weights NAME`; files and model card begin with it.
         summary: what it is for, in a line.
         sha256: of each file, the tracker's `<name>.keras` and where there are such the
             rectifier's `<name>-rectifier.keras` and the tracker in int8 for OpenVINO,
@@ -83,8 +83,8 @@ class Preset:
             path = FOLDER / name
             if not path.is_file() or _hash(path) != expected:
                 raise InputError(
-                    f"{path}: missing or damaged (its SHA-256 is not the released one);"
-                    " install the package again."
+                    f"{path}: missing or damaged (its SHA-256 differs from the released file);"
+                    " reinstall the package."
                 )
 
 
@@ -155,8 +155,8 @@ def find_weights(name: str | Path) -> WeightsPaths:
     if path.is_file() or any((path / name).is_file() for name in SAVED):
         return WeightsPaths(path)
     raise InputError(
-        f"{name}: no such weights; give a .keras file, a run folder of tracknet fit,"
-        f" hf://OWNER/NAME, or one of {', '.join(preset_names()) or '(none bundled)'}."
+        f"{name}: no such weights; use a .keras file, a run folder of tracknet fit,"
+        f" hf://OWNER/NAME or one of {', '.join(preset_names()) or '(none bundled)'}."
     )
 
 
@@ -196,7 +196,7 @@ def add_preset(
 
 
 def add_int8(name: str, made: Path) -> Preset:
-    """Add the int8 network of a bundled tracker: for who releases this package.
+    """Add the int8 network of a bundled tracker; for maintainers.
 
     Args:
         name: the preset's.
@@ -234,11 +234,15 @@ def _hash(path: Path) -> str:
 def _download(name: str) -> Path:
     """Fetch a model from the Hugging Face Hub, as Keras's own loader does."""
     if importlib.util.find_spec("huggingface_hub") is None:
-        raise InputError(f"{name}: needs huggingface_hub: pip install 'keras_tracknet[hub]'")
+        raise InputError(
+            f"{name}: huggingface_hub is required; run: pip install 'keras_tracknet[hub]'"
+        )
     import huggingface_hub
 
     try:
         return Path(huggingface_hub.snapshot_download(name.removeprefix(HUB)))
     except Exception as error:  # of the network, or of the name
         reason = str(error).strip().partition("\n")[0]
-        raise InputError(f"{name}: cannot be fetched ({reason}).") from error
+        raise InputError(
+            f"{name}: download failed ({reason}); check the name and the network connection."
+        ) from error

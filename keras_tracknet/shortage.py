@@ -7,7 +7,7 @@ import signal
 
 from keras_tracknet.errors import InputError
 
-OUT_OF_MEMORY = "out of memory; close other programs, or take a smaller batch."
+OUT_OF_MEMORY = "out of memory; close other programs or use a smaller batch."
 SIGNS = (
     "MemoryError",
     "OutOfMemoryError",  # PyTorch and OpenCV
@@ -53,6 +53,6 @@ def explain_exit(code: int, printed: str) -> str:
         return "out of memory; close other programs"
     if code < 0:
         name = signal.Signals(-code).name if -code in {*signal.Signals} else f"signal {-code}"
-        return f"ended by {name}, as where memory is short; close other programs"
+        return f"killed by {name}, probably out of memory; close other programs"
     lines = printed.strip().splitlines()
     return lines[-1] if lines else "no reason given"

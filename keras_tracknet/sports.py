@@ -57,7 +57,7 @@ def find_sport(name: str) -> Sport:
         InputError: there is no such sport.
     """
     if name not in SPORTS:
-        raise InputError(f"{name}: not a sport that is known here; choose of {', '.join(SPORTS)}.")
+        raise InputError(f"{name}: unknown sport; use one of {', '.join(SPORTS)}.")
     return SPORTS[name]
 
 

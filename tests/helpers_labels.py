@@ -136,7 +136,7 @@ DATASETS = {
     gridtracknet: ("match1", "image runs"),
     wasb_soccer: ("ID-1", "CVAT XML"),
     wasb_basketball: ("v1/7", "CVAT XML"),
-    wasb_volleyball: ("2/29885", "one position a line (WASB volleyball)"),
+    wasb_volleyball: ("2/29885", "one position per line (WASB volleyball)"),
     cvat_video: ("a", "CVAT XML"),
     cvat_images: ("a", "CVAT XML"),
     label_studio: ("a", "Label Studio JSON"),

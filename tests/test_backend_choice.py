@@ -55,11 +55,16 @@ def test_the_users_choice_is_kept_and_else_what_is_installed_is_taken(
 @pytest.mark.parametrize(
     ("installed", "environment", "configured", "message"),
     [
-        ([], None, None, r"no framework .* installed; pip install tensorflow, or jax"),
-        (["jax"], "torch", None, r"KERAS_BACKEND asks for torch, .*; pip install torch"),
-        (["jax"], "tensorflow", None, r"KERAS_BACKEND asks for tensorflow, which is not"),
-        (["tensorflow"], None, "jax", r"keras\.json asks for jax, which is not installed"),
-        (["tensorflow"], "theano", None, r"KERAS_BACKEND asks for theano; Keras knows tensor"),
+        ([], None, None, r"no Keras backend is installed; run: pip install tensorflow \(or jax"),
+        (["jax"], "torch", None, r"KERAS_BACKEND sets torch, .*; run pip install torch"),
+        (["jax"], "tensorflow", None, r"KERAS_BACKEND sets tensorflow, which is not"),
+        (["tensorflow"], None, "jax", r"keras\.json sets jax, which is not installed"),
+        (
+            ["tensorflow"],
+            "theano",
+            None,
+            r"KERAS_BACKEND sets the unknown backend theano; use one of tensor",
+        ),
     ],
 )
 def test_a_choice_that_cannot_be_met_is_one_line(
@@ -111,9 +116,11 @@ IMPORTS = [
 @pytest.mark.parametrize("line", IMPORTS)
 def test_nothing_to_compute_with_is_one_error_wherever_keras_is_loaded(tmp_path, line):
     hidden = run_fresh(f"{HIDING}\n{line}", tmp_path)
-    assert "InputError: no framework for Keras is installed; pip install" in hidden.stderr
+    assert "InputError: no Keras backend is installed; run: pip install" in hidden.stderr
     unknown = run_fresh(line, tmp_path, KERAS_BACKEND="nonsense")
-    assert "InputError: KERAS_BACKEND asks for nonsense; Keras knows" in unknown.stderr
+    assert (
+        "InputError: KERAS_BACKEND sets the unknown backend nonsense; use one of" in unknown.stderr
+    )
     for result in (hidden, unknown):
         assert result.stderr.count("Traceback") == 1
 
@@ -159,7 +166,7 @@ def test_every_backend_says_what_it_computes_on(backend):
     if backend not in find_backends():
         pytest.skip(f"{backend} is not installed")
     code = (
-        "from keras_tracknet.backends import choose_precision, list_devices\n"
+        "from keras_tracknet.precision import choose_precision, list_devices\n"
         "print(list_devices()[0], choose_precision())"
     )
     result = subprocess.run(

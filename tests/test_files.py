@@ -49,16 +49,16 @@ def test_error_leaves_what_was_there(tmp_path, error, before):
 @pytest.mark.parametrize(
     ("error", "reason", "step"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device", "make room"),
-        (OSError(errno.EACCES, "Permission denied"), "Permission denied", "choose another place"),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device", "free some"),
+        (OSError(errno.EACCES, "Permission denied"), "Permission denied", "choose another path"),
         # As HDF5 says it.
         (
             OSError("Can't write data (file write failed: errno = 28, error message ="
                     " 'No space left on device', offset = 0)"),
             "No space left on device",
-            "make room",
+            "free some disk space",
         ),
-        (OSError("some\nreason"), "some reason", "choose another place"),
+        (OSError("some\nreason"), "some reason", "choose another path"),
     ],
 )  # fmt: skip
 def test_failure_names_the_file_and_not_its_partial(tmp_path, error, reason, step):

@@ -67,7 +67,7 @@ def test_networks_lie_beside_the_frames(environment, tmp_path):
 def test_networks_that_cannot_be_kept_name_the_way_out(environment, tmp_path):
     (tmp_path / "file").touch()
     environment(TRACKNET_CACHE=str(tmp_path / "file"))
-    with pytest.raises(InputError, match="choose another place with TRACKNET_CACHE"):
+    with pytest.raises(InputError, match="set TRACKNET_CACHE to another folder"):
         openvino._make_cache()
 
 

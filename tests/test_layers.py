@@ -87,9 +87,9 @@ def test_layer_comes_back_from_its_config(layer):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"frames": 0}, "frames must be at least 1. Received: frames=0"),
-        ({"frames": 3, "divisor": 1}, "divisor must be at least 2. Received: divisor=1"),
-        ({"frames": 3, "divisor": 0, "bidirectional": False}, "divisor must be at least 1"),
+        ({"frames": 0}, "`frames` must be at least 1. Received: frames=0"),
+        ({"frames": 3, "divisor": 1}, "`divisor` must be at least 2. Received: divisor=1"),
+        ({"frames": 3, "divisor": 0, "bidirectional": False}, "`divisor` must be at least 1"),
     ],
 )
 def test_impossible_shift_is_refused(settings, message):

@@ -47,8 +47,8 @@ def test_memory_that_is_short_is_known_by_any_name(error, expected):
     [
         (1, "Traceback\nMemoryError\n", "out of memory; close other programs"),
         (-6, "terminate called after ... std::bad_alloc", "out of memory; close other programs"),
-        (-6, "", "ended by SIGABRT, as where memory is short; close other programs"),
-        (-9, "loading\n", "ended by SIGKILL, as where memory is short; close other programs"),
+        (-6, "", "killed by SIGABRT, probably out of memory; close other programs"),
+        (-9, "loading\n", "killed by SIGKILL, probably out of memory; close other programs"),
         (1, "Traceback\nValueError: 3\n", "ValueError: 3"),
         (3, "", "no reason given"),
     ],
@@ -72,8 +72,12 @@ def failing(monkeypatch):
 @pytest.mark.parametrize(
     ("code", "printed", "message"),
     [
-        (-6, "", r"^a\.keras: no onnx made of it .ended by SIGABRT, as where memory is short"),
-        (1, "ImportError: x.so: failed to map segment", r"^a\.keras: no onnx .* .out of memory;"),
+        (-6, "", r"^a\.keras: export to onnx failed .killed by SIGABRT, probably out of memory"),
+        (
+            1,
+            "ImportError: x.so: failed to map segment",
+            r"^a\.keras: export to onnx failed .out of memory;",
+        ),
         (1, f"noise\n{FAILED}a.keras: never trained.\n", r"^a\.keras: never trained\.$"),
     ],
 )
@@ -88,9 +92,9 @@ def test_engine_that_memory_ends_says_so(failing, tmp_path):
     told = []
     reporter = benchmark.Reporter()
     reporter.warn = told.append
-    with pytest.raises(InputError, match="no engine could run it"):
+    with pytest.raises(InputError, match="no engine can run it"):
         benchmark.measure_engines(tmp_path, tmp_path, ["keras"], reporter=reporter)
-    assert told == ["keras: ended by SIGKILL, as where memory is short; close other programs"]
+    assert told == ["keras: killed by SIGKILL, probably out of memory; close other programs"]
 
 
 def test_doctor_does_not_ask_to_install_what_memory_is_too_short_for(monkeypatch):
@@ -104,7 +108,7 @@ def test_doctor_does_not_ask_to_install_what_memory_is_too_short_for(monkeypatch
     assert problems == [
         {
             "what": "Keras cannot be loaded with tensorflow (out of memory)",
-            "next": "close other programs, or take a smaller batch",
+            "next": "close other programs or use a smaller batch",
             "fatal": True,
         }
     ]

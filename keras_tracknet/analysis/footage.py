@@ -145,13 +145,14 @@ def fit_to_picture(track: Track, size: tuple[int, int], reporter: Reporter) -> T
         return track
     first = int(beyond.argmax())
     place = f"{track.x[first]:.0f},{track.y[first]:.0f} in frame {first}"
-    said = f"{number} of {seen} positions are outside the picture of {show_size(size)} pixels, as"
+    said = (
+        f"{number} of {seen} positions are outside the picture of {show_size(size)} pixels, such as"
+    )
     if number > max(MOST_BEYOND * seen, 1):
         raise InputError(
-            f"{said} {place}: the track was made from a video of another size; give that with"
-            " --video."
+            f"{said} {place}: the track belongs to a video of another size; give that `video`."
         )
-    reporter.warn(f"{said} {place}: left out.")
+    reporter.warn(f"{said} {place}: they are skipped.")
     return replace(track, x=np.where(beyond, np.nan, track.x), y=np.where(beyond, np.nan, track.y))
 
 
@@ -170,25 +171,25 @@ def fit_to_video(track: Track, frames: int | None, reporter: Reporter) -> Track:
     from_one = not track.labelled[0] and track.labelled[1:].all()
     if -extra > max(MOST_AFTER * len(track), 2):
         reporter.warn(
-            f"the track has {len(track)} frames and the video {frames}: the rest is unknown. If it"
-            " was made from a part of the frames only, its times are wrong."
+            f"the track has {len(track)} frames, but the video has {frames}: the rest is unknown."
+            " If the track covers only some of the frames, its times are wrong."
         )
     if extra <= 0:
         if from_one:
             reporter.warn(
-                "the track begins with frame 1 and frames are counted from 0: if it counts from"
-                " 1, everything is one frame late; subtract 1 from its frame numbers."
+                "the track starts with frame 1, but frames are counted from 0: if it counts from"
+                " 1, every position is one frame late; subtract 1 from its frame numbers."
             )
         return track
     if extra == 1 and not track.labelled[0]:
-        reporter.warn(f"the track's frames are counted from 1, to {frames}: taken as from 0.")
+        reporter.warn(f"the track counts frames from 1 to {frames}: it is read as counting from 0.")
         return track.cut(1, len(track))
     if extra > max(MOST_AFTER * len(track), 2):
         raise InputError(
-            f"the track has {len(track)} frames and the video {frames}: it belongs to another"
-            " video; give that with --video."
+            f"the track has {len(track)} frames, but the video has {frames}: it belongs to another"
+            " video; give that `video`."
         )
-    reporter.warn(f"{extra} rows are after the video's last frame: left out.")
+    reporter.warn(f"{extra} rows after the last frame of the video are skipped.")
     return track.cut(0, len(track) - extra)
 
 
@@ -217,7 +218,7 @@ def choose_times(
     """
     frames = np.arange(len(track))
     if fps is not None:
-        return TimeBase(frames / fps, f"{fps:g} frames per second, from --fps")
+        return TimeBase(frames / fps, f"{fps:g} frames per second, as given")
     _tell_slow_motion(footage, reporter)
     found = None if footage.images else mend_times(track.time)
     if found is not None:
@@ -225,23 +226,23 @@ def choose_times(
         _check_pace(times, footage, reporter)
         if mended:
             reporter.warn(
-                f"{mended} of {len(track)} timestamps of the track repeat, go back or are invalid"
-                " and were interpolated from their neighbours."
+                f"{mended} of {len(track)} timestamps of the track are invalid or do not increase;"
+                " they are interpolated from their neighbours."
             )
-        return TimeBase(times, "the timestamps in the track")
+        return TimeBase(times, "timestamps of the track")
     filled = None
     if video_times is not None and footage.fps is not None:
         filled = mend_times(video_times)
     if filled is not None and len(filled[0]) >= len(track):
-        return TimeBase(filled[0][: len(track)], f"the timestamps of {footage.source}")
+        return TimeBase(filled[0][: len(track)], f"timestamps of {footage.source}")
     if footage.fps is not None:
         return TimeBase(
             frames / footage.fps, f"{footage.fps:g} frames per second, from {footage.source}"
         )
     raise InputError(
-        "the track's frame rate is unknown"
-        f"{', images have no timestamps' if footage.images else ''}; give --fps, or its video with"
-        " --video."
+        "the frame rate of the track is"
+        f" unknown{' (images have no timestamps)' if footage.images else ''}; set `fps`, or give"
+        " its `video`."
     )
 
 
@@ -254,8 +255,8 @@ def _tell_slow_motion(footage: Footage, reporter: Reporter) -> None:
     if footage.capture_fps and footage.fps and footage.capture_fps > PACE * footage.fps:
         reporter.warn(
             f"{footage.source} is slow motion: recorded at {footage.capture_fps:g} frames per"
-            f" second, played at {footage.fps:g}; for real speeds give --fps"
-            f" {footage.capture_fps:g}."
+            f" second, played at {footage.fps:g}; for real speeds set"
+            f" `fps={footage.capture_fps:g}`."
         )
 
 
@@ -265,13 +266,14 @@ def _check_pace(times: np.ndarray, footage: Footage, reporter: Reporter) -> None
         return
     if not STEPS[0] <= 1 / rate <= STEPS[1]:
         raise InputError(
-            f"the track's times advance by {1 / rate:.4g} per frame, but are read as"
-            " seconds; write them in seconds, or give --fps."
+            f"the times of the track advance by {1 / rate:.4g} per frame, but are read as seconds;"
+            " write them in seconds, or set `fps`."
         )
     if footage.fps and not 1 / PACE < rate / footage.fps < PACE:
         reporter.warn(
-            f"the track's times say {rate:.4g} frames per second and {footage.source} says"
-            f" {footage.fps:.4g}; the track's are used, give --fps to override them."
+            f"the times of the track correspond to {rate:.4g} frames per second, but"
+            f" {footage.source} has {footage.fps:.4g}; the times of the track are used,"
+            " set `fps` to override them."
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_tracknet.analysis.analysis import Analysis, analyze_track
+from keras_tracknet.analysis.analysis import Analysis, analyze_track, write_tables
 from keras_tracknet.analysis.court.calibration import Court
 from keras_tracknet.analysis.footage import (
     Footage,
@@ -22,7 +22,6 @@ from keras_tracknet.analysis.footage import (
     watch_video,
 )
 from keras_tracknet.analysis.report.page import write_report
-from keras_tracknet.analysis.tables import write_tables
 from keras_tracknet.datasets.formats.recognise import read_label_file, recognise_format
 from keras_tracknet.errors import InputError
 from keras_tracknet.progress import Reporter
@@ -72,14 +71,16 @@ def run_analysis(
     reporter = reporter or Reporter()
     footage = find_footage(track_file, video)
     if clips and footage.video is None:
-        raise InputError(f"{track_file}: its video is needed to cut clips; give it with --video.")
+        raise InputError(f"{track_file}: clips are cut from the video; give the `video`.")
     track = _read_positions(track_file, footage)
     if not len(track):
-        raise InputError(f"{track_file}: has no rows; track the video again.")
+        raise InputError(f"{track_file}: contains no rows; track the video again.")
     size = footage.size or (court.size if court is not None else guess_size(track))
     if footage.size is None:
-        source = "as the court's picture" if court is not None else "give it with --video"
-        reporter.note(f"no video: taken as {show_size(size)}; {source}.")
+        source = (
+            "as in the court file" if court is not None else "give the `video` if this is wrong"
+        )
+        reporter.note(f"no video found: picture size is assumed to be {show_size(size)}; {source}.")
     try:
         placed = _place_track(track, size, footage, fps, reporter)
     except InputError as error:
@@ -87,7 +88,7 @@ def run_analysis(
     track = placed.track
     reporter.note(f"time base: {placed.base}")
     seen = int(track.visibility.sum())
-    with reporter.track("reading the play", seen, unit="positions") as advance:
+    with reporter.track("finding events", seen, unit="positions") as advance:
         analysis = analyze_track(
             track, size, sport, court=court, cuts=placed.cuts, progress=advance
         )
@@ -126,7 +127,7 @@ def check_free(folder: Path) -> None:
     for name in (*RESULTS, CLIPS):
         if (folder / name).exists():
             raise InputError(
-                f"{folder / name}: exists already; use --overwrite or choose another place with -o."
+                f"{folder / name}: already exists; use `overwrite=True` or choose another path."
             )
 
 

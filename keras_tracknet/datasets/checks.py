@@ -111,8 +111,8 @@ def list_doubts(dataset: Dataset, clips: Sequence[Clip]) -> list[str]:
         for same in alike.values()
     ]
     if len(lines) > len(shown) or len(shown) > MOST_LINES:
-        more = f"{len(shown) - MOST_LINES} more doubts; " if len(shown) > MOST_LINES else ""
-        shown[MOST_LINES:] = [f"{more}tracknet data check {dataset.root} lists them all"]
+        more = f"{len(shown) - MOST_LINES} more warnings; " if len(shown) > MOST_LINES else ""
+        shown[MOST_LINES:] = [f"{more}run tracknet data check {dataset.root} to list all"]
     return shown
 
 
@@ -126,7 +126,7 @@ def check_dataset(dataset: Dataset) -> DatasetReport:
     """
     doubts = dataset.doubts
     if len(dataset.clips) == 1:
-        doubts += ("only one clip: a model would be validated on what it learns from",)
+        doubts += ("only one clip: a model would be trained and validated on the same clip",)
     reports = tuple(_check_clip(clip, exact=True) for clip in dataset.clips)
     return DatasetReport(dataset.root, dataset.layout, reports, doubts)
 
@@ -166,36 +166,37 @@ def _find_problems(
     first, last = int(table.frame[0]), int(table.frame[-1])
     if first >= 1 and last == frames:
         yield (
-            f"labels are for frames {first} to {frames} of a clip whose frames are 0 to"
-            f" {frames - 1}: probably counted from 1; tracknet data convert --first-frame 1 mends"
-            " that"
+            f"labels cover frames {first} to {frames}, but the clip has frames 0 to {frames - 1}:"
+            " they are probably counted from 1; fix them with tracknet data convert --first-frame"
+            " 1"
         )
     elif (late := table.frame >= frames).any():
-        yield f"{late.sum()} labels after the last frame, {frames - 1}: ignored"
+        yield f"{late.sum()} labels after the last frame ({frames - 1}) are ignored"
     elif not table.open_end and DENSE <= len(table.frame) == last + 1 < EARLY * frames:
         yield (
-            f"every frame up to {last} has a label, and none of the other {frames - last - 1}:"
-            " labels may count at another rate than the video, or be of a shorter cut"
+            f"every frame up to {last} has a label, the remaining {frames - last - 1} have none:"
+            " labels may use another frame rate or come from a shorter cut"
         )
     if fps and table.fps and not 1 - RATES < table.fps / fps < 1 + RATES:
         yield (
-            f"the labels' own times are those of {table.fps:.4g} frames a second, the video has"
-            f" {fps:.4g}: they may be of another version of it"
+            f"label times correspond to {table.fps:.4g} frames per second, but the video has"
+            f" {fps:.4g}: labels may belong to another version of the video"
         )
     if table.size is not None and table.size != size:
         made_on, shown = show_size(table.size), show_size(size)
         alike = abs(table.size[0] * size[1] / (table.size[1] * size[0]) - 1) < SHAPES
         yield (
-            f"labels were made on {made_on} pixels, the frames are {shown}: scaled"
-            + ("" if alike else ", though their shapes differ; look at the contact sheet")
+            f"labels were made at {made_on} pixels, frames have {shown}: positions are scaled"
+            + ("" if alike else ", although the aspect ratios differ; check the contact sheet")
         )
     if (beyond := table.beyond(size)).any():
         first = table.frame[beyond.argmax()]
         yield (
-            f"{beyond.sum()} positions beyond the picture, as in frame {first}: taken as unlabelled"
+            f"{beyond.sum()} positions outside the picture, first in frame {first}, are read as"
+            " unlabelled"
         )
     if not track.visibility.any():
-        yield "no ball is visible in any frame"
+        yield "no frame has a visible ball"
     yield from _find_holes(clip)
 
 
@@ -204,10 +205,10 @@ def _find_holes(clip: Clip) -> Iterator[str]:
     images = open_media(clip.source).images if clip.source.is_dir() else ()
     numbers = number_images(images)
     if images and numbers is None:
-        yield "images are not numbered in one row: the folder may hold frames of several clips"
+        yield "image numbers are not consecutive: the folder may contain frames of several clips"
     elif numbers is not None and (holes := np.flatnonzero(np.diff(numbers) > 1)).size:
         after = images[holes[0]]
         yield (
-            f"{holes.size} holes in the numbers of the images, as after {after}: frames must"
-            " follow each other"
+            f"{holes.size} gaps in the image numbers, first after {after}: frames must be"
+            " consecutive"
         )

@@ -118,7 +118,7 @@ def draw_sheet(samples: Iterable[Sample]) -> np.ndarray:
     """
     cells = [_draw_sample(sample) for sample in samples]
     if not cells:
-        raise ValueError("samples must hold at least one. Received: none")
+        raise ValueError("`samples` must not be empty")
     width = max(cell.shape[1] for cell in cells)
     cells = [_pad(cell, cell.shape[0], width) for cell in cells]
     cells += [np.full_like(cells[0], PAPER_COLOUR)] * (-len(cells) % min(COLUMNS, len(cells)))
@@ -147,13 +147,13 @@ def doubt_frames(samples: Iterable[Sample]) -> str:
         return ""
     before, here, after = differences.mean(axis=0)
     if max(before, here, after) < FAINT:
-        return "nothing moves where the labels are; look at the contact sheet"
+        return "nothing moves at the labelled positions; check the contact sheet"
     if max(before, after) < CLEAR * here:
         return ""
     side, step = ("before", "late") if before > after else ("after", "early")
     return (
-        f"the ball seems to be where the labels say one frame {side} theirs: labels may be one"
-        f" frame too {step}; look at the contact sheet"
+        f"the ball seems to reach the labelled positions one frame {side} the label: labels may be"
+        f" one frame too {step}; check the contact sheet"
     )
 
 

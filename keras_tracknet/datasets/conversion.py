@@ -66,12 +66,12 @@ def convert_dataset(
         ValueError: an unknown target.
     """
     if to not in TARGETS:
-        raise ValueError(f"to must be one of {', '.join(TARGETS)}. Received: to={to!r}")
+        raise ValueError(f"`to` must be one of {', '.join(TARGETS)}. Received: to={to!r}")
     output = Path(output)
     if output.resolve().is_relative_to(dataset.root.resolve()):
-        raise InputError(f"{output}: lies in the dataset itself; choose another place.")
+        raise InputError(f"{output}: is inside the dataset itself; choose another path.")
     if output.exists() and (not output.is_dir() or _list_entries(output)):
-        raise InputError(f"{output}: exists already and is not empty; choose another place.")
+        raise InputError(f"{output}: already exists and is not empty; choose another path.")
     clips = [replace(c, table=c.table.shifted(-first_frame)) for c in dataset.clips]
     write = {"shuttlecock": _write_shuttlecock, "cvat": _write_cvat, "coco": _write_coco}[to]
     with explain_writing(output):
@@ -168,7 +168,7 @@ def _write_coco(clips: list[Clip], output: Path, progress: Progress) -> list[str
 
 
 def _note_lost_span(clip: Clip) -> str:
-    return f"{clip.name}: which frames count in an evaluation is not kept"
+    return f"{clip.name}: the list of evaluated frames is not kept"
 
 
 def _load_track(clip: Clip) -> tuple[Track, tuple[int, int]]:

@@ -54,8 +54,8 @@ class Dataset:
         if not self.doubts:
             return ""
         first = self.doubts[0].rstrip(".")
-        more = f", and {len(self.doubts) - 1} more like it" if len(self.doubts) > 1 else ""
-        return f"{first}{more}; tracknet data check {self.root} lists what to look at."
+        more = f", and {len(self.doubts) - 1} more" if len(self.doubts) > 1 else ""
+        return f"{first}{more}; run tracknet data check {self.root} to list all problems."
 
 
 def find_dataset(root: Path, *, visible: str = DEFAULT_VISIBLE) -> Dataset:
@@ -78,10 +78,10 @@ def find_dataset(root: Path, *, visible: str = DEFAULT_VISIBLE) -> Dataset:
         ValueError: an unknown `visible`.
     """
     if visible not in VISIBLE:
-        raise ValueError(f"visible must be one of {', '.join(VISIBLE)}. Received: {visible!r}")
+        raise ValueError(f"`visible` must be one of {', '.join(VISIBLE)}. Received: {visible!r}")
     root = Path(root)
     if not root.is_dir():
-        raise InputError(f"{root}: no such folder; give one with videos and their labels.")
+        raise InputError(f"{root}: no such folder; use a folder of videos with labels.")
     search = LayoutSearch(root, visible)
     _visit(search, root, MAX_DEPTH)
     clips = tuple(sorted(search.clips, key=lambda clip: clip.name))
@@ -97,7 +97,7 @@ def find_labelled_clips(root: Path, *, visible: str = DEFAULT_VISIBLE) -> Datase
     """
     dataset = find_dataset(root, visible=visible)
     if not dataset.clips:
-        why = dataset.describe_doubts() or f"tracknet data check {root} says what is missing."
+        why = dataset.describe_doubts() or f"run tracknet data check {root} to see what is missing."
         raise InputError(f"{root}: no labelled clips found; {why}")
     return dataset
 
@@ -156,9 +156,9 @@ def _no_such_clip(name: str, clips: tuple[Clip, ...]) -> str:
     known = list(dict.fromkeys([*(c.name for c in clips), *(c.group for c in clips)]))
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or known[:3]
     return (
-        f"no clip is called {name}; did you mean {', '.join(near)}?"
+        f"no clip named {name}; did you mean {', '.join(near)}?"
         if near
-        else f"no clip is called {name}: there are no clips."
+        else f"no clip named {name}: the dataset has no clips."
     )
 
 
@@ -169,5 +169,5 @@ def _doubt_units(clips: tuple[Clip, ...]) -> list[str]:
         units = Counter(filter(None, known))
         if len(units) > 1:
             counts = ", ".join(f"{count} in {unit}" for unit, count in units.most_common())
-            doubts.append(f"{group}: labels differ in units, {counts}; look at them")
+            doubts.append(f"{group}: labels use different units ({counts}); check them")
     return doubts

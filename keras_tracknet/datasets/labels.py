@@ -103,16 +103,18 @@ class LabelTable:
         notes = [*doubts]
         if len(rows) < len(every):
             lost = len(every) - len(rows)
-            notes.append(f"{lost} labels of frames below 0 or beyond {LAST_FRAME}: left out")
+            notes.append(f"{lost} labels of frames below 0 or above {LAST_FRAME} are skipped")
         doubt = _doubt_visibility(array, seen)
         if doubt:
             notes.append(doubt)
         blank = seen & ~(np.abs(array[:, 2:]) < FAR).all(axis=1)
         if blank.any():
-            notes.append(f"{blank.sum()} rows are visible without a position: taken as unlabelled")
+            notes.append(f"{blank.sum()} rows are visible without a position: read as unlabelled")
             array, seen = array[~blank], seen[~blank]
         if not len(array):
-            raise InputError("has no labelled rows" + (f" ({'; '.join(notes)})" if notes else ""))
+            raise InputError(
+                "contains no labelled rows" + (f" ({'; '.join(notes)})" if notes else "")
+            )
         positions = np.where(seen[:, None], array[:, 2:], np.nan)
         if units is None or not seen.any():
             units, doubt = _decide_units(positions[seen].T)
@@ -202,7 +204,7 @@ def _doubt_visibility(array: np.ndarray, seen: np.ndarray) -> str:
         return ""
     return (
         f"{seen.sum()} rows are visible, nearly all without a position, and {(~seen).sum()} are"
-        " not, nearly all with one: visibility may be meant the other way round"
+        " not, nearly all with one: visibility may be inverted"
     )
 
 
@@ -213,11 +215,11 @@ def _decide_units(visible: np.ndarray) -> tuple[str | None, str]:
     small = ((visible >= -0.1) & (visible <= 1.1)).all(axis=0)
     if FRACTION_SHARE > small.mean() > 0.5:
         return PIXELS, (
-            f"{small.sum()} of {small.size} positions are from 0 to 1, as fractions are: all are"
-            " taken as pixels, look at the file"
+            f"{small.sum()} of {small.size} positions are between 0 and 1, like fractions: all are"
+            " read as pixels, check the file"
         )
     if small.mean() < FRACTION_SHARE:
         return PIXELS, ""
     if (visible[:, small] % 1 != 0).any():
         return FRACTION, ""
-    return PIXELS, "all visible positions are 0 or 1: taken as pixels, look at the file"
+    return PIXELS, "all visible positions are 0 or 1: read as pixels, check the file"

@@ -78,24 +78,28 @@ def read_split(path: Path) -> Split:
         parts = parse_json(path.read_text(encoding="utf-8-sig"))
         lists = {part: _read_names(part, parts.get(part, [])) for part in PARTS}
         if not lists["train"] or not lists["validation"]:
-            raise ValueError("train and validation must name clips")
+            raise ValueError("train and validation must list clips")
         if not isinstance(parts["data"], str):
-            raise ValueError("data must be the dataset's folder")
+            raise ValueError("data must be the dataset folder")
         split = Split(data=parts["data"], **lists)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not a split of tracknet data split ({error}).") from error
+        raise InputError(
+            f"{path}: not a split file ({error}); write one with tracknet data split."
+        ) from error
     counts = Counter(name for part in PARTS for name in lists[part])
     twice = [name for name, count in counts.items() if count > 1]
     if twice and len(counts) > 1:  # a single clip is validated on what it trains
-        raise InputError(f"{path}: {twice[0]} stands twice; a clip trains or validates, not both.")
+        raise InputError(
+            f"{path}: {twice[0]} appears twice; keep it in either training or validation."
+        )
     return split
 
 
 def _read_names(part: str, names: Any) -> tuple[str, ...]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"{part} must be a list of names of clips")
+        raise ValueError(f"{part} must be a list of clip names")
     return tuple(names)
 
 
@@ -133,9 +137,9 @@ def split_clips(
         ValueError: an unknown `by`, or a share outside 0 to 1.
     """
     if by not in (None, *BY):
-        raise ValueError(f"by must be one of {', '.join(BY)}. Received: by={by!r}")
+        raise ValueError(f"`by` must be one of {', '.join(BY)}. Received: by={by!r}")
     if not 0 < share < 1:
-        raise ValueError(f"share must be above 0 and below 1. Received: share={share}")
+        raise ValueError(f"`share` must be above 0 and below 1. Received: share={share}")
     every = clips.clips if isinstance(clips, Dataset) else tuple(clips)
     pool = tuple(clip for clip in every if clip.part != "test")
     if names is None and len(pool) == 1:
@@ -152,8 +156,8 @@ def split_clips(
         training = tuple(clip for clip in named if clip not in validation) or named
     if not training:
         raise InputError(
-            f"no clip is left to train on ({len(every)} found, {len(validation)} for validation,"
-            f" {len(every) - len(pool)} under a test folder); add clips or name fewer."
+            f"no clip is left for training ({len(every)} found, {len(validation)} for validation,"
+            f" {len(every) - len(pool)} in a test folder); add clips or hold out fewer."
         )
     return training, validation
 
@@ -165,7 +169,7 @@ def _hold_out(clips: tuple[Clip, ...], by: str | None, share: float, seed: int) 
     order = sorted(groups)
     shuffled.shuffle(order)
     if by == "match" and len(order) < 2:
-        raise InputError(f"all clips are of one match, {order[0]}; split them by clip.")
+        raise InputError(f'all clips belong to one match, {order[0]}; use `by="clip"`.')
     held: set[str] = set()
     count = 0
     for group in order:

@@ -90,7 +90,7 @@ def read_engines(names: str) -> list[str]:
     for name in (name.strip() for name in names.split(",")):
         if name not in ("all", "auto", *ENGINES):
             known = ", ".join(("auto", "all", *ENGINES))
-            raise ValueError(f"unknown engine {name or repr(name)}; known: {known}.")
+            raise ValueError(f"unknown engine {name or repr(name)}; use one of {known}.")
         engines += list_engines() if name == "all" else [name]
     return list(dict.fromkeys(engines))
 
@@ -184,7 +184,9 @@ def measure_engines(
                 found.append(Measurement(**json.loads(done.stdout.splitlines()[-1])))
             advance(1)
     if not found:
-        raise InputError(f"{weights}: no engine could run it; tracknet doctor shows what is there.")
+        raise InputError(
+            f"{weights}: no engine can run it; run tracknet doctor to see what is installed."
+        )
     return found
 
 

@@ -10,16 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import keras_tracknet
-from keras_tracknet.backends import (
-    CPU_FACTS,
-    choose_backend,
-    choose_precision,
-    cpu_has_bf16,
-    find_backends,
-    list_devices,
-)
+from keras_tracknet.backends import choose_backend, find_backends, list_devices
 from keras_tracknet.errors import InputError
 from keras_tracknet.folders import cache_folder
+from keras_tracknet.precision import CPU_FACTS, choose_precision, cpu_has_bf16
 from keras_tracknet.presets import list_presets
 from keras_tracknet.shortage import OUT_OF_MEMORY, is_out_of_memory
 
@@ -124,7 +118,7 @@ def _examine_backend(
         _add(
             problems,
             f"Keras cannot be loaded with {backend} ({type(error).__name__}: {reason})",
-            f"install it again: pip install --force-reinstall keras {backend}",
+            f"reinstall it: pip install --force-reinstall keras {backend}",
             fatal=True,
         )
         return backend, [], None
@@ -137,7 +131,7 @@ def _examine_codecs(problems: list[dict[str, Any]]) -> dict[str, bool]:
         import cv2  # noqa: F401  # reads images and resizes frames
     except ImportError as error:
         package = "opencv-python-headless" if error.name == "cv2" else "av"
-        step = f"install it again: pip install --force-reinstall {package}"
+        step = f"reinstall it: pip install --force-reinstall {package}"
         _add(problems, f"videos cannot be read ({error})", step, fatal=True)
         return {}
 
@@ -153,11 +147,11 @@ def _examine_codecs(problems: list[dict[str, Any]]) -> dict[str, bool]:
     losses = {
         "decode h264": "most videos cannot be read",
         "encode libx264": "overlays cannot be written",
-        "encode aac": "sound that is not AAC is lost in overlays",
+        "encode aac": "overlays lose sound that is not AAC",
     }
     for name, loss in losses.items():
         if not codecs[name]:
-            step = "take PyAV from PyPI: pip install --force-reinstall --only-binary av av"
+            step = "reinstall PyAV from PyPI: pip install --force-reinstall --only-binary av av"
             _add(problems, f"this FFmpeg cannot {name}, so {loss}", step)
     return codecs
 
@@ -176,8 +170,8 @@ def _examine_cache(problems: list[dict[str, Any]]) -> dict[str, Any]:
     if not writable:
         _add(problems, f"{folder}: nothing can be cached there", "set TRACKNET_CACHE")
     elif free < LEAST_FREE:
-        step = "make room, or set TRACKNET_CACHE to a folder on another disk"
-        _add(problems, f"{folder}: only {free / 1e9:.1f} GB free for the cache", step)
+        step = "free some disk space or set TRACKNET_CACHE to a folder on another disk"
+        _add(problems, f"{folder}: only {free / 1e9:.1f} GB are free for the cache", step)
     return {"folder": str(folder), "free": free, "writable": writable}
 
 
@@ -187,8 +181,8 @@ def _examine_weights(problems: list[dict[str, Any]]) -> list[str]:
     if not presets:
         _add(
             problems,
-            "the weights that belong to the package are missing",
-            "install it again, or give weights of your own with --weights",
+            "the bundled weights are missing",
+            "reinstall the package, or use your own weights",
         )
     for preset in presets.values():
         try:

@@ -24,7 +24,7 @@ def window_step(mode: str, frames: int) -> int:
         ValueError: the mode is unknown.
     """
     if mode not in MODES:
-        raise ValueError(f"mode must be one of {', '.join(MODES)}. Received: mode={mode!r}")
+        raise ValueError(f"`mode` must be one of {', '.join(MODES)}. Received: mode={mode!r}")
     return {"fast": frames, "balanced": (frames + 1) // 2, "accurate": 1}[mode]
 
 

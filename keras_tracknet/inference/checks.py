@@ -14,13 +14,13 @@ from keras_tracknet.weights.model_file import ModelFile
 def check_values(decode: str, sampling: str, threshold: float | None, batch_size: int) -> None:
     """Raise `ValueError` for an unknown name or a number out of range."""
     if decode not in ("centroid", "published"):
-        raise ValueError(f"decode must be centroid or published. Received: decode={decode!r}")
+        raise ValueError(f"`decode` must be centroid or published. Received: decode={decode!r}")
     if sampling not in ("own", "published"):
-        raise ValueError(f"sampling must be own or published. Received: sampling={sampling!r}")
+        raise ValueError(f"`sampling` must be own or published. Received: sampling={sampling!r}")
     if threshold is not None and not 0 <= threshold <= 1:
-        raise ValueError(f"threshold must be 0 to 1. Received: threshold={threshold}")
+        raise ValueError(f"`threshold` must be 0 to 1. Received: threshold={threshold}")
     if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1. Received: batch_size={batch_size}")
+        raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
 
 
 def check_networks(weights: Any, rectifier: Any) -> None:
@@ -28,14 +28,14 @@ def check_networks(weights: Any, rectifier: Any) -> None:
     for name, network in (("weights", weights), ("rectifier", rectifier)):
         if isinstance(network, ModelFile | Network) or (network is None and name == "rectifier"):
             continue
-        step = "save it with save_model and its ModelSpec, and give load_model's result"
+        step = "save the model with save_model and its ModelSpec, then use load_model"
         if isinstance(network, str | Path):
             step = "use Tracker.from_preset or Tracker.from_file"
-        raise TypeError(f"{name} must be what load_model returns; {step}. Received: {network!r}")
+        raise TypeError(f"`{name}` must come from load_model; {step}. Received: {network!r}")
     if weights.spec.version == "rectifier":
-        raise InputError(f"{weights.path}: a rectifier, not a tracker; give it as rectifier.")
+        raise InputError(f"{weights.path}: is a rectifier, not a tracker; use it as `rectifier`.")
     if rectifier is not None and rectifier.spec.version != "rectifier":
-        raise InputError(f"{rectifier.path}: a tracker, not a rectifier; give it as weights.")
+        raise InputError(f"{rectifier.path}: is a tracker, not a rectifier; use it as `weights`.")
 
 
 def check_abilities(
@@ -46,8 +46,9 @@ def check_abilities(
     check_published(spec, path, mode, decode, sampling)
     if stabilize and (spec.background != "none" or sampling == "published"):
         raise InputError(
-            f"{path}: --stabilize is for weights that see no background, such as badminton-v2 or"
-            " multisport-v2, and not for --sampling published; use --no-stabilize."
+            f"{path}: `stabilize=True` requires weights without a background, such as badminton-v2"
+            ' or multisport-v2, and does not work with `sampling="published"`; use'
+            " `stabilize=False`."
         )
     if network.answers == "heatmaps":
         return
@@ -59,6 +60,6 @@ def check_abilities(
     for name, (asked, built_in) in fixed.items():
         if asked != built_in:
             raise InputError(
-                f"{path}: outputs positions, so --{name} can only be {built_in}; export it with"
-                " --heatmaps."
+                f"{path}: outputs positions, so `{name}` can only be {built_in}; export it again"
+                " with tracknet export --heatmaps."
             )

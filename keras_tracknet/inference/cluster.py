@@ -1,4 +1,4 @@
-"""A batch of videos on a Ray cluster: every device takes the next video that nobody has taken."""
+"""A corpus on a Ray cluster: every device takes the next video that nobody has taken."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.inference.batch import (
+from keras_tracknet.inference.corpus import (
     FAILED,
-    BatchSettings,
+    CorpusSettings,
     Outcome,
     claim_folder,
     name_folders,
@@ -35,7 +35,7 @@ class Worker:
     def __init__(self, make_tracker: Callable[[], Tracker]) -> None:
         self._tracker = make_tracker()
 
-    def predict(self, video: Path, folder: Path, settings: BatchSettings) -> Outcome:
+    def predict(self, video: Path, folder: Path, settings: CorpusSettings) -> Outcome:
         """Track one video; what goes wrong is in the outcome."""
         return predict_one(self._tracker, video, folder, settings, Reporter())
 
@@ -43,19 +43,19 @@ class Worker:
 def predict_on_cluster(
     make_tracker: Callable[[], Tracker],
     videos: Sequence[Path],
-    settings: BatchSettings,
+    settings: CorpusSettings,
     *,
     address: str | None = None,
     reporter: Reporter | None = None,
 ) -> list[Outcome]:
-    """Track many videos on a Ray cluster, with the results of `predict_videos`.
+    """Track many videos on a Ray cluster, with the results of `predict_corpus`.
 
     There is one worker for each GPU of the cluster, and one for each machine without a GPU.
     Videos and results are on a file system that all machines share.
 
     Args:
         make_tracker: makes the tracker; goes to the workers, so it must be picklable.
-        videos, settings: as for `predict_videos`.
+        videos, settings: as for `predict_corpus`.
         address: of the cluster; a cluster is started on this machine when None.
         reporter: where progress goes.
 
@@ -66,7 +66,9 @@ def predict_on_cluster(
         InputError: Ray is not installed, or the cluster cannot be reached.
     """
     if importlib.util.find_spec("ray") is None:
-        raise InputError("--ray needs ray: pip install ray, or 'keras_tracknet[ray]'.")
+        raise InputError(
+            "tracking on a cluster requires Ray; run: pip install 'keras_tracknet[ray]'"
+        )
 
     reporter = reporter or Reporter()
     with claim_folder(settings.output), _connect(address):
@@ -84,7 +86,9 @@ def _connect(address: str | None) -> Iterator[None]:
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **own)
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = (str(error).strip().splitlines() or ["no reason given"])[0]
-        raise InputError(f"{address}: no Ray cluster there ({reason}).") from error
+        raise InputError(
+            f"{address}: no Ray cluster found ({reason}); check the address."
+        ) from error
     finally:
         for number, handler in before.items():  # Ray has its own, which end the process
             signal.signal(number, handler)
@@ -97,7 +101,7 @@ def _connect(address: str | None) -> Iterator[None]:
 def _share_out(
     make_tracker: Callable[[], Tracker],
     videos: Sequence[Path],
-    settings: BatchSettings,
+    settings: CorpusSettings,
     reporter: Reporter,
 ) -> list[Outcome]:
     """Give each worker the next video, and collect the outcomes in the order of the videos."""

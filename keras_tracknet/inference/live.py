@@ -173,7 +173,7 @@ def predict_live(
             if paths is not None and figures.frames:
                 write_json(summary, paths.summary)
                 if not complete:
-                    reporter.note(f"{figures.frames} rows are kept in {paths.tracks[0]}")
+                    reporter.note(f"{figures.frames} rows are saved in {paths.tracks[0]}")
     return summary
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import write_json, write_text
-from keras_tracknet.frames.background import estimate_background
+from keras_tracknet.frames.sizes import estimate_background
 from keras_tracknet.inference.places import OutputPaths
 from keras_tracknet.inference.stages import Stopwatch
 from keras_tracknet.inference.stream import Stream
@@ -74,14 +74,14 @@ def predict_video(
     info = probe_video(source)
     for path in (*paths.results, paths.summary):
         if path.exists() and path.samefile(source):
-            raise InputError(f"{path}: this is the source video itself; choose another place.")
+            raise InputError(f"{path}: is the source video itself; choose another path.")
     described = describe_run(tracker, source, info, schema)
     with hold_lock(paths.summary):
         rows: list[TrackRow] = []
         if resume:
             finished = find_finished(described, paths)
             if finished is not None:
-                reporter.note(f"{paths.summary.parent}: finished before, and left as it is")
+                reporter.note(f"{paths.summary.parent}: already finished, nothing to do")
                 return finished
             rows = _read_earlier(described, paths, reporter)
         elif not overwrite:
@@ -108,7 +108,8 @@ def find_finished(described: dict[str, Any], paths: OutputPaths) -> dict[str, An
     for path in paths.results:
         if not path.exists():
             raise InputError(
-                f"{path}: missing, though tracking was finished; use --overwrite to track again."
+                f"{path}: missing although tracking was finished; use `overwrite=True` to track"
+                " again."
             )
     return summary
 
@@ -119,7 +120,10 @@ def _read_earlier(
     """Return the rows that an interrupted run left; none where it left nothing of use."""
     growing, raw = paths.growing, paths.raw
     if growing is None or raw is None or described["schema"] != "tracknet":
-        raise InputError("--resume needs a track in csv or jsonl, with all its columns.")
+        raise InputError(
+            "`resume=True` requires a csv or jsonl track with all columns; use `overwrite=True` to"
+            " start again."
+        )
     summary = read_summary(paths.summary)
     if summary is None:
         paths.check_free()  # what is there without a summary is somebody else's
@@ -129,7 +133,7 @@ def _read_earlier(
         check_same(summary, described, paths.summary, exact=True)
     rows = restore_rows(file)
     if rows:
-        reporter.note(f"{growing}: going on from frame {len(rows)}")
+        reporter.note(f"{growing}: resuming at frame {len(rows)}")
     return rows
 
 
@@ -292,10 +296,14 @@ class _Run:
 
 def _describe(summary: dict[str, Any]) -> str:
     counts = ", ".join(f"{count} {status}" for status, count in summary["status"].items())
-    before = f", {summary['frames_before']} of them before" if summary["frames_before"] else ""
+    before = (
+        f", {summary['frames_before']} of them in an earlier run"
+        if summary["frames_before"]
+        else ""
+    )
     return (
         f"{summary['frames']} frames ({counts}){before} in {summary['seconds']:.1f} s,"
-        f" {summary['frames_per_second']:.1f} frames a second"
+        f" {summary['frames_per_second']:.1f} frames per second"
     )
 
 

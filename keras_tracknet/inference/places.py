@@ -116,10 +116,13 @@ class OutputPaths:
         """Raise `InputError` where a result is there already."""
         for path in (*self.results, self.summary):
             if path.exists():
-                what, step = "exists already", "use --overwrite"
+                what, step = "already exists", "use `overwrite=True`"
                 if self._is_interrupted():
-                    what, step = "left by an interrupted run", "use --resume or --overwrite"
-                raise InputError(f"{path}: {what}; {step}, or choose another place with -o.")
+                    what, step = (
+                        "belongs to an interrupted run",
+                        "use `resume=True` or `overwrite=True`",
+                    )
+                raise InputError(f"{path}: {what}; {step} or choose another path.")
 
     def _is_interrupted(self) -> bool:
         with contextlib.suppress(OSError, ValueError, RecursionError, TypeError, KeyError):
@@ -138,7 +141,7 @@ def is_file_name(output: Path) -> bool:
         return False
     if suffix.lower() in FOREIGN:
         raise InputError(
-            f"{output}: not a place for a track; give a folder or a file that ends in"
+            f"{output}: not a track file; use a folder or one of the suffixes"
             f" .{', .'.join(FORMATS)}."
         )
     return suffix in FORMATS

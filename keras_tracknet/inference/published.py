@@ -26,16 +26,18 @@ CORNER = 50 / math.hypot(*SIZE)  # both fractions below this mean no ball
 def check_published(spec: ModelSpec, path: Path, mode: str, decode: str, sampling: str) -> None:
     """Raise `InputError` where there is no published code to follow."""
     if decode == "published" and spec.fit != "stretch":
-        raise InputError(f"{path}: not of the published V3 code; use --decode centroid.")
+        raise InputError(
+            f'{path}: not a network of the published V3 code; use `decode="centroid"`.'
+        )
     if sampling == "published" and (spec.heatmaps != spec.frames or decode != "published"):
         raise InputError(
-            "--sampling published is for networks with a heatmap for each frame, and together with"
-            " --decode published."
+            '`sampling="published"` requires `decode="published"` and a network with one heatmap'
+            " per frame."
         )
     if sampling == "published" and mode == "balanced":
         raise InputError(
-            "The published code has no mode balanced; use --mode fast (its nonoverlap) or accurate"
-            " (its weight)."
+            'the published code has no mode balanced; use `mode="fast"` (its nonoverlap) or'
+            ' `mode="accurate"` (its weight).'
         )
 
 

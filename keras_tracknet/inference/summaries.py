@@ -18,21 +18,21 @@ from keras_tracknet.video.images import list_images
 from keras_tracknet.video.reader import VideoInfo
 
 ENDS = 2**20  # bytes at a file's start and at its end that are hashed: a match has gigabytes
-# What decides a row, and how people call it.
+# What decides a row, and its name in messages.
 DECIDING = {
     "source_digest": "the video",
-    "weights_sha256": "--weights",
-    "rectifier_sha256": "--rectifier",
-    "mode": "--mode",
-    "threshold": "--threshold",
-    "decode": "--decode",
-    "sampling": "--sampling",
-    "stabilized": "--stabilize",
-    "max_gap": "--max-gap",
-    "schema": "--schema",
+    "weights_sha256": "`weights`",
+    "rectifier_sha256": "`rectifier`",
+    "mode": "`mode`",
+    "threshold": "`threshold`",
+    "decode": "`decode`",
+    "sampling": "`sampling`",
+    "stabilized": "`stabilize`",
+    "max_gap": "`max_gap`",
+    "schema": "`schema`",
 }
-# What decides its last digits besides.
-COMPUTING = {"version": "the version", "engine": "--engine", "precision": "--precision"}
+# What also decides the last digits.
+COMPUTING = {"version": "the version", "engine": "`engine`", "precision": "`precision`"}
 
 
 def describe_run(tracker: Tracker, source: Path, info: VideoInfo, schema: str) -> dict[str, Any]:
@@ -113,8 +113,8 @@ def read_summary(path: Path) -> dict[str, Any] | None:
         content = None
     if not isinstance(content, dict) or not isinstance(content.get("complete"), bool):
         raise InputError(
-            f"{path}: not a summary of tracknet predict; move it away, use --overwrite or choose"
-            " another place with -o."
+            f"{path}: not a summary of tracknet predict; move it away, use `overwrite=True` or"
+            " choose another path."
         )
     return content
 
@@ -136,8 +136,8 @@ def check_same(before: dict[str, Any], now: dict[str, Any], path: Path, *, exact
     ]
     if different:
         raise InputError(
-            f"{path.parent}: tracked with other settings: {', '.join(different)}; give the same,"
-            " use --overwrite or choose another place with -o."
+            f"{path.parent}: tracked with other settings: {', '.join(different)}; use the same"
+            " settings, `overwrite=True` or another path."
         )
 
 
@@ -159,7 +159,7 @@ def restore_rows(path: Path) -> list[TrackRow]:
 
 
 def _show(record: dict[str, Any], name: str) -> str:
-    value = record.get(name, "not noted")
+    value = record.get(name, "not recorded")
     thing, _, kind = name.rpartition("_")
     if kind in ("sha256", "digest") and isinstance(value, str):
         file = Path(str(record.get(thing))).name

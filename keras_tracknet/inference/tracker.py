@@ -10,26 +10,23 @@ from typing import Any
 import numpy as np
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.frames.background import (
+from keras_tracknet.frames.background import Background, RunningBackground, VideoBackground
+from keras_tracknet.frames.sizes import (
     BACKGROUND_FRAMES,
-    Background,
-    RunningBackground,
-    VideoBackground,
     estimate_background,
+    fit_frame,
     sample_indices,
 )
-from keras_tracknet.frames.sizes import fit_frame
 from keras_tracknet.frames.windows import window_step
 from keras_tracknet.inference.checks import check_abilities, check_networks, check_values
 from keras_tracknet.inference.detections import Decoder
 from keras_tracknet.inference.engines import KERAS, find_engine, open_network
 from keras_tracknet.inference.engines.network import Network
 from keras_tracknet.inference.published import rectify_published
-from keras_tracknet.inference.rectification import MAX_GAP, rectify_track
+from keras_tracknet.inference.rectification import MAX_GAP, rectify_track, remove_outliers
 from keras_tracknet.inference.stages import Stopwatch, read_ahead
 from keras_tracknet.inference.stream import Picture, Stream, fit_pictures
 from keras_tracknet.presets import DEFAULT, find_weights
-from keras_tracknet.tracks.outliers import remove_outliers
 from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.damage import Damage
 from keras_tracknet.video.reader import probe_video, read_frames, sample_frames
@@ -193,7 +190,7 @@ class Tracker:
             >>> track = tracker.track_frames(np.stack(pictures))  # doctest: +SKIP
         """
         if not len(frames):
-            raise InputError("no frames to track.")
+            raise InputError("there are no frames to track; check the source.")
         sample: Iterable[np.ndarray] = (frames[index] for index in sample_indices(len(frames)))
         behind = self._estimate_background(sample if background is None else [background])
         moments = ((number / fps, frame) for number, frame in enumerate(frames))
@@ -247,7 +244,7 @@ class Tracker:
             ...     print(row.frame, row.x, row.y)
         """
         if self.sampling == "published":
-            raise InputError("--sampling published is for recorded videos; leave it out.")
+            raise InputError('`sampling="published"` is for recorded videos only; remove it.')
         behind = RunningBackground() if self.spec.background != "none" else None
         return self._open(fit_pictures(frames, self.network), behind, live=True)
 

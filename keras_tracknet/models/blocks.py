@@ -44,7 +44,7 @@ def scale_filters(filters: int, width_multiplier: float) -> int:
     """Return the number of filters of a layer in a network made wider or narrower."""
     if width_multiplier <= 0:
         raise ValueError(
-            f"width_multiplier must be above 0. Received: width_multiplier={width_multiplier}"
+            f"`width_multiplier` must be above 0. Received: width_multiplier={width_multiplier}"
         )
     return max(1, round(filters * width_multiplier))
 
@@ -58,15 +58,15 @@ def check_input_size(input_size: tuple[int | None, int | None]) -> None:
     for side in input_size:
         if side is not None and (side <= 0 or side % 8):
             raise ValueError(
-                "input_size must be (height, width) in multiples of 8."
-                f" Received: input_size={input_size}"
+                "`input_size` must be (height, width) in multiples of 8. Received:"
+                f" input_size={input_size}"
             )
 
 
 def check_count(name: str, value: int) -> None:
     """Raise `ValueError` unless `value` is at least 1."""
     if value < 1:
-        raise ValueError(f"{name} must be at least 1. Received: {name}={value}")
+        raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
 
 
 def conv_block(

@@ -46,7 +46,7 @@ def build_rectifier(
         520610
     """
     if window is not None and window < 1:
-        raise ValueError(f"window must be at least 1 or None. Received: window={window}")
+        raise ValueError(f"`window` must be at least 1 or None. Received: window={window}")
     f32, f64, f128, f256 = (scale_filters(f, width_multiplier) for f in (32, 64, 128, 256))
 
     coordinates = keras.Input((window, 2), name="coordinates")

@@ -93,16 +93,17 @@ def build_tsm(
     ):
         if value not in known:
             raise ValueError(
-                f"{label} must be one of {', '.join(known)}. Received: {label}={value!r}"
+                f"`{label}` must be one of {', '.join(known)}. Received: {label}={value!r}"
             )
     if backbone == "resnet50" and width_multiplier != 1:
         raise ValueError(
-            "width_multiplier is for mobilenet_v2 and resnet10."
-            f" Received: backbone='resnet50', width_multiplier={width_multiplier}"
+            "`width_multiplier` is supported by mobilenet_v2 and resnet10 only. Received:"
+            f" backbone='resnet50', width_multiplier={width_multiplier}"
         )
     if backbone == "resnet10" and weights is not None:
         raise ValueError(
-            f"weights are for mobilenet_v2 and resnet50. Received: weights={weights!r}"
+            "`weights` are supported by mobilenet_v2 and resnet50 only. Received:"
+            f" weights={weights!r}"
         )
     for label, count in (("num_classes", num_classes), ("frames", frames)):
         check_count(label, count)
@@ -158,8 +159,8 @@ def build_tsm_online(model: keras.Model, streams: int = 1) -> keras.Model:
     shifts = [layer for layer in model.layers if isinstance(layer, TemporalShift)]
     if not shifts or any(layer.bidirectional for layer in shifts):
         raise ValueError(
-            "model must be from build_tsm(bidirectional=False)."
-            f" Received: {model.name!r} with {len(shifts)} shifts"
+            f"`model` must come from build_tsm(bidirectional=False). Received: {model.name!r} with"
+            f" {len(shifts)} shifts"
         )
 
     def call(layer: Any, x: Any, **settings: Any) -> Any:

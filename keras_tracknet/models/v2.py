@@ -64,7 +64,7 @@ def build_v2(
     check_count("heatmaps", heatmaps)
     if heatmaps > frames:
         raise ValueError(
-            f"heatmaps must be at most frames. Received: heatmaps={heatmaps}, frames={frames}"
+            f"`heatmaps` must be at most `frames`. Received: heatmaps={heatmaps}, frames={frames}"
         )
     inputs = keras.Input((*input_size, 3 * frames), name="frames")
     x = unet(

@@ -81,8 +81,8 @@ def build_v3(
     check_count("frames", frames)
     if background not in INPUT_NAMES:
         raise ValueError(
-            f"background must be one of {', '.join(INPUT_NAMES)}."
-            f" Received: background={background!r}"
+            f"`background` must be one of {', '.join(INPUT_NAMES)}. Received:"
+            f" background={background!r}"
         )
     inputs = keras.Input(
         (*input_size, input_channels(background, frames)), name=INPUT_NAMES[background]

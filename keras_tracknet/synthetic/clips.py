@@ -90,7 +90,7 @@ def write_rallies(
 
 def _list_configs(count: int, seed: int, frames: int, size: tuple[int, int]) -> list[RallyConfig]:
     if count < 1:
-        raise ValueError(f"count must be at least 1. Received: count={count}")
+        raise ValueError(f"`count` must be at least 1. Received: count={count}")
     return [RallyConfig(frames=frames, size=size, seed=seed + number) for number in range(count)]
 
 
@@ -143,7 +143,7 @@ def render_rallies(
         path = Path(folder) / f"{name_rally(config)}.mp4"
         if path.exists() and not overwrite:
             raise InputError(
-                f"{path}: exists already; use --overwrite or choose another place with -o."
+                f"{path}: already exists; use `overwrite=True` or choose another path."
             )
     paths = []
     for number, config in enumerate(configs, 1):

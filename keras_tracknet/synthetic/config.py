@@ -53,28 +53,30 @@ class RallyConfig:
 
     def __post_init__(self) -> None:
         if self.frames < 1:
-            raise ValueError(f"frames must be at least 1. Received: frames={self.frames}")
+            raise ValueError(f"`frames` must be at least 1. Received: frames={self.frames}")
         if len(self.size) != 2 or min(self.size) < 64:
             raise ValueError(
-                f"size must be (height, width), each 64 or more. Received: {self.size}"
+                f"`size` must be (height, width), each at least 64. Received: size={self.size}"
             )
         if self.fps <= 0:
-            raise ValueError(f"fps must be more than 0. Received: fps={self.fps}")
+            raise ValueError(f"`fps` must be above 0. Received: fps={self.fps}")
         if self.seed < 0:
-            raise ValueError(f"seed must be 0 or more. Received: seed={self.seed}")
+            raise ValueError(f"`seed` must be at least 0. Received: seed={self.seed}")
         if self.shots < 1:
-            raise ValueError(f"shots must be at least 1. Received: shots={self.shots}")
+            raise ValueError(f"`shots` must be at least 1. Received: shots={self.shots}")
         if not 0 <= self.noise < math.inf:
-            raise ValueError(f"noise must be 0 or more. Received: noise={self.noise}")
+            raise ValueError(f"`noise` must be at least 0. Received: noise={self.noise}")
         if self.sport not in SPORTS:
-            raise ValueError(f"sport must be one of {list(SPORTS)}. Received: sport={self.sport!r}")
+            raise ValueError(
+                f"`sport` must be one of {', '.join(SPORTS)}. Received: sport={self.sport!r}"
+            )
         if self.shutter is not None and not 0 <= self.shutter * self.fps <= 1:
             raise ValueError(
-                f"shutter must be between 0 and 1 / fps. Received: shutter={self.shutter}"
+                f"`shutter` must be between 0 and 1 / fps. Received: shutter={self.shutter}"
             )
         if not 0 <= self.shake < math.inf:
-            raise ValueError(f"shake must be 0 or more. Received: shake={self.shake}")
+            raise ValueError(f"`shake` must be at least 0. Received: shake={self.shake}")
         if self.compression is not None and not 1 <= self.compression <= 100:
             raise ValueError(
-                f"compression must be between 1 and 100. Received: compression={self.compression}"
+                f"`compression` must be between 1 and 100. Received: compression={self.compression}"
             )

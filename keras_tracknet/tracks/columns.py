@@ -24,7 +24,9 @@ def read_parquet(path: Path) -> list[dict[str, Any]]:
         return parquet.read_table(path).to_pylist()
     except (ArrowException, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:120]
-        raise InputError(f"{path}: cannot be read as Parquet ({reason}).") from error
+        raise InputError(
+            f"{path}: cannot be read as Parquet ({reason}); write the file again."
+        ) from error
 
 
 def write_parquet(rows: list[dict[str, Any]], path: Path) -> None:
@@ -49,7 +51,9 @@ def import_parquet() -> ModuleType:
     try:
         import pyarrow.parquet
     except ImportError as error:
-        raise InputError("Parquet needs pyarrow: pip install 'keras_tracknet[parquet]'.") from error
+        raise InputError(
+            "Parquet requires pyarrow; run: pip install 'keras_tracknet[parquet]'"
+        ) from error
     return pyarrow.parquet
 
 
@@ -63,7 +67,7 @@ def make_data_frame(columns: dict[str, Any]) -> Any:
         import pandas
     except ImportError as error:
         raise InputError(
-            "A data frame needs pandas: pip install 'keras_tracknet[pandas]'."
+            "data frames require pandas; run: pip install 'keras_tracknet[pandas]'"
         ) from error
     return pandas.DataFrame(columns)
 
@@ -86,7 +90,7 @@ def make_detections(
         import supervision
     except ImportError as error:
         raise InputError(
-            "Detections need supervision: pip install 'keras_tracknet[supervision]'."
+            "detections require supervision; run: pip install 'keras_tracknet[supervision]'"
         ) from error
     boxes = np.concatenate([positions - side / 2, positions + side / 2], axis=1)
     rows = [slice(f, f + int(s)) for f, s in enumerate(~np.isnan(positions[:, 0]))]

@@ -61,7 +61,7 @@ def read_events(path: Path) -> list[Event]:
     path = Path(path)
     records = read_records(path)
     if not {name.lower() for name in EVENT_COLUMNS} <= set(records.names):
-        raise InputError(f"{path}: not a file of events; expected {','.join(EVENT_COLUMNS)}.")
+        raise InputError(f"{path}: not an events file; expected columns {','.join(EVENT_COLUMNS)}.")
     for note in records.notes:
         warnings.warn(f"{path}: {note}.", stacklevel=2)
     events = []
@@ -69,7 +69,9 @@ def read_events(path: Path) -> list[Event]:
         try:
             events.append(_parse(record.cells))
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path}: line {record.line} is not an event: {error}.") from error
+            raise InputError(
+                f"{path}: line {record.line} is not a valid event: {error}."
+            ) from error
     return events
 
 
@@ -87,7 +89,7 @@ def _parse(cells: dict[str, str]) -> Event:
     if event.kind not in KINDS:
         raise ValueError(f"kind is {event.kind!r}, expected one of {', '.join(KINDS)}")
     if not (math.isfinite(event.time) and event.frame >= 0 and event.rally >= 0):
-        raise ValueError("expected a finite time, and a frame and a rally of 0 or more")
+        raise ValueError("expected a finite time, and frame and rally of at least 0")
     if math.isinf(x) or math.isinf(y) or not 0 <= event.score <= 1:
-        raise ValueError("expected pixels, and a score of 0 to 1")
+        raise ValueError("expected a position in pixels and a score from 0 to 1")
     return event

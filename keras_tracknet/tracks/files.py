@@ -50,9 +50,9 @@ class TrackWriter:
         append: bool = False,
     ) -> None:
         if format not in ("csv", "jsonl"):
-            raise ValueError(f"format must be csv or jsonl. Received: format={format!r}")
+            raise ValueError(f"`format` must be csv or jsonl. Received: format={format!r}")
         if schema not in SCHEMAS:
-            raise ValueError(f"schema must be one of {SCHEMAS}. Received: schema={schema!r}")
+            raise ValueError(f"`schema` must be one of {SCHEMAS}. Received: schema={schema!r}")
         self.path, self.format, self.schema = Path(path), format, schema
         self.to_stdout, self.append = to_stdout, append
         self._file: IO[str] | None = None
@@ -121,7 +121,9 @@ def check_format(path: Path) -> str:
     """
     format = Path(path).suffix.lstrip(".")
     if format not in FORMATS:
-        raise InputError(f"{path}: tracks are written as {', '.join(FORMATS)}; use such a suffix.")
+        raise InputError(
+            f"{path}: unknown track format; use one of the suffixes .{', .'.join(FORMATS)}."
+        )
     if format == "parquet":
         import_parquet()
     return format
@@ -141,7 +143,7 @@ def read_track(path: Path) -> Track:
     path = Path(path)
     if not path.is_file():
         what = "not a file" if path.exists() else "no such file"
-        raise InputError(f"{path}: {what}; give a track written by tracknet predict.")
+        raise InputError(f"{path}: {what}; use a track written by tracknet predict.")
     table = read_table(path)
     if table.notes:
         warnings.warn(f"{path}: {'; '.join(table.notes)}.", stacklevel=2)
@@ -162,7 +164,8 @@ def read_rows(path: Path) -> list[TrackRow]:
     table = read_table(path)
     if not table.whole or table.names != set(NAMES):
         raise InputError(
-            f"{path}: is not as tracknet predict left it; begin again with --overwrite."
+            f"{path}: was changed after tracknet predict wrote it; start again with"
+            " `overwrite=True`."
         )
     return list(_make_track(table).rows())
 

@@ -46,7 +46,7 @@ def draw_overlay(
         `(height, width, 3)` uint8 RGB.
     """
     if trail < 0:
-        raise ValueError(f"trail must be at least 0. Received: trail={trail}")
+        raise ValueError(f"`trail` must be at least 0. Received: trail={trail}")
     picture = np.array(image, order="C")
     height = picture.shape[0]
     radius, thickness = max(4.0, height / 48), max(1, round(height / 360))
@@ -86,7 +86,7 @@ def write_overlay(
     source, path = Path(source), Path(path)
     info = probe_video(source)
     if path.exists() and path.samefile(source):
-        raise InputError(f"{path}: this is the source video itself; choose another place.")
+        raise InputError(f"{path}: is the source video itself; choose another path.")
     audio = source if info.has_audio else None
     writer = VideoWriter(
         path,

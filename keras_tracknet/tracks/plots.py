@@ -26,7 +26,7 @@ CELL = 1 / 40  # heat map: standard deviation of the blur, share of the picture'
 def check_matplotlib() -> None:
     """Raise `InputError` where matplotlib is not installed."""
     if importlib.util.find_spec("matplotlib") is None:
-        raise InputError("Plots need matplotlib: pip install 'keras_tracknet[plots]'.")
+        raise InputError("plots require matplotlib; run: pip install 'keras_tracknet[plots]'")
 
 
 def name_plots(folder: Path, prefix: str = "") -> tuple[Path, ...]:
@@ -92,7 +92,7 @@ def draw_trajectory(track: Track, background: np.ndarray) -> Any:
 
 def draw_heat_map(track: Track, background: np.ndarray) -> Any:
     """Return a figure of how long the ball was where, over the background."""
-    figure, axes = _draw_picture(background, "Where the ball was")
+    figure, axes = _draw_picture(background, "Ball positions")
     height, width = background.shape[:2]
     seen = track.positions[track.visibility]
     counts, _, _ = np.histogram2d(
@@ -113,7 +113,7 @@ def draw_heat_map(track: Track, background: np.ndarray) -> Any:
             vmin=0,
             vmax=1,
         )
-        figure.colorbar(heat, ax=axes, label="share of the densest place", fraction=0.03)
+        figure.colorbar(heat, ax=axes, label="density relative to the maximum", fraction=0.03)
     return figure
 
 
@@ -152,7 +152,7 @@ def draw_confidence(track: Track, threshold: float | None = None) -> Any:
     axes.plot(moments, track.confidence, color=DETECTED_COLOUR, lw=0.8)
     if threshold is not None:
         axes.axhline(threshold, color="black", ls="--", lw=0.8, label=f"threshold {threshold:g}")
-    axes.set(title="Confidence", xlabel=label, ylabel="peak of the heatmap, 0 to 1", ylim=(0, 1.02))
+    axes.set(title="Confidence", xlabel=label, ylabel="heatmap peak, 0 to 1", ylim=(0, 1.02))
     axes.grid(alpha=0.3)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="lower right")
@@ -181,7 +181,7 @@ def draw_confusion(confusion: np.ndarray, classes: Sequence[str]) -> Any:
     axes.set_xticklabels(classes)
     axes.set_yticklabels(classes)
     axes.set_title("Windows")
-    figure.colorbar(shades, ax=axes, label="share of the labelled class", fraction=0.045)
+    figure.colorbar(shades, ax=axes, label="share of labelled windows", fraction=0.045)
     return figure
 
 

@@ -17,8 +17,8 @@ SEPARATORS = ",;\t"
 MAGIC = {
     b"PK\x03\x04": "an Excel workbook or another zip archive; save the sheet as CSV",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook; save the sheet as CSV",
-    b"PAR1": "a Parquet file; let its name end in .parquet",
-    b"\x1f\x8b": "compressed with gzip; unpack it",
+    b"PAR1": "a Parquet file; rename it to end in .parquet",
+    b"\x1f\x8b": "compressed with gzip; unpack it first",
 }
 
 
@@ -68,7 +68,7 @@ def read_records(path: Path) -> Records:
     except (csv.Error, RecursionError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path}: not a table ({_explain(error)}).") from error
+        raise InputError(f"{path}: not a table ({_explain(error)}); use a CSV file.") from error
     return Records(found.names, found.rows, (*notes, *found.notes))
 
 
@@ -84,7 +84,7 @@ def read_text(path: Path) -> str:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path}: cannot be read ({reason}); check the path.") from error
     if not data:
-        raise InputError(f"{path}: is empty (0 bytes); make it again.")
+        raise InputError(f"{path}: is empty (0 bytes); write it again.")
     for magic, what in MAGIC.items():
         if data.startswith(magic):
             raise InputError(f"{path}: is {what}.")
@@ -94,7 +94,7 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not UTF-8 text; save it as CSV in UTF-8.") from error
     if "\0" in text:
-        raise InputError(f"{path}: is not a text file, it contains null bytes; give a CSV file.")
+        raise InputError(f"{path}: is not a text file (it contains null bytes); use a CSV file.")
     return text
 
 
@@ -107,7 +107,7 @@ def name_columns(path: Path, names: list[str]) -> tuple[str, ...]:
     lower = tuple(str(name).strip().lower() for name in names)
     for name in lower:
         if name and lower.count(name) > 1:
-            raise InputError(f"{path}: has two columns called {name}; keep one.")
+            raise InputError(f"{path}: has two columns named {name}; keep one.")
     return lower
 
 
@@ -125,9 +125,9 @@ def _read_csv(path: Path, lines: list[str]) -> Records:
             continue
         if len(cells) < len(names) or any(cells[len(names) :]):
             raise InputError(
-                f"{path}: line {reader.line_num} has {len(cells)} cells, the header"
-                f" {len(names)}: {separator.join(cells)[:80]!r}; decimal commas need columns"
-                " separated by semicolons."
+                f"{path}: line {reader.line_num} has {len(cells)} cells, but the header has"
+                f" {len(names)}: {separator.join(cells)[:80]!r}; with decimal commas, separate"
+                " columns by semicolons."
             )
         if separator != ",":
             decimal = decimal or any("," in cell for cell in cells)
@@ -150,10 +150,13 @@ def _parse_json(path: Path, lines: list[str]) -> Iterator[Record]:
             content = json.loads(line)
         except (RecursionError, ValueError) as error:
             raise InputError(
-                f"{path}: line {number} is not JSON ({_explain(error)}); give one object a line."
+                f"{path}: line {number} is not JSON ({_explain(error)}); write one object per line."
             ) from error
         if not isinstance(content, dict):
-            raise InputError(f"{path}: line {number} is not a JSON object: {line[:60]!r}.")
+            raise InputError(
+                f"{path}: line {number} is not a JSON object: {line[:60]!r}; write one object per"
+                " line."
+            )
         names = name_columns(path, list(content))
         yield Record(number, dict(zip(names, content.values(), strict=True)))
 

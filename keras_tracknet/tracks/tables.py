@@ -88,7 +88,7 @@ def read_table(path: Path) -> TrackTable:
         _check_units(path, parsed)
         blank = [row.visible and (row.x, row.y) in NO_PLACE for row in parsed]
         if any(blank):
-            notes.append(f"{sum(blank)} positions at 0,0 or -1,-1 were taken as no ball")
+            notes.append(f"{sum(blank)} positions at 0,0 or -1,-1 are read as no ball")
             parsed = [
                 _without_ball(row) if empty else row
                 for row, empty in zip(parsed, blank, strict=True)
@@ -97,7 +97,7 @@ def read_table(path: Path) -> TrackTable:
     rows = tuple(parsed[k] for k in order)
     _check_frames(path, rows, [records.rows[k].line for k in order])
     if order != sorted(order):
-        notes.append("rows were out of order and have been sorted by frame")
+        notes.append("rows were out of order and are sorted by frame")
     holes = rows[-1].frame + 1 - len(rows) if rows else 0
     if holes:
         notes.append(
@@ -123,21 +123,21 @@ def _find_columns(path: Path, records: Records) -> dict[str, str]:
     for column, aliases in NAMES.items():
         own = [alias for alias in aliases if alias in names]
         if len(own) > 1:
-            raise InputError(f"{path}: has columns {' and '.join(own)}; keep one of them.")
+            raise InputError(f"{path}: has both columns {' and '.join(own)}; keep one of them.")
         if own:
             found[column] = own[0]
     shown = ",".join(names)[:200] or "none"
     if not {"frame", "x", "y"} <= found.keys():
-        raise OtherTableError(f"{path}: not a track, its columns are {shown}; expected {EXPECTED}.")
+        raise OtherTableError(f"{path}: not a track: columns are {shown}, expected {EXPECTED}.")
     if found["frame"] == "frame_num" and found.get("visibility") == "visible":
         raise OtherTableError(
-            f"{path}: labels whose visible may count from 0 for a ball that is seen; give their"
-            f" video with --video, or columns {EXPECTED}."
+            f"{path}: visible=0 may mean that the ball is seen in these labels; give their"
+            f" `video`, or use columns {EXPECTED}."
         )
     if {"w", "h"} <= set(names):
         raise InputError(
-            f"{path}: holds boxes (x,y,w,h), and x,y may be a corner; write the middle of the ball"
-            f" as {EXPECTED}."
+            f"{path}: contains boxes (x,y,w,h), where x,y may be a corner; write the centre of the"
+            f" ball as {EXPECTED}."
         )
     return found
 
@@ -145,7 +145,7 @@ def _find_columns(path: Path, records: Records) -> dict[str, str]:
 def _parse(path: Path, record: Record, columns: dict[str, str]) -> TableRow:
     missing = [name for name in columns.values() if name not in record.cells]
     if missing:
-        raise InputError(f"{path}: line {record.line} has no {', '.join(missing)}.")
+        raise InputError(f"{path}: line {record.line} has no {', '.join(missing)}; complete it.")
     cells = {column: record.cells[name] for column, name in columns.items()}
     try:
         return _parse_cells(cells)
@@ -166,14 +166,14 @@ def _parse_cells(cells: dict[str, Any]) -> TableRow:
             raise ValueError(f"visibility is {_show(cells['visibility'])}, expected 0 or 1")
         visible = visibility == 1
     if visible and not placed:
-        raise ValueError("the ball is visible, but has no position")
+        raise ValueError("the ball is visible but has no position")
     if visible and max(abs(x), abs(y)) > FARTHEST:
-        raise ValueError(f"the position is {x:g},{y:g}, expected pixels")
+        raise ValueError(f"position is {x:g},{y:g}, expected pixels")
     status = str(cells.get("status") or (DETECTED if visible else ABSENT))
     if status not in STATUSES:
         raise ValueError(f"status is {_show(status)}, expected one of {', '.join(STATUSES)}")
     if visible != (status in (DETECTED, REPAIRED)):
-        raise ValueError(f"status is {status}, and visibility says otherwise")
+        raise ValueError(f"status is {status}, which contradicts visibility")
     confidence = _number(cells, "confidence")
     if math.isnan(confidence):
         confidence = float(visible)
@@ -216,8 +216,7 @@ def _check_units(path: Path, rows: Iterable[TableRow]) -> None:
     values = [value for row in rows if row.visible for value in (row.x, row.y)]
     if any(value % 1 for value in values) and all(-0.1 <= value <= 1.1 for value in values):
         raise OtherTableError(
-            f"{path}: its positions are fractions of the picture; give the video with --video, or"
-            " write pixels."
+            f"{path}: positions are fractions of the picture; give the `video`, or write pixels."
         )
 
 
@@ -232,6 +231,6 @@ def _check_frames(path: Path, rows: Sequence[TableRow], lines: Sequence[int]) ->
             )
     if rows and rows[-1].frame >= HOLES * max(len(rows), FEWEST):
         raise InputError(
-            f"{path}: line {lines[-1]} is for frame {rows[-1].frame}, of a table of {len(rows)}"
-            " rows; check that number."
+            f"{path}: line {lines[-1]} is for frame {rows[-1].frame}, but the table has only"
+            f" {len(rows)} rows; check the frame number."
         )

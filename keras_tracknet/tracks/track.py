@@ -75,7 +75,7 @@ class Track:
     def __post_init__(self) -> None:
         lengths = {len(v) for v in (self.x, self.y, self.confidence, self.status, self.time)}
         if len(lengths) != 1:
-            raise ValueError(f"All columns must have one length. Received: {sorted(lengths)}")
+            raise ValueError(f"all columns must have the same length. Received: {sorted(lengths)}")
 
     def __len__(self) -> int:
         return len(self.x)
@@ -108,19 +108,19 @@ class Track:
             InputError: the track has no times that could be true, and `fps` is omitted.
         """
         if fps is not None and not (math.isfinite(fps) and fps > 0):
-            raise ValueError(f"fps must be a finite number above 0. Received: fps={fps}")
+            raise ValueError(f"`fps` must be a finite number above 0. Received: fps={fps}")
         found = mend_times(self.time)
         if found is not None:
             times, mended = found
             if mended:
                 warnings.warn(
-                    f"{mended} of {len(self)} timestamps repeat or go back and were interpolated"
-                    " from their neighbours.",
+                    f"{mended} of {len(self)} timestamps do not increase and are interpolated from"
+                    " their neighbours.",
                     stacklevel=2,
                 )
             return times
         if fps is None and len(self) > 1:
-            raise InputError("the track has no times; give its frames per second (fps).")
+            raise InputError("the track has no times; set `fps`.")
         return np.arange(len(self)) / (fps or 1.0)
 
     @classmethod
@@ -167,7 +167,9 @@ class Track:
         table = list(rows)
         for index, row in enumerate(table):
             if row.frame != index:
-                raise ValueError(f"Frames must count from 0. Received: {row.frame} in row {index}")
+                raise ValueError(
+                    f"frames must count from 0. Received: frame {row.frame} in row {index}"
+                )
         column = {name: [getattr(row, name) for row in table] for name in TrackRow._fields}
         return cls(
             x=np.array(column["x"], dtype=np.float64),

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-from keras_tracknet.backends import PRECISIONS
 from keras_tracknet.datasets.labels import DEFAULT_VISIBLE, VISIBLE
-from keras_tracknet.frames.stacking import BACKGROUND_MODES
+from keras_tracknet.errors import InputError
+from keras_tracknet.frames.sizes import BACKGROUND_MODES
 from keras_tracknet.models.blocks import check_count, check_input_size
 from keras_tracknet.models.resnet10 import BLOCK_FILTERS
 from keras_tracknet.models.tsm import BACKBONES, MODALITIES
+from keras_tracknet.precision import PRECISIONS
 from keras_tracknet.tracks.hidden import HIDDEN_POSITIONS
 from keras_tracknet.training.batches.augment import Augmentation
 from keras_tracknet.training.batches.clip_classes import CLASSES
+from keras_tracknet.training.run_folder import read_config
 from keras_tracknet.weights.model_file import ModelFile
 from keras_tracknet.weights.spec import VERSIONS, ModelSpec
 
@@ -34,8 +36,7 @@ CHOICES = {
 }
 
 
-def all_are(values: Any, allows: Callable[[Any], bool], count: int | None = None) -> bool:
-    """Return whether a value is a tuple, of so many values, that are all allowed."""
+def _are(values: Any, allows: Callable[[Any], bool], count: int | None = None) -> bool:
     right = isinstance(values, tuple) and all(map(allows, values))
     return right and count in (None, len(values))
 
@@ -46,13 +47,10 @@ TYPES: dict[str, Callable[[Any], bool]] = {
     "str": lambda value: isinstance(value, str),
     "int": lambda value: isinstance(value, Integral) and not isinstance(value, bool),
     "float": lambda value: isinstance(value, Real) and math.isfinite(value),
-    "tuple[int, int]": lambda value: all_are(value, TYPES["int"], 2),
-    "tuple[float, float]": lambda value: all_are(value, TYPES["float"], 2),
-    "tuple[str, ...]": lambda value: all_are(value, TYPES["str"]),
+    "tuple[int, int]": lambda value: _are(value, TYPES["int"], 2),
+    "tuple[float, float]": lambda value: _are(value, TYPES["float"], 2),
+    "tuple[str, ...]": lambda value: _are(value, TYPES["str"]),
 }
-
-# Settings that a run cannot go on with, had they another value; by other options than their own.
-OPTIONS = {"validation": "--val", "training": "--split"}
 
 # Filters of the deepest convolution at full width.
 MOST_FILTERS = {"v1": 512, "v2": 512, "v3": 512, "rectifier": 256}
@@ -157,13 +155,13 @@ class FitConfig:
             value = getattr(self, field.name)
             if not (optional and value is None) and not TYPES[kind](value):
                 raise ValueError(
-                    f"{field.name} must be {field.type}. Received: {field.name}={value!r}"
+                    f"`{field.name}` must be {field.type}. Received: {field.name}={value!r}"
                 )
         for name, known in CHOICES.items():
             value = getattr(self, name)
             if value not in known:
                 raise ValueError(
-                    f"{name} must be one of {', '.join(known)}. Received: {name}={value!r}"
+                    f"`{name}` must be one of {', '.join(known)}. Received: {name}={value!r}"
                 )
         for name in ("epochs", "batch_size", "frames", "heatmaps", "windows"):
             if getattr(self, name) is not None:
@@ -178,23 +176,29 @@ class FitConfig:
             ("seed", "0 to 2^32 - 1", 0 <= self.seed < 2**32),
         ):
             if not fits:
-                raise ValueError(f"{name} must be {least}. Received: {name}={getattr(self, name)}")
+                raise ValueError(
+                    f"`{name}` must be {least}. Received: {name}={getattr(self, name)}"
+                )
         if self.heatmaps and self.version != "v2":
             raise ValueError(
-                f"heatmaps is for v2. Received: version={self.version!r}, heatmaps={self.heatmaps}"
+                f"`heatmaps` is supported by v2 only. Received: version={self.version!r},"
+                f" heatmaps={self.heatmaps}"
             )
         if self.version == "tsm":
             foreign = ("crop", "pan", "paste", "decoys", "stabilize", "mixup", "frame_mixup")
             given = [name for name in (*foreign, "balance") if getattr(self, name)]
             if given:
-                raise ValueError(f"{given[0]} is not for tsm. Received: {getattr(self, given[0])}")
+                raise ValueError(
+                    f"`{given[0]}` is not supported by tsm. Received:"
+                    f" {given[0]}={getattr(self, given[0])}"
+                )
             if self.backbone == "resnet50" and self.width != 1:
-                raise ValueError(f"width must be 1 for resnet50. Received: width={self.width}")
+                raise ValueError(f"`width` must be 1 for resnet50. Received: width={self.width}")
         for name in ("pan", "stabilize"):
             if getattr(self, name) and self.version == "v3" and self.background != "none":
                 raise ValueError(
-                    f"{name} is for models without a background."
-                    f" Received: {name}={getattr(self, name)}, background={self.background!r}"
+                    f"`{name}` requires a model without a background. Received:"
+                    f" {name}={getattr(self, name)}, background={self.background!r}"
                 )
         check_input_size(self.input_size or (None, None))
         _ = self.spec, self.augmentation  # which raise what is wrong with them
@@ -284,3 +288,54 @@ def _describe_tsm(file: ModelFile) -> dict[str, Any]:
         "width": width,
         "online": not any(getattr(layer, "bidirectional", False) for layer in file.model.layers),
     }
+
+
+def load_config(folder: Path) -> FitConfig:
+    """Read the configuration of a run.
+
+    Raises:
+        InputError: the folder holds no run, or one of a newer version.
+    """
+    content = read_config(folder)
+    unknown = content.keys() - {field.name for field in fields(FitConfig)}
+    if unknown:
+        raise InputError(
+            f"{folder}: not a run of tracknet fit, or written by a newer version (unknown"
+            f" settings: {', '.join(sorted(unknown))}); upgrade keras_tracknet."
+        )
+    try:
+        # The folder may have been moved since.
+        return FitConfig(**content | {"output": str(folder)})
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{folder}: not a run of tracknet fit ({error}); use another folder."
+        ) from error
+
+
+def change_config(config: FitConfig, settings: dict[str, Any]) -> FitConfig:
+    """Return the configuration that a run goes on with: its own, with other epochs.
+
+    Args:
+        config: of the run.
+        settings: what is given anew.
+
+    Raises:
+        ValueError: a setting differs from the run's that cannot change any more.
+    """
+    for name, value in settings.items():
+        kept = getattr(config, name)
+        if name in ("data", "tracks") and value and kept:
+            value, kept = Path(value).resolve(), Path(kept).resolve()
+        if name not in ("epochs", "output") and value != kept:
+            raise ValueError(
+                f"`{name}` cannot change in a resumed run, which has {_show(kept)}; remove it or"
+                f' start a new run with `init="{config.output}"`.'
+            )
+    return replace(config, epochs=settings.get("epochs", config.epochs))
+
+
+def _show(value: Any) -> str:
+    """Return a setting as its option is written."""
+    if isinstance(value, tuple):
+        return ("x" if _are(value, TYPES["float"]) else ",").join(map(str, value)) or "none"
+    return "none" if value is None else str(value)

@@ -22,9 +22,9 @@ from keras_tracknet.tracks.files import read_track
 from keras_tracknet.training.batches.cache import CachedFrames, FrameCache, prepare_clips
 from keras_tracknet.training.batches.clip_batches import ClassifiedFrames, ClipBatches
 from keras_tracknet.training.batches.clip_classes import find_events
-from keras_tracknet.training.batches.feed import Batches
 from keras_tracknet.training.batches.trajectory_batches import Trajectory, TrajectoryBatches
 from keras_tracknet.training.batches.window_batches import (
+    Batches,
     LabelledFrames,
     WindowBatches,
     WindowConfig,
@@ -156,7 +156,7 @@ def _find_clips(config: FitConfig, reporter: Reporter) -> tuple[Sequence[Clip], 
     for doubt in list_doubts(dataset, [*train, *(c for c in validation if c not in train)]):
         reporter.warn(doubt)
     if set(c.name for c in train) == set(c.name for c in validation):
-        reporter.note(f"{root}: a single clip, so validation is on the clip that trains.")
+        reporter.note(f"{root}: only one clip found; it is used for both training and validation.")
     return train, validation
 
 

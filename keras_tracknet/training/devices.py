@@ -26,7 +26,7 @@ import numpy as np
 from keras_tracknet.backends import list_devices
 from keras_tracknet.errors import InputError
 from keras_tracknet.progress import Reporter
-from keras_tracknet.training.batches.feed import Batches
+from keras_tracknet.training.batches.window_batches import Batches
 from keras_tracknet.training.config import FitConfig
 
 JAX_HOSTS = "KERAS_DISTRIBUTION_NUM_PROCESSES"  # and _JOB_ADDRESSES and _PROCESS_ID beside it
@@ -183,13 +183,13 @@ def join_hosts() -> Hosts:
     except (RuntimeError, ValueError, KeyError, TypeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise InputError(
-            f"the hosts cannot be joined ({reason}); check"
+            f"connecting to the other hosts failed ({reason}); check"
             f" {JAX_HOSTS if backend == 'jax' else TENSORFLOW_HOSTS}."
         ) from error
     if JAX_HOSTS in os.environ:
         raise InputError(
-            f"{JAX_HOSTS} is for JAX; set KERAS_BACKEND=jax, or unset it"
-            f" (TensorFlow takes {TENSORFLOW_HOSTS}, PyTorch trains on one host)."
+            f"{JAX_HOSTS} requires JAX; set KERAS_BACKEND=jax, or unset {JAX_HOSTS} (TensorFlow"
+            f" uses {TENSORFLOW_HOSTS}, PyTorch trains on one host)."
         )
     return Hosts()
 
@@ -209,22 +209,22 @@ def choose_devices(config: FitConfig, reporter: Reporter) -> Devices:
     hosts, names = join_hosts(), list_devices()
     if config.version == "rectifier":
         if hosts.count > 1:
-            raise InputError("the rectifier trains on one host; start it on one alone.")
+            raise InputError("the rectifier trains on a single host; start it on one host only.")
         return Devices()
     available = len(names) if hosts.strategy is None else hosts.strategy.num_replicas_in_sync
     if keras.backend.backend() == "torch":
         if available > 1:
             reporter.warn(
-                f"PyTorch trains on one of {available} devices; KERAS_BACKEND=jax or"
-                " KERAS_BACKEND=tensorflow uses them all."
+                f"PyTorch trains on one of {available} devices; set KERAS_BACKEND=jax or"
+                " KERAS_BACKEND=tensorflow to use all."
             )
         return Devices()
     count = max(n for n in range(1, available + 1) if config.batch_size % n == 0)
     if count < available:
-        remedy = f"--batch-size in multiples of {available} uses them all"
-        found = f"batches of {config.batch_size} divide among {count} of {available} devices"
+        remedy = f"set `batch_size` to a multiple of {available} to use all"
+        found = f"batches of {config.batch_size} use only {count} of {available} devices"
         if hosts.count > 1:
-            raise InputError(f"{found}, and hosts cannot be left out; {remedy}.")
+            raise InputError(f"{found}, but every host must take part; {remedy}.")
         reporter.warn(f"{found}; {remedy}.")
     if count == 1:
         return Devices()

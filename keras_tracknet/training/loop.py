@@ -13,17 +13,20 @@ from typing import Any
 
 import keras
 
-from keras_tracknet.backends import choose_precision
 from keras_tracknet.errors import InputError
 from keras_tracknet.locks import hold_lock
 from keras_tracknet.models.blocks import keras_defaults
+from keras_tracknet.precision import choose_precision
 from keras_tracknet.presets import find_weights
 from keras_tracknet.progress import Reporter
 from keras_tracknet.training.batches.clip_batches import ClipBatches
-from keras_tracknet.training.batches.feed import Batches, as_py_dataset, as_tf_dataset
-from keras_tracknet.training.batches.window_batches import WindowBatches
+from keras_tracknet.training.batches.window_batches import (
+    Batches,
+    WindowBatches,
+    as_py_dataset,
+    as_tf_dataset,
+)
 from keras_tracknet.training.config import FitConfig
-from keras_tracknet.training.config_file import write_config
 from keras_tracknet.training.data import FitData, load_fit_data
 from keras_tracknet.training.devices import Devices, choose_devices
 from keras_tracknet.training.recipes import (
@@ -32,7 +35,7 @@ from keras_tracknet.training.recipes import (
     plan_learning_rate,
     take_weights,
 )
-from keras_tracknet.training.run_folder import Recorder
+from keras_tracknet.training.run_folder import Recorder, write_config
 from keras_tracknet.training.run_state import RunState, read_state
 from keras_tracknet.weights.model_file import ModelFile, load_model, set_precision
 
@@ -68,11 +71,11 @@ class FitPlan:
             f"network: {spec.version}, {frames} of {shape},"
             f" {self.model.count_params():,} parameters, {self.precision} on"
             f" {keras.backend.backend()}{self.devices.describe()}",
-            f"training: {len(train)} clips, {self.data.training.windows:,} windows an epoch in"
+            f"training: {len(train)} clips, {self.data.training.windows:,} windows per epoch in"
             f" {len(self.data.training)} batches of {self.data.training.batch_size}",
             f"validation: {len(validation)} clips ({', '.join(validation[:8])}"
             f"{', ...' if len(validation) > 8 else ''}), {self.data.validation.windows:,} windows",
-            f"epochs: {self.config.epochs}, {done} of them done",
+            f"epochs: {self.config.epochs}, {done} done",
         ]
 
 
@@ -131,8 +134,8 @@ def _plan(config: FitConfig, devices: Devices, resume: bool, reporter: Reporter)
         begun = -(-state.steps // steps)
         if config.epochs < begun:
             raise InputError(
-                f"{config.output}: --epochs {config.epochs} is too few, for {begun} have begun"
-                " already; give more."
+                f"{config.output}: `epochs={config.epochs}` is too small, since {begun} epochs"
+                " have already started; use a larger value."
             )
         if config.schedule != "constant":  # which goes over as many epochs as there are now
             model.optimizer.learning_rate = plan_learning_rate(config, steps)
@@ -208,7 +211,7 @@ def _run(plan: FitPlan, folder: Path, reporter: Reporter) -> list[dict[str, Any]
         except KeyboardInterrupt:
             recorder.save_interrupted()
             if (folder / "last.keras").is_file():
-                reporter.warn(f"stopped; go on with: tracknet fit --resume -o {folder}")
+                reporter.warn(f"stopped; continue with: tracknet fit --resume -o {folder}")
             raise
     return recorder.history
 
@@ -230,7 +233,7 @@ def _release_pipelines() -> Iterator[None]:
 def _load_run(config: FitConfig) -> ModelFile:
     path = Path(config.output) / "last.keras"
     if not path.is_file():
-        raise InputError(f"{path}: no run to resume; start one without --resume.")
+        raise InputError(f"{path}: no run to resume; start one without `resume`.")
     saved = load_model(path, compile=True)
     return saved
 
@@ -245,8 +248,8 @@ def _go_on(state: RunState, data: FitData, path: Path) -> RunState:
     other = state.data and state.data != data.digest
     if other or whole - len(state.history) not in (0, 1):
         raise InputError(
-            f"{path.parent}: its data has changed since the run began; start another run"
-            f" with --init {path}."
+            f"{path.parent}: the data has changed since the run started; start a new run with"
+            f' `init="{path}"`.'
         )
     return replace(state, data=data.digest)
 

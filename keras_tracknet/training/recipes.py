@@ -117,13 +117,13 @@ def take_weights(model: keras.Model, source: ModelFile) -> None:
     names = [[layer.name for layer in m.layers] for m in (model, source.model)]
     if shapes[0] == shapes[1] and names[0] != names[1]:
         raise InputError(
-            f"{source.path}: converted from another code, with layers that are not built for"
-            " training here; start from another model."
+            f"{source.path}: was converted from a code base whose layers cannot be trained here;"
+            " start from another model."
         )
     if shapes[0] != shapes[1]:
         raise InputError(
-            f"{source.path}: its layers do not fit; use the --version, --width, --frames and"
-            f" --background that it was trained with ({source.spec.version},"
-            f" {source.spec.frames} frames, background {source.spec.background})."
+            f"{source.path}: layers do not match; use the `version`, `width`, `frames` and"
+            f" `background` it was trained with ({source.spec.version}, {source.spec.frames}"
+            f" frames, background {source.spec.background})."
         )
     model.set_weights(source.model.get_weights())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import math
 import signal
 import threading
@@ -15,7 +16,7 @@ from typing import Any
 import keras
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.files import replace_file, write_table
+from keras_tracknet.files import explain_writing, replace_file, write_json, write_table
 from keras_tracknet.progress import Advance, Reporter
 from keras_tracknet.tracks.plots import draw_curves
 from keras_tracknet.training.run_state import (
@@ -30,6 +31,35 @@ from keras_tracknet.weights.model_file import ModelSpec, save_model
 SAVE_EVERY = 300.0  # seconds between saves within an epoch
 STOPPING = [n for n in signal.Signals if n.name in ("SIGINT", "SIGTERM", "SIGHUP")]
 BLIND_EPOCHS = 3  # epochs without a single detection before a warning
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return the content of a run's `config.json`.
+
+    Raises:
+        InputError: the folder holds no run.
+    """
+    path = Path(folder) / "config.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{folder}: no run to resume; start one without `resume`.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not the configuration of a run ({error}).") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: not the configuration of a run (it contains no dictionary).")
+    return content
+
+
+def write_config(config: dict[str, Any], folder: Path) -> None:
+    """Write a run's `config.json`, creating the folder.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    with explain_writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_json(config, folder / "config.json")
 
 
 class Recorder(keras.callbacks.Callback):
@@ -105,7 +135,8 @@ class Recorder(keras.callbacks.Callback):
         missing = {name: what for name, what in wanted.items() if not _installed(name)}
         if missing:
             self.reporter.note(
-                f"No {' and no '.join(missing.values())}: pip install 'keras_tracknet[plots]'"
+                f"no {' and no '.join(missing.values())}; to get them, run: pip install"
+                " 'keras_tracknet[plots]'"
             )
         if _installed("tensorflow") and _installed("tensorboard"):
             import tensorflow as tf
@@ -123,7 +154,7 @@ class Recorder(keras.callbacks.Callback):
         self._figures, self._doubtful = {}, False
         self._epoch_began = time.monotonic() - (state.seconds if state.figures else 0.0)
         if state.figures and not write_metrics(self.model, state.metrics):
-            self.reporter.warn(f"epoch {epoch + 1}: its figures are of the steps from here on.")
+            self.reporter.warn(f"epoch {epoch + 1}: metrics cover only the steps after resuming.")
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Note that a step has begun."""
@@ -180,7 +211,7 @@ class Recorder(keras.callbacks.Callback):
             self.save_state()
         self._write_history()
         self._write_log(row)
-        title = "Validation" if self.spec.classes else "Validation, tolerance 4 pixels"
+        title = "Validation" if self.spec.classes else "Validation (tolerance 4 pixels)"
         if _installed("matplotlib"):
             with replace_file(self.folder / "curves.png") as partial:
                 draw_curves(self.history, title).savefig(partial, dpi=120)
@@ -222,10 +253,10 @@ class Recorder(keras.callbacks.Callback):
 
     def _explain_loss(self, epoch: int) -> InputError:
         best = self.folder / "best.keras"
-        start = f", from --init {best}" if best.is_file() else ""
+        start = f', from `init="{best}"`' if best.is_file() else ""
         return InputError(
-            f"{self.folder}: since epoch {epoch + 1} weights are NaN or infinite, which no training"
-            f" mends; start another run with a lower --learning-rate{start}."
+            f"{self.folder}: weights are NaN or infinite since epoch {epoch + 1}; start a new run"
+            f" with a lower `learning_rate`{start}."
         )
 
     def _write_history(self) -> None:
@@ -247,9 +278,10 @@ class Recorder(keras.callbacks.Callback):
         recent = [row.get("val_f1") for row in self.history[-BLIND_EPOCHS:]]
         if len(self.history) == BLIND_EPOCHS and not any(recent) and None not in recent:
             self.reporter.warn(
-                f"After {BLIND_EPOCHS} epochs the model finds no ball on validation. Usual causes:"
-                " labels that do not fit the frames (tracknet data check), too few epochs or"
-                " windows, a learning rate that is too high; V1 may need dozens of epochs."
+                f"after {BLIND_EPOCHS} epochs the model finds no ball in validation. Common"
+                " causes: labels that do not match the frames (run tracknet data check), too few"
+                " epochs or windows, a learning rate that is too high; V1 may need dozens of"
+                " epochs."
             )
 
 

@@ -49,7 +49,7 @@ def read_state(file: ModelFile) -> RunState:
         InputError: it was not saved by a run.
     """
     content, model = file.training, file.model
-    foreign = InputError(f"{file.path}: not written by tracknet fit; use it with --init instead.")
+    foreign = InputError(f"{file.path}: not written by tracknet fit; use it as `init` instead.")
     if not isinstance(content, dict) or not model.compiled or not _is_history(content):
         raise foreign
     steps = content.get("steps")

@@ -66,7 +66,7 @@ def capture_frames(source: str) -> Generator[np.ndarray, None, None]:
     with open_stream(source) as container:
         stream = find_video_stream(container)
         if stream is None or stream.codec_context is None:
-            raise InputError(f"{name_source(source)}: has no picture; give another stream.")
+            raise InputError(f"{name_source(source)}: contains no video; use another stream.")
         display = Display(stream)
         for picture in _decode_on(container, stream):
             yield display.show(picture)
@@ -106,11 +106,13 @@ def open_stream(address: str) -> Iterator[Any]:
             return  # FFmpeg's word for a server that hangs up, having told no length
         late = not opened and time.monotonic() - asked >= TIMEOUT
         if late or isinstance(error, av.ExitError):
-            reason = f"no answer for {TIMEOUT:g} s"
+            reason = f"no response within {TIMEOUT:g} s"
         # FFmpeg's own error holds the address with its password.
-        what = f"broke off ({reason})."
+        what = f"connection lost ({reason})."
         if not opened:
-            what = f"cannot be read ({reason}); check the address, and that it is sending."
+            what = (
+                f"cannot be read ({reason}); check the address and whether the source is sending."
+            )
         raise InputError(f"{name_source(address)}: {what}") from None
 
 
@@ -166,8 +168,8 @@ class Capture:
         while not self._found.wait(0.2):  # now and then Ctrl-C gets a chance
             if time.monotonic() > given_up:
                 raise InputError(
-                    f"{name_source(self.source)}: no picture for {self.patience:g} s; give another"
-                    " stream."
+                    f"{name_source(self.source)}: no picture received within {self.patience:g} s;"
+                    " use another stream."
                 )
         if self._error is not None:
             raise self._error
@@ -230,14 +232,17 @@ class Capture:
                     if self._stopped.is_set():
                         return
                 if latest is None:
-                    raise InputError(f"{name_source(self.source)}: ended without a picture.")
+                    raise InputError(
+                        f"{name_source(self.source)}: ended before the first picture; check the"
+                        " source."
+                    )
                 return
             except InputError as error:
                 if time.monotonic() - connected > LONGEST_WAIT:  # it went well for a while
                     wait = FIRST_WAIT
                 if latest is None or time.monotonic() - latest + wait > self.patience:
                     raise
-                self._warn(f"{error} Connecting again in {wait:g} s.")
+                self._warn(f"{error} Reconnecting in {wait:g} s.")
             self._stopped.wait(wait)
             wait = min(2 * wait, LONGEST_WAIT)
 
@@ -251,9 +256,7 @@ class Capture:
 
 
 def _capture_camera(number: int) -> Generator[np.ndarray, None, None]:
-    missing = InputError(
-        f"{number}: there is no such camera, nor a file of that name; check its number and rights."
-    )
+    missing = InputError(f"{number}: no such camera or file; check the number and the permissions.")
     if number > LARGEST_NUMBER:
         raise missing
     with _quiet_opencv():
@@ -264,7 +267,7 @@ def _capture_camera(number: int) -> Generator[np.ndarray, None, None]:
         while True:
             there, picture = camera.read()
             if not there:
-                raise InputError(f"{number}: the camera stopped.")
+                raise InputError(f"{number}: the camera stopped sending; check its connection.")
             yield cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
     finally:
         camera.release()

@@ -30,8 +30,8 @@ def open_container(path: Path) -> Iterator[Any]:
         container = av.open(f"file:{path}", metadata_errors="ignore")
     except (av.FFmpegError, OSError, ValueError) as error:
         raise InputError(
-            f"{path}: cannot be opened as a video ({explain_error(error)});"
-            " give a complete video file or a folder of images."
+            f"{path}: cannot be opened as a video ({explain_error(error)}); use a complete video"
+            " file or a folder of images."
         ) from error
     try:
         yield container
@@ -49,9 +49,9 @@ def open_video(path: Path) -> Iterator[tuple[Any, Any]]:
     with open_container(path) as container:
         stream = find_video_stream(container)
         if stream is None:
-            raise InputError(f"{path}: there is no picture in it, only sound; give a video.")
+            raise InputError(f"{path}: contains sound but no picture; use a video.")
         if stream.codec_context is None:
-            raise InputError(f"{path}: its codec is unknown here; convert it to H.264 mp4.")
+            raise InputError(f"{path}: unknown codec; convert the video to H.264 mp4.")
         stream.thread_type = "AUTO"
         yield container, stream
 
@@ -61,11 +61,11 @@ def check_regular(path: Path) -> None:
     if not os.path.exists(path):
         raise InputError(f"{path}: no such file; check the path.")
     if os.path.isdir(path):
-        raise InputError(f"{path}: a folder, where a file is needed; give a video in it.")
+        raise InputError(f"{path}: is a folder; use a video file in it.")
     if not os.path.isfile(path):
         raise InputError(
-            f"{path}: a pipe or a device, not a file; save the video to a file first, or give a"
-            " camera by its number."
+            f"{path}: is a pipe or a device; save the video to a file first, or use a camera"
+            " number."
         )
 
 
@@ -112,7 +112,7 @@ def demux_stream(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:
         try:
             for packet in container.demux(stream):
                 if packet.is_corrupt:
-                    damage.note("a packet is incomplete")
+                    damage.note("incomplete packet")
                 yield packet
             return
         except IndexError:  # a packet of a stream that appears later in the file: left out

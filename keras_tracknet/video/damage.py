@@ -34,7 +34,7 @@ class Damage:
         if self.strict is not None:
             where = "" if frame is None else f" at frame {frame}"
             raise InputError(
-                f"{self.strict}: damaged{where} ({what}); without --strict the rest is read."
+                f"{self.strict}: damaged{where} ({what}); without `strict` the rest is read."
             )
         self.count += 1
         self.first = self.first or what

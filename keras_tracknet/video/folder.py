@@ -72,7 +72,8 @@ def _leave_out_overlays(paths: Iterable[Path]) -> list[Path]:
         names = ", ".join(str(path) for path in overlays[:NAMED])
         more = f" and {len(overlays) - NAMED} more" if len(overlays) > NAMED else ""
         warnings.warn(
-            f"{names}{more}: left out, drawn by an earlier run; name the file to track it.",
+            f"{names}{more}: skipped, because an earlier run drew it; name the file to track it"
+            " anyway.",
             stacklevel=3,
         )
     return [path for path in paths if path not in overlays]

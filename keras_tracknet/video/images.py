@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -28,7 +27,7 @@ def list_images(folder: Path) -> list[Path]:
         names = sorted(os.listdir(folder), key=_natural_key)
     except OSError as error:
         raise InputError(
-            f"{folder}: the folder cannot be read ({error.strerror}); check its permissions."
+            f"{folder}: folder cannot be read ({error.strerror}); check its permissions."
         ) from error
     files = [
         folder / name
@@ -37,7 +36,7 @@ def list_images(folder: Path) -> list[Path]:
     ]
     if not files:
         raise InputError(
-            f"{folder}: no images in this folder; it needs {', '.join(IMAGE_SUFFIXES)} files."
+            f"{folder}: folder contains no images; add {', '.join(IMAGE_SUFFIXES)} files."
         )
     for file in files:
         _refuse_irregular(file)
@@ -47,7 +46,7 @@ def list_images(folder: Path) -> list[Path]:
 def _refuse_irregular(file: Path) -> None:
     # Reading a pipe may never end. A link that leads nowhere is an image that is missing.
     if os.path.exists(file) and not os.path.isfile(file):
-        raise InputError(f"{file}: a folder, a pipe or a device, no image; remove it.")
+        raise InputError(f"{file}: is a folder, a pipe or a device, not an image; remove it.")
 
 
 def _natural_key(name: str) -> list[tuple[int, str]]:
@@ -84,8 +83,8 @@ def read_images(files: Iterable[Path], damage: Damage | None = None) -> Iterator
             continue
         if good is not None and image.shape != good.shape:
             raise InputError(
-                f"{file}: this image has {show_size(image.shape)} pixels, the others"
-                f" {show_size(good.shape)}; a folder must hold images of one size."
+                f"{file}: image size is {show_size(image.shape)}, but the others are"
+                f" {show_size(good.shape)}; use images of one size."
             )
         good = image
         yield from [good] * (waiting + 1)
@@ -104,13 +103,13 @@ def read_image(file: Path) -> np.ndarray:
     try:
         data = np.fromfile(file, np.uint8)
     except OSError as error:
-        raise InputError(f"{file}: cannot be read ({error.strerror}); check it.") from error
+        raise InputError(f"{file}: cannot be read ({error.strerror}); check the file.") from error
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     except (cv2.error, MemoryError) as error:
-        raise InputError(f"{file}: too large an image; make it smaller, or remove it.") from error
+        raise InputError(f"{file}: image is too large; make it smaller or remove it.") from error
     if image is None:
-        raise InputError(f"{file}: not an image that can be decoded; remove or replace it.")
+        raise InputError(f"{file}: image cannot be decoded; remove or replace it.")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
@@ -132,11 +131,3 @@ def write_image(image: np.ndarray, path: Path) -> None:
 def show_size(shape: tuple[int, ...]) -> str:
     """Width and height as people write them: `1280 x 720`."""
     return f"{shape[1]} x {shape[0]}"
-
-
-def embed_image(image: np.ndarray, *, quality: int = 80) -> str:
-    """An RGB picture as a JPEG that stands in the address itself."""
-    _, data = cv2.imencode(
-        ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
-    )
-    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"

@@ -49,16 +49,16 @@ class VideoInfo:
     def remarks(self) -> Iterator[str]:
         """Yield what decides how positions and times are to be read, a line each."""
         if self.hdr:
-            yield f"HDR video ({self.hdr}): its pictures are converted to SDR (BT.709)."
+            yield f"HDR video ({self.hdr}): frames are converted to SDR (BT.709)."
         if self.aspect != 1:
             yield (
-                f"pixels of {self.aspect.numerator}:{self.aspect.denominator}: positions are in"
-                f" pixels of the picture as shown, {self.width} x {self.height}."
+                f"pixel aspect ratio {self.aspect.numerator}:{self.aspect.denominator}: positions"
+                f" are in pixels of the displayed picture, {self.width} x {self.height}."
             )
         slowed = (self.capture_fps or 0) / self.fps
         if slowed > SLOWED:
             yield (
-                f"slow motion: taken at {self.capture_fps:g} frames per second and played at"
-                f" {float(self.fps):.4g}; times are those of playback, so the ball is"
-                f" {slowed:.3g} times as fast as they say."
+                f"slow motion: recorded at {self.capture_fps:g} frames per second, played at"
+                f" {float(self.fps):.4g}; times refer to playback, so the real ball is"
+                f" {slowed:.3g} times as fast."
             )

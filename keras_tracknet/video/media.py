@@ -99,8 +99,8 @@ class Media:
         frames = np.searchsorted(named, numbers)
         unsure = numbers.max() < len(named)
         doubt = (
-            f"images are numbered from {named[0]}: frames are taken as their numbers, so label"
-            f" {numbers[0]} is for {self.images[frames[0]]}"
+            f"images are numbered from {named[0]}: labels refer to image numbers, so label"
+            f" {numbers[0]} belongs to {self.images[frames[0]]}"
         )
         return frames, doubt if unsure else ""
 

@@ -102,8 +102,8 @@ def read_frames(path: Path, damage: Damage | None = None) -> Generator[Frame, No
         yield from _read_folder(files, range(len(files)), damage)
         if damage is not None and damage.count:
             warnings.warn(
-                f"{path}: {damage.count} of {len(files)} images cannot be read, and have no ball;"
-                f" the first: {damage.first}",
+                f"{path}: {damage.count} of {len(files)} images cannot be read and count as frames"
+                f" without a ball; the first: {damage.first}",
                 stacklevel=2,
             )
         return
@@ -118,9 +118,9 @@ def read_frames(path: Path, damage: Damage | None = None) -> Generator[Frame, No
             size = size or image.shape
             if image.shape != size:
                 raise InputError(
-                    f"{path}: the picture changes from {show_size(size)} to"
-                    f" {show_size(image.shape)} pixels at frame {index}; cut it there or"
-                    " encode it to one size."
+                    f"{path}: frame size changes from {show_size(size)} to"
+                    f" {show_size(image.shape)} at frame {index}; cut the video there or re-encode"
+                    " it at one size."
                 )
             yield Frame(index, time, image)
         if index < 0:
@@ -134,21 +134,21 @@ def _find_fault(damage: Damage, clock: Clock, decoded: int, promised: int, last:
     """Return what was found to be wrong with a video that was read to its end; else nothing."""
     mended = clock.mended
     if damage.count:
-        times = f"; {mended} of their times are estimated" if mended else ""
+        times = f"; {mended} of their timestamps are estimated" if mended else ""
         return (
-            f"the file is damaged or cut short ({damage.first}); {decoded} frames could be"
+            f"the file is damaged or truncated ({damage.first}); {decoded} frames were"
             f" decoded{times}."
         )
     if mended:
         return (
-            f"{mended} of {decoded} frames have a time that is not after the frame before; theirs"
-            " are estimated from the frames around them."
+            f"{mended} of {decoded} timestamps do not increase; they are estimated from"
+            " neighbouring frames."
         )
     # AVI counts empty frames too, which only make the one before last longer.
     if promised > (round(last / clock.step) + 1 if clock.is_avi else decoded):
         return (
-            f"{decoded} frames could be decoded, where the header promises {promised}; the others"
-            " are missing, or cut out by an edit list."
+            f"{decoded} frames were decoded, but the header announces {promised}; the rest is"
+            " missing or removed by an edit list."
         )
     return ""
 
@@ -171,7 +171,7 @@ def sample_frames(path: Path, count: int) -> Generator[Frame, None, None]:
         InputError: as for `read_frames`.
     """
     if count < 1:
-        raise ValueError(f"count must be at least 1. Received: count={count}")
+        raise ValueError(f"`count` must be at least 1. Received: count={count}")
     path = Path(path)
     if os.path.isdir(path):
         files = list_images(path)
@@ -288,4 +288,4 @@ def _capture_rate(container: Any) -> float | None:
 
 
 def _no_frames(path: Path) -> InputError:
-    return InputError(f"{path}: no frame in it can be decoded; convert it to H.264 mp4.")
+    return InputError(f"{path}: no frame can be decoded; convert the video to H.264 mp4.")

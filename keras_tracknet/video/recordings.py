@@ -51,16 +51,15 @@ class Recording(ABC):
         """
         path, reporter = folder / self.name, reporter or Reporter()
         if path.is_file() and self._is_same(path):
-            reporter.note(f"{path}: saved before")
+            reporter.note(f"{path}: already saved")
             return path
         if path.exists() and not overwrite:
             raise InputError(
-                f"{path}: another file than {self.label}; use --overwrite or choose another"
-                " place with -o."
+                f"{path}: differs from {self.label}; use `overwrite=True` or choose another path."
             )
         with replace_file(path) as partial:
             self._write(partial, reporter)
-        reporter.note(f"saved as {path}")
+        reporter.note(f"saved to {path}")
         return path
 
     @abstractmethod
@@ -107,7 +106,8 @@ class WebFile(Recording):
                 chunk = b""
             if not chunk:
                 raise InputError(
-                    f"{self.label}: broke off after {done} of {self.size} bytes; start again."
+                    f"{self.label}: download stopped after {done} of {self.size} bytes; run the"
+                    " command again."
                 )
             done += len(chunk)
             yield chunk
@@ -170,25 +170,27 @@ def open_recording(address: str) -> Recording | None:
         error.close()
         step = "check the address"
         if error.code in (401, 403):
-            step = "give a user and a password in the address"
-        raise InputError(f"{label}: the server answers {error.code} {error.msg}; {step}.") from None
+            step = "add user and password to the address"
+        raise InputError(
+            f"{label}: the server returned {error.code} {error.msg}; {step}."
+        ) from None
     except http.client.HTTPException:
         return None  # no web server, but FFmpeg knows more protocols
     except ValueError:  # whose words may hold the password without what it is known by
-        raise InputError(f"{label}: no address; check how it is written.") from None
+        raise InputError(f"{label}: not a valid address; check the spelling.") from None
     except OSError as error:
         raise InputError(
-            f"{label}: cannot be read ({_explain(error)}); check the address, and that it is"
-            " sending."
+            f"{label}: cannot be read ({_explain(error)}); check the address and whether the"
+            " source is sending."
         ) from None
     kind, size = response.headers.get_content_type(), _find_size(response, address)
     if size:
         return WebFile(address, size, response)
     response.close()
     if kind in PAGE_TYPES:
-        raise InputError(f"{label}: a web page; give the address of the video file itself.")
+        raise InputError(f"{label}: is a web page; use the address of the video file itself.")
     if size == 0:
-        raise InputError(f"{label}: an empty file; check the address.")
+        raise InputError(f"{label}: is an empty file; check the address.")
     if not kind.endswith((*PLAYLIST_TYPES, *HEADED_TYPES)) and not _is_playlist(address):
         return None
     with open_stream(address) as container:
@@ -254,5 +256,5 @@ def _explain(error: Exception) -> str:
     """What went wrong in a few words."""
     reason = getattr(error, "reason", None) or error  # of a URLError: another error, or words
     if isinstance(reason, TimeoutError):
-        return f"no answer for {TIMEOUT:g} s"
+        return f"no response within {TIMEOUT:g} s"
     return explain_error(reason) if isinstance(reason, Exception) else str(reason)

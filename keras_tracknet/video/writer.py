@@ -77,7 +77,7 @@ class VideoWriter:
 
     def __enter__(self) -> VideoWriter:
         if self.path.suffix.lower() != ".mp4":
-            raise InputError(f"{self.path}: videos are written as .mp4; use that suffix.")
+            raise InputError(f"{self.path}: videos are written as .mp4; use this suffix.")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._partial.touch()
@@ -171,7 +171,7 @@ class VideoWriter:
 
     def _finish(self) -> None:
         if not self._frames:
-            raise InputError(f"{self.path}: there was no frame to write; check the source.")
+            raise InputError(f"{self.path}: no frames to write; check the source.")
         try:
             self._container.mux(self._video.encode(None))
             self._write_audio(until=(self._pts + self._frame_ticks) * self._tick)
@@ -188,7 +188,7 @@ class VideoWriter:
 
     def _cannot_write(self, error: Exception) -> InputError:
         return InputError(
-            f"{self.path}: cannot be written ({explain_error(error)}); choose another place."
+            f"{self.path}: cannot be written ({explain_error(error)}); choose another path."
         )
 
 

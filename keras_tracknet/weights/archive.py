@@ -46,7 +46,7 @@ def read_content(path: Path) -> tuple[ModelSpec, dict[str, Any]] | None:
     spec, content = parse_specification(text, path)
     training = content.get("training", {})
     if not isinstance(training, dict):
-        raise damaged(path, "what it says of the training is no dictionary")
+        raise damaged(path, "its training record is not a dictionary")
     return spec, training
 
 
@@ -64,7 +64,9 @@ def check_classes(path: Path) -> None:
     try:
         waiting: list[Any] = [json.loads(text)["config"]]
     except (ValueError, RecursionError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not a Keras model; its {CONFIG_NAME} is damaged.") from error
+        raise InputError(
+            f"{path}: not a Keras model: its {CONFIG_NAME} is damaged; use another file."
+        ) from error
     while waiting:
         place = waiting.pop()
         if isinstance(place, list):
@@ -79,7 +81,7 @@ def check_classes(path: Path) -> None:
         if not known or name in UNSAFE_LAYERS:
             raise InputError(
                 f"{path}: has a layer of class {name[:80]}, module {module[:80]}, which is not"
-                " loaded from a file; give a network of Keras's own layers and this package's."
+                " loaded for safety; use a model with layers of Keras and keras_tracknet only."
             )
 
 
@@ -98,7 +100,7 @@ def _read_text(path: Path, name: str) -> bytes | None:
 def _open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
     """Open a model file after a look at what it would unpack to."""
     if not path.is_file():
-        raise InputError(f"{path}: no such file; give a model that tracknet fit wrote.")
+        raise InputError(f"{path}: no such file; use a model written by tracknet fit.")
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise _foreign(path)
     try:
@@ -110,8 +112,8 @@ def _open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
         size = sum(member.file_size for member in archive.infolist())
         if size > LARGEST_FILE:
             raise InputError(
-                f"{path}: would unpack to {size:,} bytes, more than any network of this package;"
-                " give a .keras file that tracknet fit wrote."
+                f"{path}: would unpack to {size:,} bytes, more than any model of this package; use"
+                " a .keras file written by tracknet fit."
             )
         yield archive
 
@@ -122,4 +124,4 @@ def _check_names(path: Path, names: Collection[str]) -> None:
 
 
 def _foreign(path: Path) -> InputError:
-    return InputError(f"{path}: not a Keras model; give a .keras file that tracknet fit wrote.")
+    return InputError(f"{path}: not a Keras model; use a .keras file written by tracknet fit.")

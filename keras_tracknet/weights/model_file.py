@@ -119,11 +119,12 @@ def load_model(path: Path, *, compile: bool = False) -> ModelFile:
             model = keras.saving.load_model(path, compile=compile, safe_mode=True)
     except Exception as error:  # whatever is wrong with the file, keras raises its own
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise InputError(f"{path}: cannot be loaded as a Keras model ({reason[:200]}).") from error
+        raise InputError(
+            f"{path}: cannot be loaded as a Keras model ({reason[:200]}); use another file."
+        ) from error
     if not all(np.isfinite(values).all() for values in model.get_weights()):
         raise InputError(
-            f"{path}: has weights that are no numbers (NaN or infinite); train it again, or get the"
-            " file again."
+            f"{path}: contains NaN or infinite weights; train it again or download the file again."
         )
     if content is None:
         return ModelFile(model, infer_spec(model, path), path, hash_file(path), {})
@@ -204,9 +205,7 @@ def infer_spec(model: keras.Model, path: Path = Path("model")) -> ModelSpec:
             return ModelSpec(version, frames, outputs, background, size)
         if any(layer.name == "head_bn" for layer in model.layers):
             return ModelSpec("v1", channels // 3, 1, "none", (height or 360, width or 640))
-    raise InputError(
-        f"{path}: a Keras model, but not of the TrackNet family; build it with keras_tracknet."
-    )
+    raise InputError(f"{path}: is a Keras model, but not a TrackNet; build it with keras_tracknet.")
 
 
 def is_trained(model: keras.Model) -> bool:
@@ -267,7 +266,7 @@ def _check_network(spec: ModelSpec, model: keras.Model, path: Path) -> None:
     if spec.version == "v1" and any(layer.name == "heatmaps" for layer in model.layers):
         raise damaged(path, "v1, but the network gives heatmaps")
     if None in found[0] and any(side % 8 for side in size):
-        raise damaged(path, f"{size[0]}x{size[1]} pixels, which are no multiples of 8")
+        raise damaged(path, f"{size[0]}x{size[1]} pixels, which are not multiples of 8")
 
 
 def _halve(weights: bytes) -> bytes:

@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.frames.background import DIFFERENCES
-from keras_tracknet.frames.sizes import FITS
-from keras_tracknet.frames.stacking import BACKGROUND_MODES
+from keras_tracknet.frames.sizes import BACKGROUND_MODES, DIFFERENCES, FITS
 
 FORMAT = 1  # counts up when an older version of this package would misread what is written
 VERSIONS = ("v1", "v2", "v3", "rectifier", "tsm")
@@ -47,7 +45,7 @@ class ModelSpec:
             `interpolated` between the positions beside it.
         fit: how frames are made to fit the input, see `keras_tracknet.frames.sizes.picture_box`.
         differences: how those to the background are kept in eight bits, see
-            `keras_tracknet.frames.background.subtract_background`.
+            `keras_tracknet.frames.sizes.subtract_background`.
         stabilized: whether the frames of a window are moved so that the court stands still in them,
             see `keras_tracknet.frames.stabilization`.
         classes: what TSM tells apart.
@@ -110,7 +108,7 @@ def is_size(value: Any) -> bool:
 def check_value(name: str, value: Any, allows: Callable[[Any], bool], expected: str) -> None:
     """Raise `ValueError` for a value that is not allowed."""
     if not allows(value):
-        raise ValueError(f"{name} must be {expected}. Received: {reprlib.repr(value)}")
+        raise ValueError(f"`{name}` must be {expected}. Received: {reprlib.repr(value)}")
 
 
 def one_of(known: Sequence[str]) -> tuple[Callable[[Any], bool], str]:
@@ -182,24 +180,24 @@ def parse_specification(text: bytes | str, path: Path) -> tuple[ModelSpec, dict[
     content = _parse(text, path)
     written = content.get("format", FORMAT)
     if not _whole(1, 10**6)(written):
-        raise damaged(path, f"its format is {reprlib.repr(written)}, which is no format number")
+        raise damaged(path, f"its format is {reprlib.repr(written)}, which is not a format number")
     if written > FORMAT:
         raise InputError(
-            f"{path}: was written by a newer version (format {written}, here {FORMAT});"
+            f"{path}: was written by a newer version (format {written}, supported: {FORMAT});"
             " upgrade keras_tracknet."
         )
     spec = content.get("spec")
     if not isinstance(spec, dict):
-        raise damaged(path, "it has no spec of the network")
+        raise damaged(path, "it has no network specification")
     known = {f.name for f in fields(ModelSpec)}
     required = ("version", "frames", "heatmaps", "background", "input_size")
     if missing := [name for name in required if name not in spec]:
-        raise damaged(path, f"it does not say {', '.join(missing)}")
+        raise damaged(path, f"missing fields: {', '.join(missing)}")
     if unknown := sorted(set(spec) - known):
         names = ", ".join(reprlib.repr(name) for name in unknown[:3])
         raise InputError(
-            f"{path}: its specification has {names}, which this version does not know;"
-            " upgrade keras_tracknet."
+            f"{path}: its specification contains {names}, unknown to this version; upgrade"
+            " keras_tracknet."
         )
     try:
         return ModelSpec(**spec), content
@@ -210,7 +208,7 @@ def parse_specification(text: bytes | str, path: Path) -> tuple[ModelSpec, dict[
 def damaged(path: Path, reason: str) -> InputError:
     """Return the error that a file's specification cannot be used."""
     return InputError(
-        f"{path}: its specification is damaged ({reason}); get the file again, or write it anew."
+        f"{path}: its specification is damaged ({reason}); download or export the file again."
     )
 
 
@@ -222,11 +220,11 @@ def read_member(archive: zipfile.ZipFile, name: str, path: Path, limit: int) -> 
     """
     info = archive.getinfo(name)
     if info.flag_bits & 1:
-        raise InputError(f"{path}: {name} in it is encrypted; give a file without a password.")
+        raise InputError(f"{path}: {name} in it is encrypted; use a file without a password.")
     if info.file_size > limit:
         raise InputError(
-            f"{path}: {name} in it would take {info.file_size:,} bytes, more than the {limit:,}"
-            " that it can have; not a file of this package."
+            f"{path}: {name} in it would unpack to {info.file_size:,} bytes, more than the limit"
+            f" of {limit:,}; use another file."
         )
     try:
         return archive.read(info)
@@ -267,10 +265,10 @@ def check_shapes(
         return
     words = [_describe(shapes) for shapes in (expected, found)]
     raise InputError(
-        f"{path}: its specification is not its network's: {spec.version}, {spec.frames} frames,"
+        f"{path}: specification and network do not match: {spec.version}, {spec.frames} frames,"
         f" {spec.heatmaps} heatmaps, background {spec.background} and"
-        f" {spec.input_size[0]}x{spec.input_size[1]} pixels mean {words[0]}, but it has"
-        f" {words[1]}; get the file again."
+        f" {spec.input_size[0]}x{spec.input_size[1]} pixels mean {words[0]}, but the network has"
+        f" {words[1]}; download the file again."
     )
 
 

@@ -9,12 +9,11 @@ import pytest
 from helpers_clips import write_images, write_video
 from helpers_rallies import SIZE, simulate
 
-from keras_tracknet.analysis.analysis import analyze_track
+from keras_tracknet.analysis.analysis import analyze_track, write_tables
 from keras_tracknet.analysis.court.calibration import Mark, calibrate_court
 from keras_tracknet.analysis.footage import guess_size, watch_video
 from keras_tracknet.analysis.report.page import write_report
 from keras_tracknet.analysis.run import run_analysis
-from keras_tracknet.analysis.tables import write_tables
 from keras_tracknet.errors import InputError
 from keras_tracknet.progress import Reporter
 from keras_tracknet.sports import SPORTS
@@ -113,12 +112,12 @@ def test_a_clock_that_jumps_ahead_by_years_costs_nothing():
 
 
 def test_a_court_of_another_picture_is_told_in_a_line(rally):
-    with pytest.raises(InputError, match="1280x720 pixels and the video has 640x360"):
+    with pytest.raises(InputError, match="1280x720 pixels, but the video has 640x360"):
         analyze_track(rally.track, (360, 640), TENNIS, court=mark_court(rally))
 
 
 def test_a_court_of_another_sport_is_told_in_a_line(rally):
-    with pytest.raises(InputError, match="a tennis court and the sport badminton; give --sport"):
+    with pytest.raises(InputError, match="a tennis court, but the sport is badminton; use `sport="):
         analyze_track(rally.track, SIZE, SPORTS["badminton"], court=mark_court(rally))
 
 
@@ -232,7 +231,7 @@ def test_cuts_of_the_video_are_found(tmp_path):
 
 def test_clips_without_a_video_are_told_in_a_line(tmp_path):
     write_track(simulate("tennis", 1).track, tmp_path / "track.csv")
-    with pytest.raises(InputError, match="give it with --video"):
+    with pytest.raises(InputError, match="give the `video`"):
         run_analysis(tmp_path / "track.csv", tmp_path / "out", TENNIS, clips=True)
 
 

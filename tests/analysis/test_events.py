@@ -5,7 +5,7 @@ import pytest
 from helpers_rallies import SIZE, count_matches, simulate, spoil_track
 
 from keras_tracknet.analysis.events import estimate_error, find_events
-from keras_tracknet.analysis.flight.camera import View
+from keras_tracknet.analysis.flight.flights import View
 from keras_tracknet.errors import InputError
 from keras_tracknet.sports import SPORTS
 from keras_tracknet.tracks.event_table import BOUNCE, HIT, LANDING, Event, read_events, write_events
@@ -206,14 +206,14 @@ def test_an_event_that_was_cut_off_is_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("nan,1,hit,1,1,1,1,", "line 3 is not an event: expected a finite time"),
+        ("nan,1,hit,1,1,1,1,", "line 3 is not a valid event: expected a finite time"),
         ("inf,1,hit,1,1,1,1,", "expected a finite time"),
-        ("1,-1,hit,1,1,1,1,", "a frame and a rally of 0 or more"),
+        ("1,-1,hit,1,1,1,1,", "frame and rally of at least 0"),
         ("1,1.5,hit,1,1,1,1,", "invalid literal"),
         ("1,1,smash,1,1,1,1,", "kind is 'smash', expected one of hit, bounce, landing"),
-        ("1,1,hit,inf,1,1,1,", "expected pixels"),
-        ("1,1,hit,1,1,7,1,", "a score of 0 to 1"),
-        ("1,1,hit", "line 3 has 3 cells, the header 8"),
+        ("1,1,hit,inf,1,1,1,", "expected a position in pixels"),
+        ("1,1,hit,1,1,7,1,", "a score from 0 to 1"),
+        ("1,1,hit", "line 3 has 3 cells, but the header has 8"),
     ],
 )
 def test_what_is_no_event_is_refused_by_its_line(tmp_path, row, said):
@@ -224,7 +224,7 @@ def test_what_is_no_event_is_refused_by_its_line(tmp_path, row, said):
 
 def test_another_file_is_no_file_of_events(tmp_path):
     (tmp_path / "track.csv").write_text("Frame,Visibility,X,Y\n0,1,2,3\n")
-    with pytest.raises(InputError, match="not a file of events"):
+    with pytest.raises(InputError, match="not an events file"):
         read_events(tmp_path / "track.csv")
     with pytest.raises(InputError, match="cannot be read"):
         read_events(tmp_path / "missing.csv")

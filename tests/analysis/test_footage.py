@@ -88,12 +88,12 @@ def test_one_repeated_timestamp_leaves_the_speed_as_it_is():
 
 @pytest.mark.parametrize("fps", [NAN, np.inf, 0, -25])
 def test_a_rate_that_is_none_is_refused(fps):
-    with pytest.raises(ValueError, match="fps must be a finite number above 0"):
+    with pytest.raises(ValueError, match="`fps` must be a finite number above 0"):
         move(9).seconds(fps)
 
 
 def test_without_times_a_rate_is_asked_for():
-    with pytest.raises(InputError, match=r"no times; give its frames per second"):
+    with pytest.raises(InputError, match=r"no times; set `fps`"):
         compute_velocity(move(9), (720, 1280))
     np.testing.assert_allclose(compute_velocity(move(9), (720, 1280), fps=60.0).x, 240)
 
@@ -105,9 +105,9 @@ SUMMARY = Footage((36, 64), 50.0, "summary.json")
 @pytest.mark.parametrize(
     ("track", "footage", "fps", "rate", "name"),
     [
-        (move(5, 60), VIDEO, 240.0, 240, "240 frames per second, from --fps"),
-        (move(5, 60), SUMMARY, None, 60, "the timestamps in the track"),
-        (move(5), VIDEO, None, 25, "the timestamps of clip.mp4"),
+        (move(5, 60), VIDEO, 240.0, 240, "240 frames per second, as given"),
+        (move(5, 60), SUMMARY, None, 60, "timestamps of the track"),
+        (move(5), VIDEO, None, 25, "timestamps of clip.mp4"),
         (move(5), SUMMARY, None, 50, "50 frames per second, from summary.json"),
     ],
 )
@@ -120,7 +120,7 @@ def test_the_time_base_is_the_first_that_is_known(track, footage, fps, rate, nam
 
 @pytest.mark.parametrize("footage", [Footage(), Footage((36, 64), None, "a folder")])
 def test_without_any_source_of_time_it_is_asked_for(footage):
-    with pytest.raises(InputError, match=r"give --fps, or its video with --video"):
+    with pytest.raises(InputError, match=r"set `fps`, or give its `video`"):
         choose_times(move(5), footage, Reporter(), video_times=np.arange(5) / 30)
 
 
@@ -132,12 +132,12 @@ def test_milliseconds_are_not_taken_for_seconds():
 def test_what_is_odd_about_times_is_said():
     notes = Notes()
     choose_times(move(5, 60), VIDEO, notes)
-    assert "say 60 frames per second and clip.mp4 says 25" in notes.warnings[0]
+    assert "correspond to 60 frames per second, but clip.mp4 has 25" in notes.warnings[0]
     slow = Footage((36, 64), 30.0, "slow.mp4", capture_fps=240.0)
     notes = Notes()
     choose_times(move(5, 30), slow, notes)
     assert "recorded at 240 frames per second, played at 30" in notes.warnings[0]
-    assert "--fps 240" in notes.warnings[0]
+    assert "`fps=240`" in notes.warnings[0]
 
 
 def unlabel_first(track):
@@ -151,12 +151,24 @@ def unlabel_first(track):
     [
         (move(8), 8, 10, 8, ""),
         # Frames 1 to 8 of a video with frames 0 to 7.
-        (unlabel_first(move(9)), 8, 14, 8, "counted from 1, to 8: taken as from 0"),
+        (unlabel_first(move(9)), 8, 14, 8, "counts frames from 1 to 8: it is read as counting"),
         # Frames 1 to 7 may be counted from 1 or not.
-        (unlabel_first(move(8)), 8, NAN, 8, "if it counts from 1, everything is one frame late"),
-        (unlabel_first(move(8)), None, NAN, 8, "if it counts from 1, everything is one frame late"),
-        (move(10), 8, 10, 8, "2 rows are after the video's last frame: left out"),
-        (move(4), 8, 10, 4, "has 4 frames and the video 8: the rest is unknown"),
+        (
+            unlabel_first(move(8)),
+            8,
+            NAN,
+            8,
+            "if it counts from 1, every position is one frame late",
+        ),
+        (
+            unlabel_first(move(8)),
+            None,
+            NAN,
+            8,
+            "if it counts from 1, every position is one frame late",
+        ),
+        (move(10), 8, 10, 8, "2 rows after the last frame of the video are skipped"),
+        (move(4), 8, 10, 4, "has 4 frames, but the video has 8: the rest is unknown"),
         (move(7), 8, 10, 7, ""),
     ],
 )
@@ -169,7 +181,7 @@ def test_frames_are_those_of_the_video(track, frames, first, length, said):
 
 
 def test_a_track_of_another_video_is_refused():
-    with pytest.raises(InputError, match=r"has 20 frames and the video 8.*--video"):
+    with pytest.raises(InputError, match=r"has 20 frames, but the video has 8.*`video`"):
         fit_to_video(move(20), 8, Reporter())
 
 
@@ -180,7 +192,7 @@ def test_positions_beyond_the_picture_are_left_out_or_stop():
     found = fit_to_picture(track, (36, 64), notes)
     assert np.flatnonzero(~found.visibility).tolist() == [7]
     assert "1 of 30 positions are outside the picture of 64 x 36 pixels" in notes.warnings[0]
-    with pytest.raises(InputError, match=r"made from a video of another size; give that"):
+    with pytest.raises(InputError, match=r"belongs to a video of another size; give that"):
         fit_to_picture(move(30, step=10.0), (36, 64), Reporter())
 
 
@@ -218,22 +230,22 @@ def read_speed(folder):
 def test_analysis_says_its_time_base_and_measures_by_it(tmp_path):
     write_track(move(12), tmp_path / "track.csv", schema="tracknetv2")
     with pytest.raises(
-        InputError, match=r"track.csv: the track's frame rate is unknown; give --fps"
+        InputError, match=r"track.csv: the frame rate of the track is unknown; set `fps`"
     ):
         run_analysis(tmp_path / "track.csv", tmp_path / "out", BADMINTON)
     assert not (tmp_path / "out").exists()
     summary = run_analysis(tmp_path / "track.csv", tmp_path / "out", BADMINTON, fps=60.0)
-    assert summary["time_base"] == "60 frames per second, from --fps"
+    assert summary["time_base"] == "60 frames per second, as given"
     assert summary["frames_per_second"] == 60
     assert float(read_speed(tmp_path / "out")[5]["VX"]) == 240
     report = (tmp_path / "out" / "report.html").read_text()
-    assert "Times: 60 frames per second, from --fps." in report
+    assert "Times: 60 frames per second, as given." in report
 
 
 def test_absence_written_as_a_position_is_no_hit(tmp_path):
     rows = [(f, *((20 + 4 * f, 90 - f) if f % 3 else (-1, -1))) for f in range(30)]
     write_labels(tmp_path / "track.csv", rows, header="frame,x,y")
-    with pytest.warns(UserWarning, match="10 positions at 0,0 or -1,-1 were taken as no ball"):
+    with pytest.warns(UserWarning, match="10 positions at 0,0 or -1,-1 are read as no ball"):
         run_analysis(tmp_path / "track.csv", tmp_path / "out", BADMINTON, fps=30.0)
     speeds = [float(row["Speed"]) for row in read_speed(tmp_path / "out") if row["Speed"]]
     np.testing.assert_allclose(speeds, 30 * np.hypot(4, 1), rtol=1e-3)
@@ -247,7 +259,7 @@ def test_frames_counted_from_one_are_those_of_the_video(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         run_analysis(tmp_path / "clip.csv", tmp_path / "out", BADMINTON, reporter=notes)
-    assert "counted from 1" in notes.warnings[0]
+    assert "counts frames from 1" in notes.warnings[0]
     speed = read_speed(tmp_path / "out")
     assert len(speed) == 8
     assert float(speed[0]["VX"]) == pytest.approx(175, rel=0.01)
@@ -257,7 +269,7 @@ def test_images_in_a_folder_tell_no_time(tmp_path):
     write_images(tmp_path / "frames", 6)
     write_labels(tmp_path / "track.csv", [(f, 6 + 8 * f, 18) for f in range(6)], header="frame,x,y")
     options = {"video": tmp_path / "frames"}
-    with pytest.raises(InputError, match=r"give --fps"):
+    with pytest.raises(InputError, match=r"set `fps`"):
         run_analysis(tmp_path / "track.csv", tmp_path / "out", BADMINTON, **options)
     summary = run_analysis(tmp_path / "track.csv", tmp_path / "out", BADMINTON, fps=50, **options)
     assert summary["frames_per_second"] == 50
@@ -269,7 +281,7 @@ def test_times_that_were_made_up_for_images_do_not_count(tmp_path):
     (tmp_path / "summary.json").write_text(
         json.dumps({"source": str(tmp_path / "frames"), "width": 64, "height": 36, "fps": "30"})
     )
-    with pytest.raises(InputError, match=r"images have no timestamps; give --fps"):
+    with pytest.raises(InputError, match=r"images have no timestamps.; set `fps`"):
         run_analysis(tmp_path / "track.csv", tmp_path / "out", BADMINTON)
     run_analysis(tmp_path / "track.csv", tmp_path / "out", BADMINTON, fps=60.0)
     assert float(read_speed(tmp_path / "out")[3]["VX"]) == 240
@@ -277,7 +289,7 @@ def test_times_that_were_made_up_for_images_do_not_count(tmp_path):
 
 def test_a_track_without_rows_is_told(tmp_path):
     write_labels(tmp_path / "track.csv", [])
-    with pytest.raises(InputError, match=r"has no rows"):
+    with pytest.raises(InputError, match=r"contains no rows"):
         run_analysis(tmp_path / "track.csv", tmp_path / "out", BADMINTON)
 
 

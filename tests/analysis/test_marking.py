@@ -51,12 +51,12 @@ def test_points_given_as_text_and_as_a_file_make_the_same_court(video, tmp_path)
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"near_left": ["nan", 60]}, "near_left: nan,60 is no place in a picture of 128x72 pixels"),
-        ({"near_left": [10, "inf"]}, "near_left: 10,inf is no place"),
-        ({"near_left": ["1e308", 60]}, "near_left: 1e+308,60 is no place"),
+        ({"near_left": ["nan", 60]}, "near_left: nan,60 is outside the picture of 128x72 pixels"),
+        ({"near_left": [10, "inf"]}, "near_left: 10,inf is outside the picture"),
+        ({"near_left": ["1e308", 60]}, "near_left: 1e+308,60 is outside the picture"),
         ({"near_left": ["x", 60]}, "near_left=x,60: not a point"),
-        ({"middle": [1, 2]}, "middle: not a place of a badminton court"),
-        ({"net_left": [10, 60]}, "near_left and net_left are one place on the picture"),
+        ({"middle": [1, 2]}, "middle: unknown point of a badminton court"),
+        ({"net_left": [10, 60]}, "near_left and net_left are at the same position on the picture"),
     ],
 )
 def test_points_that_are_none_are_refused_in_a_line(video, tmp_path, changes, message):
@@ -71,16 +71,28 @@ def test_points_that_are_none_are_refused_in_a_line(video, tmp_path, changes, me
     ("content", "message"),
     [
         ("near_left", "not JSON"),
-        ("17", "holds no points"),
+        ("17", "contains no points"),
         ("[]", "0 were given"),
-        ('{"near_left": 7}', "not a point; write it as near_left: [212, 655]"),
+        ('{"near_left": 7}', "not a point; use the form near_left: [212, 655]"),
         ('{"near_left": "12"}', "not a point"),
         ('{"near_left": [1, 2, 3]}', "not a point"),
         ('{"near_left": [true, 2]}', "not a point"),
-        (json.dumps(CORNERS | {"near_left": [float("nan"), 60]}), "near_left: nan,60 is no place"),
-        (json.dumps(CORNERS | {"near_left": [float("inf"), 60]}), "near_left: inf,60 is no place"),
-        (json.dumps(CORNERS | {"near_left": [1e308, 60]}), "near_left: 1e+308,60 is no place"),
-        (json.dumps(CORNERS | {"near_left": [10**400, 60]}), "near_left: inf,60 is no place"),
+        (
+            json.dumps(CORNERS | {"near_left": [float("nan"), 60]}),
+            "near_left: nan,60 is outside the picture",
+        ),
+        (
+            json.dumps(CORNERS | {"near_left": [float("inf"), 60]}),
+            "near_left: inf,60 is outside the picture",
+        ),
+        (
+            json.dumps(CORNERS | {"near_left": [1e308, 60]}),
+            "near_left: 1e+308,60 is outside the picture",
+        ),
+        (
+            json.dumps(CORNERS | {"near_left": [10**400, 60]}),
+            "near_left: inf,60 is outside the picture",
+        ),
         ("[" * 60_000, "not JSON"),
     ],
 )
@@ -100,7 +112,7 @@ def test_a_file_of_points_that_are_none_is_refused_by_name(video, tmp_path, cont
     [
         (["--points", ""], "--points"),  # no page is opened
         (["--at", "nan", "--points", join_points()], "nan is out of range"),
-        (["--points", join_points(), "-o", "court.png"], "the court is written as JSON"),
+        (["--points", join_points(), "-o", "court.png"], "courts are written as JSON"),
     ],
 )
 def test_what_cannot_be_done_is_refused(video, tmp_path, monkeypatch, arguments, message):

@@ -60,10 +60,10 @@ def test_converted_checkpoint_is_a_model_file(source, tmp_path):
         (["{source}", "out.keras", "--to", "qaz"], 2, "OUT must end in .pt"),
         (["{source}", "out.pt", "--to", "qaz", "--report"], 2, "require --to keras"),
         (["{source}", "out.keras", "--size", "33x64"], 2, "multiples of 8"),
-        (["{source}", "out.keras", "--size", "32x128"], 1, "right for a width of 64 only"),
+        (["{source}", "out.keras", "--size", "32x128"], 1, "fit a width of 64 only"),
         (["{source}", "there.keras"], 1, "already exists; use --overwrite"),
         (["missing.pt", "out.keras"], 1, "no such file"),
-        (["{source}", "out.keras", "--family", "qaz"], 1, "which is keras-v2, not qaz"),
+        (["{source}", "out.keras", "--family", "qaz"], 1, "use --family keras-v2"),
     ],
 )
 def test_what_cannot_be_converted_is_told_in_a_line(
@@ -99,4 +99,4 @@ def test_a_width_that_the_published_code_cannot_load_is_told(tmp_path):
     assert result.exit_code == 0, result.stderr
     result = tracknet("convert", tmp_path / "a.keras", tmp_path / "b.pt", "--to", "qaz")
     assert result.exit_code == 1
-    assert "8 filters in its first layer; the published code has 64" in result.stderr
+    assert "8 filters in its first layer; the published code supports 64" in result.stderr

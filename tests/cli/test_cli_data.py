@@ -45,7 +45,7 @@ def test_check_prints_doubts_after_the_table(tmp_path):
     write_video(tmp_path / "second.mp4")
     result = run(tmp_path)
     assert result.exit_code == 0
-    assert "- second: no labels for it" in result.stdout.partition("Please check:")[2]
+    assert "- second: skipped: no labels found" in result.stdout.partition("Please check:")[2]
 
 
 def test_long_and_bracketed_names_are_printed_whole(tmp_path):
@@ -67,7 +67,7 @@ def test_nothing_usable_exits_with_1(tmp_path, options):
     result = run(tmp_path, *options)
     assert result.exit_code == 1
     assert "no usable clip found" in result.stderr
-    assert "unlabelled: no labels for it" in result.stdout
+    assert "unlabelled: skipped: no labels found" in result.stdout
 
 
 def test_missing_folder_is_an_input_error(tmp_path):

@@ -77,18 +77,18 @@ FULL_HDF5 = (
             "no space left on device; free some disk space or choose another path.",
         ),
         (OSError("odd\nthing"), "odd thing; set TRACKNET_DEBUG=1 to see where."),
-        (MemoryError(), "out of memory; close other programs, or take a smaller batch."),
+        (MemoryError(), "out of memory; close other programs or use a smaller batch."),
         (
             ResourceExhaustedError("OOM when allocating"),
-            "out of memory; close other programs, or take a smaller batch.",
+            "out of memory; close other programs or use a smaller batch.",
         ),
         (
             RuntimeError("RESOURCE_EXHAUSTED: failed to allocate"),
-            "out of memory; close other programs, or take a smaller batch.",
+            "out of memory; close other programs or use a smaller batch.",
         ),
         (
             ImportError("libtensorflow_cc.so.2: failed to map segment from shared object"),
-            "out of memory; close other programs, or take a smaller batch.",
+            "out of memory; close other programs or use a smaller batch.",
         ),
         (
             InputError("bad_alloc.mp4: no such file; check the path."),

@@ -125,7 +125,7 @@ def test_a_finished_video_is_left_as_it_is(tracknet, video):
     before = Path("out/track.csv").stat().st_mtime_ns
     result = tracknet(*command, "--resume")
     assert (result.exit_code, result.stdout) == (0, first.stdout)
-    assert "out: finished before, and left as it is" in result.stderr
+    assert "out: already finished, nothing to do" in result.stderr
     assert Path("out/track.csv").stat().st_mtime_ns == before
     assert tracknet(*command).exit_code == 1
 

@@ -191,7 +191,7 @@ def test_run_is_kept_until_resumed(trained, tmp_path):
     assert f"{folder}: contains a run already; continue it with --resume" in refused.stderr
     resumed = tracknet("fit", "--resume", "-o", folder)
     assert (resumed.exit_code, resumed.stdout) == (0, f"{folder.resolve()}\n")
-    assert "epochs: 1, 1 of them done" in resumed.stderr
+    assert "epochs: 1, 1 done" in resumed.stderr
     assert list_files(folder) == before
 
 
@@ -201,7 +201,7 @@ def test_results_are_kept_unless_overwritten(data, weights, tmp_path):
     before = list_files(tmp_path)
     refused = tracknet("predict", data / "b.mp4", *common)
     assert (refused.exit_code, refused.stdout) == (1, "")
-    assert "track.csv: exists already; use --overwrite" in refused.stderr
+    assert "track.csv: already exists; use --overwrite" in refused.stderr
     assert list_files(tmp_path) == before
     assert tracknet("predict", data / "b.mp4", *common, "--overwrite").exit_code == 0
     assert json.loads((tmp_path / "summary.json").read_text())["source"].endswith("b.mp4")
@@ -213,7 +213,7 @@ def test_evaluation_is_kept_unless_overwritten(data, weights, tmp_path):
     before = list_files(tmp_path)
     refused = tracknet(*common, "--clips", "b")
     assert refused.exit_code == 1
-    assert "evaluation.json: exists already; use --overwrite" in refused.stderr
+    assert "evaluation.json: already exists; use --overwrite" in refused.stderr
     assert list_files(tmp_path) == before
     assert tracknet(*common, "--clips", "b", "--overwrite").exit_code == 0
 
@@ -342,7 +342,7 @@ def test_fine_tuning_keeps_the_network_unless_told_otherwise(data, trained, tmp_
     assert "network: v2, 3 frames of 32x64" in result.stderr
     result = tracknet("fit", *options, "--version", "v3", "-o", tmp_path / "run")
     assert result.exit_code == 1
-    assert "its layers do not fit" in result.stderr
+    assert "layers do not match" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -351,46 +351,58 @@ def test_fine_tuning_keeps_the_network_unless_told_otherwise(data, trained, tmp_
         # Videos.
         (in_folder("nowhere.mp4"), ["predict", "{made}"], "nowhere.mp4: no such file; check"),
         (write_text, ["predict", "{made}"], "text.mp4: cannot be opened as a video"),
-        (write_song, ["predict", "{made}"], "song.m4a: there is no picture in it, only sound;"),
-        (write_header, ["predict", "{made}"], "header.mp4: no frame in it can be decoded;"),
-        (make_folder, ["predict", "{made}"], "none: no images in this folder; it needs .jpg"),
+        (write_song, ["predict", "{made}"], "song.m4a: contains sound but no picture;"),
+        (write_header, ["predict", "{made}"], "header.mp4: no frame can be decoded;"),
+        (make_folder, ["predict", "{made}"], "none: folder contains no images; add .jpg"),
         # Weights.
-        (write_foreign, [*PREDICT, "--weights", "{made}"], "but not of the TrackNet family; build"),
-        (write_sequential, [*PREDICT, "--weights", "{made}"], "but not of the TrackNet family;"),
-        (write_untrained, [*PREDICT, "--weights", "{made}"], "fresh.keras: these weights were"),
+        (write_foreign, [*PREDICT, "--weights", "{made}"], "but not a TrackNet; build"),
+        (write_sequential, [*PREDICT, "--weights", "{made}"], "but not a TrackNet;"),
+        (write_untrained, [*PREDICT, "--weights", "{made}"], "fresh.keras: weights are untrained"),
         (write_text_model, [*PREDICT, "--weights", "{made}"], "text.keras: not a Keras model;"),
         (write_half_a_model, [*PREDICT, "--weights", "{made}"], "half.keras: not a Keras model;"),
-        (make_folder, [*PREDICT, "--weights", "{made}"], "none: no such weights; give a .keras"),
-        (None, [*PREDICT, "--weights", "nonsense"], "nonsense: no such weights; give a .keras"),
-        (write_rectifier, [*PREDICT, "--weights", "{made}"], "give it as rectifier"),
-        (None, [*PREDICT, "--rectifier", "{weights}"], "a tracker, not a rectifier; give it as"),
+        (make_folder, [*PREDICT, "--weights", "{made}"], "none: no such weights; use a .keras"),
+        (None, [*PREDICT, "--weights", "nonsense"], "nonsense: no such weights; use a .keras"),
+        (write_rectifier, [*PREDICT, "--weights", "{made}"], "use it as --rectifier"),
+        (None, [*PREDICT, "--rectifier", "{weights}"], "is a tracker, not a rectifier; use it as"),
         # Results.
         (write_file, [*PREDICT, "-o", "{made}"], "/file: cannot be written (File exists); choose"),
-        (write_old_track, [*PREDICT, "-o", "{made}"], "track.csv: exists already; use --overwrite"),
+        (
+            write_old_track,
+            [*PREDICT, "-o", "{made}"],
+            "track.csv: already exists; use --overwrite",
+        ),
         # Labelled clips.
-        (in_folder("none"), [*EVALUATE, "--data", "{made}"], "none: no such folder; give one"),
-        (make_folder, [*EVALUATE, "--data", "{made}"], "none: no labelled clips found; tracknet"),
-        (write_wrong_columns, [*EVALUATE, "--data", "{made}"], "clip.csv: its columns are Image,"),
-        (None, [*EVALUATE, "--clips", "aa"], "no clip is called aa; did you mean a"),
+        (in_folder("none"), [*EVALUATE, "--data", "{made}"], "none: no such folder; use"),
+        (
+            make_folder,
+            [*EVALUATE, "--data", "{made}"],
+            "none: no labelled clips found; run tracknet",
+        ),
+        (write_wrong_columns, [*EVALUATE, "--data", "{made}"], "clip.csv: columns are Image,"),
+        (None, [*EVALUATE, "--clips", "aa"], "no clip named aa; did you mean a"),
         (write_file, [*EVALUATE, "-o", "{made}"], "file: cannot be written (File exists); choose"),
         # Training.
-        (make_folder, ["fit", "--data", "{made}"], "none: no labelled clips found; tracknet data"),
-        (write_wrong_columns, ["fit", "--data", "{made}"], "clip.csv: its columns are Image,Left"),
-        (None, ["fit", "--data", "{data}", "--val", "x"], "no clip is called x; did you mean a"),
+        (
+            make_folder,
+            ["fit", "--data", "{made}"],
+            "none: no labelled clips found; run tracknet data",
+        ),
+        (write_wrong_columns, ["fit", "--data", "{made}"], "clip.csv: columns are Image,Left"),
+        (None, ["fit", "--data", "{data}", "--val", "x"], "no clip named x; did you mean a"),
         (
             in_folder("none.keras"),
             ["fit", "--version", "v2", "--data", "{data}", *FIT, "--init", "{made}"],
-            "none.keras: no such weights; give a .keras file",
+            "none.keras: no such weights; use a .keras file",
         ),
         (
             write_file,
             ["fit", "--version", "v2", "--data", "{data}", *FIT, "-o", "{made}/run"],
-            "file/run: cannot be written (Not a directory); choose another place",
+            "file/run: cannot be written (Not a directory); choose another path",
         ),
         (
             make_folder,
             ["fit", "--version", "rectifier", "--data", "{data}", "--tracks", "{made}"],
-            "none/a.csv: no such file; give a track",
+            "none/a.csv: no such file; use a track",
         ),
         (make_folder, ["fit", "--resume", "-o", "{made}"], "none: no run to resume; start one"),
         (write_config_only, ["fit", "--resume", "-o", "{made}"], "last.keras: no run to resume;"),
@@ -419,12 +431,12 @@ def test_what_cannot_be_used_is_one_line_with_the_next_step(
         (["fit", "--version", "v9"], "'v9' is not one of 'v1', 'v2', 'v3', 'rectifier'"),
         (
             ["fit", "--version", "v2", "--heatmaps", "5"],
-            "heatmaps must be 1 to 3 for v2",
+            "--heatmaps must be 1 to 3 for v2",
         ),
-        (["fit", "--version", "v3", "--heatmaps", "1"], "heatmaps is for v2"),
+        (["fit", "--version", "v3", "--heatmaps", "1"], "--heatmaps is supported by v2 only"),
         (["fit", "--input-size", "30x50"], "multiples of 8"),
         (["fit", "--input-size", "30"], "'30' does not have the form HEIGHTxWIDTH"),
-        (["fit", "--crop", "50x50"], "crop must be in multiples of 8"),
+        (["fit", "--crop", "50x50"], "--crop must be (height, width) in multiples of 8"),
         (["fit", "--epochs", "0"], "'--epochs': 0 is out of range: at least 1"),
         (["fit", "--windows", "0"], "'--windows': 0 is out of range: at least 1"),
         ([*PREDICT, "--mode", "slow"], "'slow' is not one of 'fast', 'balanced', 'accurate'"),
@@ -457,8 +469,8 @@ def test_full_disk_is_one_line_with_the_file(data, weights, tmp_path):
     result = tracknet("predict", data / "a.mp4", *common, *EXACT)
     assert result.exit_code == 1
     assert result.stderr == (
-        f"tracknet: {tmp_path / 'track.csv'}: cannot be written (No space left on device); make"
-        " room or choose another place.\n"
+        f"tracknet: {tmp_path / 'track.csv'}: cannot be written (No space left on device); free"
+        " some disk space or choose another path.\n"
     )
     assert json.loads((tmp_path / "summary.json").read_text())["complete"] is False
 
@@ -493,8 +505,8 @@ def test_truncated_video_gives_the_rows_of_what_decodes(tmp_path, background):
     assert result.exit_code == 0, result.stderr
     assert len(read_track(tmp_path / "out" / "track.csv")) == decodable
     (warning,) = [line for line in result.stderr.splitlines() if "warning" in line]
-    assert warning.startswith(f"tracknet: warning: {path}: the file is damaged or cut short")
-    assert warning.endswith(f"; {decodable} frames could be decoded.")
+    assert warning.startswith(f"tracknet: warning: {path}: the file is damaged or truncated")
+    assert warning.endswith(f"; {decodable} frames were decoded.")
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert (summary["frames"], summary["complete"]) == (decodable, True)
     assert summary["frames_promised"] > decodable

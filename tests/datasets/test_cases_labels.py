@@ -23,22 +23,22 @@ pytestmark = pytest.mark.skipif(
 # Case: (frames with a ball, labelled frames, part of each doubt).
 CASES = {
     "coco_strid": (range(12), range(12), []),
-    "csv_minus1": (THIRDS, EVERY, ["20 rows are below 0 and no column says"]),
+    "csv_minus1": (THIRDS, EVERY, ["20 rows are below 0 and there is no visibility column"]),
     "csv_vis_minus1": (THIRDS, EVERY, []),
-    "csv_zero": (THIRDS, EVERY, ["20 rows are 0,0 and no column says"]),
+    "csv_zero": (THIRDS, EVERY, ["20 rows are 0,0 and there is no visibility column"]),
     "cvat_ellipse": (EVERY, EVERY, []),
     "cvat_ellipse_track": (EVERY, EVERY, []),
     "ls_24fps": (
         range(56), range(56),
-        ["labels count 24 frames a second, the video has 30", "4 frames after a last keyframe"],
+        ["labels use 24 frames per second, but the video has 30", "after the last keyframe"],
     ),
-    "ls_interp": (range(31), range(31), ["29 frames after a last keyframe"]),
-    "ls_keys": (range(31), range(31), ["29 frames after a last keyframe"]),
+    "ls_interp": (range(31), range(31), ["29 frames after the last keyframe"]),
+    "ls_keys": (range(31), range(31), ["29 frames after the last keyframe"]),
     "ls_rot": (EVERY, EVERY, []),
     "rf_images": (EVERY, EVERY, []),
-    "rf_video": (EVERY, EVERY, ["as in Roboflow's names"]),
+    "rf_video": (EVERY, EVERY, ["as in Roboflow file names"]),
     "yolo_float": (range(12), range(12), []),
-    "yolo_video": (EVERY, EVERY, ["taken as counted from 1, as ultralytics does"]),
+    "yolo_video": (EVERY, EVERY, ["counted from 1, as in ultralytics"]),
 }  # fmt: skip
 
 
@@ -69,4 +69,4 @@ def test_ball_is_where_it_was_labelled(cases, case):
 def test_ids_that_match_nothing_are_not_trusted(cases):
     dataset = find_dataset(cases / "coco_step")
     assert dataset.clips == ()
-    assert "9 of 12 annotations are of images that it does not list" in dataset.doubts[0]
+    assert "9 of 12 annotations refer to images that are not listed" in dataset.doubts[0]

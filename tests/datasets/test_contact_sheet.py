@@ -43,7 +43,7 @@ def write_flight(root, frames=12):
         (0, ""),
         (1, "one frame too late"),
         (-1, "one frame too early"),
-        (3, "nothing moves where the labels are"),
+        (3, "nothing moves at the labelled positions"),
     ],
 )
 def test_labels_of_another_frame_are_a_doubt(tmp_path, shift, doubt):
@@ -123,7 +123,7 @@ def test_every_layout_can_be_drawn(tmp_path, write):
 def test_place_that_cannot_be_written_is_an_input_error(tmp_path):
     (tmp_path / "file").write_text("")
     samples = sample_labels([write_flight(tmp_path / "clip")], 1)
-    with pytest.raises(InputError, match="choose another place"):
+    with pytest.raises(InputError, match="choose another path"):
         write_sheet(samples, tmp_path / "file" / "sheet.png")
 
 

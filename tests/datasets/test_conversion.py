@@ -80,7 +80,7 @@ def test_what_cannot_be_kept_is_told(tmp_path, to):
     dataset = find_dataset(tmp_path / "in")
     dataset = replace(dataset, clips=(replace(dataset.clips[0], evaluated=(1, 4)),))
     (note,) = convert_dataset(dataset, tmp_path / "out", to)
-    assert note == "1_01_00: which frames count in an evaluation is not kept"
+    assert note == "1_01_00: the list of evaluated frames is not kept"
 
 
 def test_coco_has_a_box_around_the_keypoint_for_whoever_wants_boxes(tmp_path):
@@ -108,7 +108,7 @@ def test_labels_counted_from_one_are_moved(tmp_path):
 
 @pytest.mark.parametrize(
     ("place", "message"),
-    [("in", "lies in the dataset"), ("in/out", "lies in the dataset"), ("full", "not empty")],
+    [("in", "is inside the dataset"), ("in/out", "is inside the dataset"), ("full", "not empty")],
 )
 def test_nothing_is_written_into_what_is_there(tmp_path, place, message):
     write_pair(tmp_path / "in", "a")
@@ -144,14 +144,14 @@ def test_full_disk_names_the_folder_and_not_the_hidden_one_in_it(tmp_path, monke
         raise OSError(errno.ENOSPC, "No space left on device", ".partial-abc/a.csv")
 
     monkeypatch.setattr(conversion, "_link", fill)
-    message = r"out: cannot be written \(No space left on device\); make room"
+    message = r"out: cannot be written \(No space left on device\); free some disk space"
     with pytest.raises(InputError, match=message):
         convert_dataset(find_dataset(tmp_path / "in"), tmp_path / "out", "cvat")
     assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_unknown_target_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="to must be one of shuttlecock, cvat, coco"):
+    with pytest.raises(ValueError, match="`to` must be one of shuttlecock, cvat, coco"):
         convert_dataset(find_dataset(tmp_path), tmp_path / "out", "yolo")
 
 

@@ -93,9 +93,9 @@ def test_drop_frame_says_which_frames_count(tmp_path):
     [
         ("{", "cannot be used"),
         ("[]", "cannot be used"),
-        ('{"start": {}, "end": {}}', "names no rally of match1"),
+        ('{"start": {}, "end": {}}', "lists no rally of match1"),
         ('{"start": {"1_1_01_00": 5}, "end": {}}', "cannot be used"),
-        ('{"start": {"1_1_01_00": 5}, "end": {"1_1_01_00": 5}}', "end is not after its start"),
+        ('{"start": {"1_1_01_00": 5}, "end": {"1_1_01_00": 5}}', "ends before it starts"),
         ('{"start": {"1_1_01_00": null}, "end": {"1_1_01_00": 5}}', "cannot be used"),
     ],
 )
@@ -152,7 +152,7 @@ def test_other_texts_beside_a_video_are_passed_over(tmp_path, other):
         (tmp_path / name).write_text("{}")
     dataset = find_dataset(tmp_path)
     assert [clip.labels.name for clip in dataset.clips] == ["a.csv"]
-    assert [doubt.partition(",")[0] for doubt in dataset.doubts] == ["b: no labels for it"]
+    assert [doubt.partition(" (")[0] for doubt in dataset.doubts] == ["b: skipped: no labels found"]
 
 
 def test_folder_with_nothing_usable_has_no_clips(tmp_path):
@@ -161,7 +161,7 @@ def test_folder_with_nothing_usable_has_no_clips(tmp_path):
     write_pair(tmp_path / ".hidden", "a")
     dataset = find_dataset(tmp_path)
     assert dataset.clips == ()
-    assert dataset.layout == "none that is known"
+    assert dataset.layout == "no known layout"
 
 
 @pytest.mark.parametrize("path", ["missing", "file.csv"])
@@ -190,14 +190,14 @@ def _mixed_units(root):
 @pytest.mark.parametrize(
     ("build", "doubt"),
     [
-        (lambda root: write_video(root / "a.mp4"), "a: no labels for it"),
-        (lambda root: write_labels(root / "a.csv"), "a: labels without a video"),
-        (lambda root: write_images(root / "r" / "frames"), "r: no labels for it"),
+        (lambda root: write_video(root / "a.mp4"), "a: skipped: no labels found"),
+        (lambda root: write_labels(root / "a.csv"), "a: skipped: labels without a video"),
+        (lambda root: write_images(root / "r" / "frames"), "r: skipped: no labels found"),
         (lambda root: write_labels(root / "m/csv/a_ball.csv") and write_images(root / "m/video"),
-         "m/a: labels without a video"),
-        (_second_container, "a.mp4: left out for a.mkv beside it"),
-        (_foreign_columns, "its columns are number,x,y,seen; expected Frame,Visibility,X,Y"),
-        (_mixed_units, "labels differ in units, 1 in pixels, 1 in fraction"),
+         "m/a: skipped: labels without a video"),
+        (_second_container, "a.mp4: skipped in favour of a.mkv"),
+        (_foreign_columns, "columns are number,x,y,seen; expected Frame,Visibility,X,Y"),
+        (_mixed_units, "labels use different units (1 in pixels, 1 in fraction"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_one_doubt(tmp_path, build, doubt):
@@ -317,16 +317,16 @@ def test_visible_row_without_a_position_is_unlabelled(tmp_path, cell):
     ("text", "message"),
     [
         ("", "is empty; expected Frame,Visibility,X,Y or Frame,Ball,x,y"),
-        ("Frame;Visibility;X;Y\n0;1;2;3\n", "its columns are Frame;Visibility;X;Y"),
-        ("Frame,Visibility,X,Y\n", "has no labelled rows"),
+        ("Frame;Visibility;X;Y\n0;1;2;3\n", "columns are Frame;Visibility;X;Y"),
+        ("Frame,Visibility,X,Y\n", "contains no labelled rows"),
         ("Frame,Visibility,X,Y\n0,1,2\n", "line 2 is '0,1,2'"),
         ("Frame,Visibility,X,Y\n0,1,2,3\nx,1,2,3\n", "line 3 is 'x,1,2,3'"),
-        ("Frame,Visibility,X,Y\n-1,1,2,3\n", "expected a frame from 0"),
-        ("Frame,Visibility,X,Y\n0.5,1,2,3\n", "expected a frame from 0"),
-        ("Frame,Visibility,X,Y\n99999999999,1,2,3\n", "expected a frame from 0"),
+        ("Frame,Visibility,X,Y\n-1,1,2,3\n", "expected a frame number from 0"),
+        ("Frame,Visibility,X,Y\n0.5,1,2,3\n", "expected a frame number from 0"),
+        ("Frame,Visibility,X,Y\n99999999999,1,2,3\n", "expected a frame number from 0"),
         ("Frame,Visibility,X,Y\n0,2,2,3\n", "visibility 0 or 1"),
         ("Frame,Visibility,X,Y\n0,1,left,3\n", "two numbers"),
-        ("Frame,Visibility,X,Y\n7,1,2,3\n7,1,2,3\n", "frame 7 stands twice, in lines 2 and 3"),
+        ("Frame,Visibility,X,Y\n7,1,2,3\n7,1,2,3\n", "frame 7 appears twice, in lines 2 and 3"),
         ("Frame,Visibility,X,Y\n0,1,2,\xff\n", "not a CSV file"),
     ],
 )
@@ -390,7 +390,7 @@ def test_name_with_brackets_is_a_name_before_it_is_a_glob():
     ],
 )
 def test_unknown_name_lists_what_is_near(name, hint):
-    with pytest.raises(InputError, match=f"no clip is called {name}") as caught:
+    with pytest.raises(InputError, match=f"no clip named {name}") as caught:
         split_clips(MATCHES, [name])
     assert hint in str(caught.value)
 
@@ -435,7 +435,7 @@ def test_published_split_is_kept_and_test_never_trains():
     [(MATCHES, ["*"]), (make_clips("test/a", "test/b", part="test"), None), ((), None)],
 )
 def test_nothing_left_to_train_on_is_an_input_error(clips, wanted):
-    with pytest.raises(InputError, match="no clip is left to train on"):
+    with pytest.raises(InputError, match="no clip is left for training"):
         split_clips(clips, wanted)
 
 
@@ -458,9 +458,13 @@ def test_report_counts_frames_labels_and_visible_ones(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "labelled", "problem"),
     [
-        ([(5, 1, 3, 3), (6, 1, 3, 3), (9, 0, 0, 0)], 1, "2 labels after the last frame, 5"),
-        ([(0, 1, 3, 3), (2, 1, 300, 3)], 1, "1 positions beyond the picture, as in frame 2"),
-        ([(0, 0, 0, 0)], 1, "no ball is visible in any frame"),
+        (
+            [(5, 1, 3, 3), (6, 1, 3, 3), (9, 0, 0, 0)],
+            1,
+            "2 labels after the last frame (5) are ignored",
+        ),
+        ([(0, 1, 3, 3), (2, 1, 300, 3)], 1, "1 positions outside the picture, first in frame 2"),
+        ([(0, 0, 0, 0)], 1, "no frame has a visible ball"),
     ],
 )
 def test_report_names_what_does_not_fit_the_video(tmp_path, rows, labelled, problem):

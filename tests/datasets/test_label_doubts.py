@@ -67,7 +67,10 @@ def test_frames_at_another_rate_are_mapped_by_time(tmp_path, minimal):
     frames = np.arange(19)
     np.testing.assert_allclose(track.x[:19], WIDTH * (0.05 + 0.2 * frames / 6.25) - 0.5)
     assert states(track) == "b" * 20 + "?" * 5
-    assert "labels count 20 frames a second, the video has 25: mapped by time" in doubts[0]
+    assert (
+        "labels use 20 frames per second, but the video has 25: they are matched by time"
+        in doubts[0]
+    )
 
 
 def test_counts_that_disagree_without_times_are_refused(tmp_path):
@@ -75,7 +78,10 @@ def test_counts_that_disagree_without_times_are_refused(tmp_path):
     write_task(tmp_path / "a.json", [{**BOX, "frame": 1, "x": 0}], framesCount=20)
     dataset = find_dataset(tmp_path)
     assert dataset.clips == ()
-    assert "labels are for 20 frames, the video has 25, and no times say" in dataset.doubts[0]
+    assert (
+        "labels are for 20 frames, but the video has 25, and there are no times"
+        in dataset.doubts[0]
+    )
 
 
 def test_labels_of_another_cut_are_a_doubt(tmp_path):
@@ -84,7 +90,7 @@ def test_labels_of_another_cut_are_a_doubt(tmp_path):
     write_task(tmp_path / "a.json", boxes, framesCount=10, duration=0.4)
     track, doubts = read_only(tmp_path, 25)
     assert states(track)[:10] == "b" * 10
-    assert "labels are for 0.4 s of video, this one has 1.0 s" in doubts[0]
+    assert "labels cover 0.4 s of video, but this one has 1.0 s" in doubts[0]
 
 
 def test_boxes_filled_in_after_the_last_keyframe_are_nobodys(tmp_path):
@@ -96,7 +102,7 @@ def test_boxes_filled_in_after_the_last_keyframe_are_nobodys(tmp_path):
     track, doubts = read_only(tmp_path)
     assert states(track) == "bbbb??"
     np.testing.assert_allclose(track.x[:4], WIDTH * np.array([0.05, 0.15, 0.25, 0.35]) - 0.5)
-    assert "2 frames after a last keyframe: taken as unlabelled" in doubts[0]
+    assert "2 frames after the last keyframe are read as unlabelled" in doubts[0]
 
 
 @pytest.mark.parametrize("degrees", [0, 30, 90, 180, 315, -45])
@@ -135,7 +141,7 @@ def test_boxes_that_cannot_be_made_out_leave_frames_unlabelled(tmp_path, change,
     ]
     write_task(tmp_path / "a.json", boxes, framesCount=5)
     if expected is None:
-        assert "a box of no frame" in find_dataset(tmp_path).doubts[0]
+        assert "box without a frame" in find_dataset(tmp_path).doubts[0]
     else:
         assert states(read_only(tmp_path, 5)[0]) == expected
 
@@ -171,7 +177,7 @@ def test_middle_of_every_shape_that_has_one_is_read(tmp_path, shape, position):
         assert tuple(track.positions[0]) == position
     else:
         assert states(track) == "?--b--"
-        assert "1 shapes of the kind" in doubts[0]
+        assert "1 shapes of type" in doubts[0]
 
 
 def test_shape_that_stands_still_after_its_last_keyframe_is_nobodys(tmp_path):
@@ -183,7 +189,7 @@ def test_shape_that_stands_still_after_its_last_keyframe_is_nobodys(tmp_path):
     write_cvat(tmp_path, shapes)
     track, doubts = read_only(tmp_path)
     assert states(track) == "bbb??-"
-    assert "2 frames after a last keyframe: taken as unlabelled" in doubts[0]
+    assert "2 frames after the last keyframe are read as unlabelled" in doubts[0]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +218,7 @@ def test_size_that_is_none_scales_nothing(tmp_path, size):
 @pytest.mark.parametrize("encoding", ["foo", "utf-16", "utf-32", "rot13", "ebcdic-cp-us"])
 def test_other_encoding_than_the_file_says_is_one_line(tmp_path, encoding):
     text = f'<?xml version="1.0" encoding="{encoding}"?><annotations></annotations>'
-    with pytest.raises(InputError, match=r"not what CVAT writes|has no points"):
+    with pytest.raises(InputError, match=r"not a CVAT export|contains no points"):
         read(write_text(tmp_path / "a.xml", text))
 
 
@@ -275,11 +281,14 @@ def test_ids_of_unlisted_images_leave_the_others_in_doubt(tmp_path, strangers, e
     }
     write_text(tmp_path / "labels.json", json.dumps(document))
     if expected is None:
-        assert "2 of 12 annotations are of images" in find_dataset(tmp_path).doubts[0]
+        assert "2 of 12 annotations refer to images" in find_dataset(tmp_path).doubts[0]
         return
     track, doubts = read_only(tmp_path, 12)
     assert states(track) == expected
-    said = ["1 annotations of unknown images, as image 70", "2 frames without a label, as frame 10"]
+    said = [
+        "1 annotations of unknown images (first: image 70)",
+        "2 frames without a label (first: frame 10)",
+    ]
     assert [part in line for part, line in zip(said, doubts, strict=False)] == [True] * len(doubts)
     assert len(doubts) == 2 * strangers
 
@@ -305,7 +314,7 @@ def test_frames_far_beyond_the_video_cost_nothing(tmp_path):
     dataset = find_dataset(tmp_path)
     assert states(read_labels(dataset.clips[0], size=SIZE, frames=FRAMES)) == "b?????"
     (line,) = list_doubts(dataset, dataset.clips)
-    assert line == "a: 1 labels after the last frame, 5: ignored"
+    assert line == "a: 1 labels after the last frame (5) are ignored"
 
 
 # --- tables
@@ -319,8 +328,8 @@ def test_frames_far_beyond_the_video_cost_nothing(tmp_path):
         ("frame,x,y", [(0, 0, 0), (1, 0.5, 0.5), (2, 0, 0)], "-b-", "2 rows are 0,0"),
         ("frame,x,y", [(0, -1, 9), (1, 20, 20)], "bb", None),  # at the edge
         ("frame,x,y", [(0, "", ""), (1, 20, 20)], "-b", None),
-        ("frame,x,y", [(0, 0, 0), (1, 1, 1), (2, 30, 30)], None, "which may be no ball or the"),
-        ("frame,x,y", [(0, 0, 0), (1, 0, 0)], None, "2 rows are 0,0, as frame 0, which may be"),
+        ("frame,x,y", [(0, 0, 0), (1, 1, 1), (2, 30, 30)], None, "which may mean no ball or the"),
+        ("frame,x,y", [(0, 0, 0), (1, 0, 0)], None, "2 rows are 0,0 (first: frame 0)"),
         ("Frame,Visibility,X,Y", [(0, 1, -1, -1), (1, 1, 20, 20)], "?b", "visible at -1,-1"),
         ("Frame,Visibility,X,Y", [(0, 1, 0, 0), (1, 1, 0, 0), (2, 1, 9, 9)], "??b", "at 0,0"),
         ("Frame,Visibility,X,Y", [(0, 1, 0, 0), (1, 1, 20, 20)], "bb", None),  # the corner
@@ -346,7 +355,7 @@ def test_labels_that_end_early_are_a_doubt(tmp_path):
     write_video(tmp_path / "a.mp4", 30)
     write_labels(tmp_path / "a.csv", [(f, 1, 10 + f, 9) for f in range(24)])
     (clip,) = check_dataset(find_dataset(tmp_path)).clips
-    assert "every frame up to 23 has a label, and none of the other 6" in clip.problems[0]
+    assert "every frame up to 23 has a label, the remaining 6 have none" in clip.problems[0]
 
 
 @pytest.mark.parametrize(("fps", "doubtful"), [(25, False), (25.3, False), (24, False), (50, True)])
@@ -388,7 +397,7 @@ def test_broken_text_leaves_its_image_unlabelled(tmp_path):
     write_text(tmp_path / "labels/1.txt", "0 0.1 0.1 0.2 0.1 0.2 0.2\n")  # a polygon
     track, doubts = read_only(tmp_path, 2)
     assert states(track) == "b?"
-    assert "1 texts that are not lines of class x y width height" in doubts[0]
+    assert "1 text files without lines of class x y width height" in doubts[0]
 
 
 # --- everything
@@ -480,8 +489,8 @@ def test_doubts_alike_are_one_line(tmp_path):
         write_labels(tmp_path / f"{name}.csv", [(0, 1, 6, 18), (7, 1, 6, 18)])
     dataset = find_dataset(tmp_path)
     first, second = list_doubts(dataset, dataset.clips)
-    assert first == "a: 1 labels after the last frame, 2: ignored (and 2 more like it)"
-    assert second == f"tracknet data check {tmp_path} lists them all"
+    assert first == "a: 1 labels after the last frame (2) are ignored (and 2 more like it)"
+    assert second == f"run tracknet data check {tmp_path} to list all"
 
 
 def test_files_beside_a_video_that_are_no_labels_are_named(tmp_path):
@@ -489,7 +498,7 @@ def test_files_beside_a_video_that_are_no_labels_are_named(tmp_path):
     write_text(tmp_path / "a.json", "")
     write_text(tmp_path / "project.json", '{"tasks": []}')
     (doubt,) = find_dataset(tmp_path).doubts
-    assert doubt.endswith("; not known as labels: a.json, project.json")
+    assert doubt.endswith("; unknown label format: a.json, project.json")
 
 
 @pytest.mark.parametrize("named", [False, True])
@@ -521,15 +530,15 @@ def test_same_footage_under_two_names_is_one_clip(tmp_path):
     (tmp_path / "twin").symlink_to(tmp_path / "match")
     dataset = find_dataset(tmp_path)
     assert [clip.name for clip in dataset.clips] == ["match/a"]
-    assert dataset.doubts == ("twin/a: the footage of match/a once more, so it is left out",)
+    assert dataset.doubts == ("twin/a: skipped: same footage as match/a",)
 
 
 def test_file_about_other_videos_says_so(tmp_path):
     write_video(tmp_path / "b.mp4")
     write_task(tmp_path / "project.json", [{**BOX, "frame": 1, "x": 0}], framesCount=6)
     first, second = find_dataset(tmp_path).doubts
-    assert "project.json: left out: no video or image here is one that it names" in first
-    assert second.startswith("b: no labels for it")
+    assert "project.json: skipped: none of the videos or images that it names was found" in first
+    assert second.startswith("b: skipped: no labels found")
 
 
 def test_images_that_are_not_there_are_counted(tmp_path):
@@ -539,7 +548,7 @@ def test_images_that_are_not_there_are_counted(tmp_path):
     write_text(tmp_path / "a.xml", f"<annotations>{images}</annotations>")
     track, doubts = read_only(tmp_path, 2)
     assert track.positions.tolist() == [[30, 14], [30, 14]]
-    assert doubts == ("a: 1 images are not here, as a/2.png: left out",)
+    assert doubts == ("a: 1 images are missing (first: a/2.png) and are skipped",)
 
 
 def test_below_zero_is_no_ball_in_a_file_of_positions(tmp_path):

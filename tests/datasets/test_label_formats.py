@@ -77,7 +77,7 @@ def test_what_counts_as_visible_can_be_chosen(tmp_path, name, text, images, seen
 
 
 def test_unknown_grade_of_visibility_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="visible must be one of easy, hard, hidden"):
+    with pytest.raises(ValueError, match="`visible` must be one of easy, hard, hidden"):
         find_dataset(tmp_path, visible="all")
 
 
@@ -138,7 +138,7 @@ def test_frames_are_numbered_as_the_images_are(tmp_path, numbers, labels, frames
 )
 def test_reversed_visibility_is_a_doubt(tmp_path, header, rows):
     path = write_labels(tmp_path / "a.csv", rows, header=header)
-    (doubt,) = (d for d in read(path).doubts if "the other way round" in d)
+    (doubt,) = (d for d in read(path).doubts if "visibility may be inverted" in d)
     assert doubt.startswith("1 rows are visible")
 
 
@@ -186,7 +186,7 @@ def test_class_of_the_ball_is_the_only_one_that_may_be(names, ball):
     if ball:
         assert choose_ball(names, Path("a.json")) == ball
     else:
-        with pytest.raises(InputError, match=r"a\.json: its classes are"):
+        with pytest.raises(InputError, match=r"a\.json: classes are"):
             choose_ball(names, Path("a.json"))
 
 
@@ -206,7 +206,7 @@ def test_yolo_takes_the_ball_by_its_name(tmp_path, place, text):
     write_text(tmp_path / "labels/train/0.txt", "0 0.1 0.1 0.1 0.1\n1 0.5 0.5 0.1 0.1\n")
     (clip,) = find_dataset(tmp_path).clips
     assert read_labels(clip, size=SIZE, frames=2).positions[0].tolist() == [31.5, 17.5]
-    assert "1 images without a text, as 1.png: taken as no ball" in clip.table.doubts
+    assert "1 images without a text file (first: 1.png) are read as no ball" in clip.table.doubts
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_label_studio_box_moves_on_a_line_and_stops_at_its_last_keyframe(tmp_pat
     assert table.frame.tolist() == [0, 1, 2, 3, 4, 5, 6, 7]  # 8 and 9 nobody has looked at
     assert frames_seen(table) == [0, 1, 2, 3, 4, 7]
     np.testing.assert_allclose(table.x[:5], [0.05, 0.15, 0.25, 0.35, 0.45])
-    assert "2 frames after a last keyframe: taken as unlabelled" in table.doubts
+    assert "2 frames after the last keyframe are read as unlabelled" in table.doubts
 
 
 def test_coco_file_without_folders_is_for_the_images_beside_it(tmp_path):
@@ -281,17 +281,17 @@ def test_coco_file_that_may_be_for_any_folder_is_a_doubt(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.xml", "<annotations>", "not what CVAT writes"),
-        ("a.xml", "<annotations></annotations>", "has no points or boxes"),
+        ("a.xml", "<annotations>", "not a CVAT export"),
+        ("a.xml", "<annotations></annotations>", "contains no points or boxes"),
         ("a.xml", '<annotations><track label="ball"><points frame="x" points="1,2"/></track>'
-         "</annotations>", "has no points or boxes (1 shapes of no frame, as x"),
+         "</annotations>", "contains no points or boxes (1 shapes without a frame (first: x"),
         ("a.jsonl", '{"frame": 0, "x": 1, "y": 2}\n{"frame": 1}\n', "line 2"),
         ("a.jsonl", '{"frame": 0, "x": 1, "y": 2}\n[1]\n', "line 2 is not a JSON object"),
         ("a.txt", "1 2\n3 4\n" * 1000 + "5\n", "line 2001"),
         ("a.json", '{"images": [{"id": 1, "file_name": "a/1.png"}], "annotations": [{}],'
-         ' "categories": [{"id": 1, "name": "ball"}]}', "unknown category, as {}"),
+         ' "categories": [{"id": 1, "name": "ball"}]}', "unknown category (first: {})"),
         ("a.json", '[{"annotations": [{"result": [{"type": "videorectangle", "value": {}}]}]}]',
-         "not what Label Studio writes"),
+         "not a Label Studio export"),
     ],
 )  # fmt: skip
 def test_broken_label_file_names_itself(tmp_path, name, text, message):
@@ -307,7 +307,7 @@ def test_broken_label_file_names_itself(tmp_path, name, text, message):
     [
         ([0, 1, 2], None),
         ([3, 4, 5], None),
-        ([0, 1, 7], "1 holes in the numbers of the images, as after 1.png"),
+        ([0, 1, 7], "1 gaps in the image numbers, first after 1.png"),
     ],
 )
 def test_holes_between_images_are_a_problem(tmp_path, numbers, problem):

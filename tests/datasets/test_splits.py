@@ -49,7 +49,7 @@ def test_split_by_clip_holds_out_clips_of_any_match(dataset):
 def test_split_by_match_needs_two(tmp_path):
     write_pair(tmp_path, "a")
     write_pair(tmp_path, "b")
-    with pytest.raises(InputError, match="all clips are of one match"):
+    with pytest.raises(InputError, match="all clips belong to one match"):
         split_dataset(find_dataset(tmp_path), by="match")
 
 
@@ -61,7 +61,10 @@ def test_clips_that_train_are_those_that_are_named(dataset):
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"by": "frame"}, "by must be one of match, clip"), ({"share": 1.0}, "share must be above 0")],
+    [
+        ({"by": "frame"}, "`by` must be one of match, clip"),
+        ({"share": 1.0}, "`share` must be above 0"),
+    ],
 )
 def test_a_split_that_makes_no_sense_is_refused(dataset, settings, message):
     with pytest.raises(ValueError, match=message):
@@ -73,9 +76,9 @@ def test_a_split_that_makes_no_sense_is_refused(dataset, settings, message):
     [
         ("{", "not a split"),
         ("[]", "not a split"),
-        ('{"data": "d", "train": ["a"]}', "train and validation must name clips"),
+        ('{"data": "d", "train": ["a"]}', "train and validation must list clips"),
         ('{"train": ["a"], "validation": ["b"]}', "not a split"),
-        ('{"data": "d", "train": ["a", "b"], "validation": ["b"]}', "b stands twice"),
+        ('{"data": "d", "train": ["a", "b"], "validation": ["b"]}', "b appears twice"),
     ],
 )
 def test_file_that_is_no_split_names_itself(tmp_path, text, message):

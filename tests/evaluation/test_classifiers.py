@@ -129,7 +129,7 @@ def test_evaluate_writes_tables_and_a_picture(data, weights, tmp_path):
 
     again = tracknet("evaluate", "--data", data, "--weights", weights, "-o", out)
     assert again.exit_code == 1
-    assert "exists already" in again.stderr
+    assert "already exists" in again.stderr
 
 
 def test_evaluate_prints_one_json_object(data, weights):
@@ -158,14 +158,14 @@ def test_fit_trains_a_classifier_that_resumes_and_evaluates(data, tmp_path):
 
 
 def test_classifier_is_no_tracker(weights):
-    with pytest.raises(InputError, match="a classifier of clips, not a tracker"):
+    with pytest.raises(InputError, match="is a clip classifier, not a tracker"):
         Tracker.from_file(weights)
 
 
 def test_classifier_without_its_classes_is_refused(data, tmp_path):
     model = randomize_weights(build_tiny("tsm"))
     save_model(model, infer_spec(model), tmp_path / "plain.keras")
-    with pytest.raises(InputError, match="does not say how long its windows are"):
+    with pytest.raises(InputError, match="window length is not recorded"):
         evaluate_classes(load_model(tmp_path / "plain.keras"), data)
 
 

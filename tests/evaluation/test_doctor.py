@@ -66,7 +66,7 @@ def test_what_is_not_installed_has_no_version(monkeypatch):
 
 def test_no_backend_is_fatal(whole, monkeypatch):
     def choose():
-        raise InputError("no framework for Keras is installed; pip install tensorflow.")
+        raise InputError("no Keras backend is installed; run: pip install tensorflow.")
 
     monkeypatch.setattr(module, "choose_backend", choose)
     report = examine()
@@ -74,8 +74,8 @@ def test_no_backend_is_fatal(whole, monkeypatch):
     assert (report["backend"], report["devices"], report["precision"]) == (None, [], None)
     assert report["problems"] == [
         {
-            "what": "no framework for Keras is installed",
-            "next": "pip install tensorflow",
+            "what": "no Keras backend is installed",
+            "next": "run: pip install tensorflow",
             "fatal": True,
         }
     ]
@@ -124,21 +124,21 @@ def test_a_cache_in_a_home_that_there_is_not_is_a_problem(whole, monkeypatch):
     report = examine()
     assert report["cache"] == {"folder": None, "free": None, "writable": False}
     ((what, _),) = problems(report)
-    assert what.endswith("there is no home of that name")
+    assert what.endswith("no such home folder")
 
 
 def test_a_full_disk_is_a_problem(whole, monkeypatch):
     monkeypatch.setattr(module, "LEAST_FREE", 10**18)
     ((what, fatal),) = problems(examine())
-    assert "GB free for the cache" in what
+    assert "GB are free for the cache" in what
     assert not fatal
 
 
 def test_damaged_weights_are_a_problem(whole, monkeypatch):
-    damaged = {"v3": StoredPreset("v3.keras: damaged; install the package again.")}
+    damaged = {"v3": StoredPreset("v3.keras: damaged; reinstall the package.")}
     monkeypatch.setattr(module, "list_presets", lambda: damaged)
     (problem,) = examine()["problems"]
-    expected = {"what": "v3.keras: damaged", "next": "install the package again", "fatal": False}
+    expected = {"what": "v3.keras: damaged", "next": "reinstall the package", "fatal": False}
     assert problem == expected
 
 
@@ -146,7 +146,7 @@ def test_missing_weights_are_a_problem(whole, monkeypatch):
     monkeypatch.setattr(module, "list_presets", dict)
     report = examine()
     assert report["ok"]
-    assert problems(report) == [("the weights that belong to the package are missing", False)]
+    assert problems(report) == [("the bundled weights are missing", False)]
 
 
 def test_the_command_prints_a_row_a_fact(whole):
@@ -166,10 +166,10 @@ def test_the_command_prints_one_json_object(whole):
 
 def test_the_command_fails_where_nothing_can_be_tracked(whole, monkeypatch):
     def choose():
-        raise InputError("no framework for Keras is installed; pip install tensorflow.")
+        raise InputError("no Keras backend is installed; run: pip install tensorflow.")
 
     monkeypatch.setattr(module, "choose_backend", choose)
     result = CliRunner().invoke(cli, ["doctor"])
     assert result.exit_code == 1
-    assert "- no framework for Keras is installed; pip install tensorflow." in result.stdout
+    assert "- no Keras backend is installed; run: pip install tensorflow." in result.stdout
     assert result.stdout.endswith("\nNot ready: see above.\n")

@@ -12,9 +12,7 @@ from keras_tracknet_cli.main import cli
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.evaluation import exporting
-from keras_tracknet.evaluation.exporting import export
-from keras_tracknet.evaluation.sampling import sample_windows
-from keras_tracknet.evaluation.verification import Verification, verify_export
+from keras_tracknet.evaluation.exporting import Verification, export, sample_windows, verify_export
 from keras_tracknet.inference.engines import exports
 from keras_tracknet.inference.engines.conversion import Conversion
 from keras_tracknet.inference.engines.converters import _read_calibration
@@ -171,14 +169,20 @@ def test_windows_are_spread_over_each_videos_length(tmp_path, videos, count, sta
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"format": "tflite", "output": "a.onnx"}, r"a file of format tflite ends in \.tflite"),
+        ({"format": "tflite", "output": "a.onnx"}, r"wrong suffix for format tflite; use \.tflite"),
         ({"format": "tflite", "precision": "int8"}, "int8 is calibrated on real frames"),
-        ({"format": "saved-model", "precision": "fp16", "output": "a"}, "a saved-model is fp32"),
+        (
+            {"format": "saved-model", "precision": "fp16", "output": "a"},
+            "format saved-model supports fp32 only",
+        ),
         ({"format": "tflite", "precision": "int8", "calibrate": "none.mp4"}, "no such video"),
         ({"format": "tflite", "input_size": (30, 64)}, "size 30x64 is not supported: both sides"),
         ({"format": "tflite", "input_size": (80_000, 64)}, "size 80000x64 is not supported"),
         ({"format": "tflite", "frame_size": (16, 64)}, "frame size 16x64 is not supported"),
-        ({"format": "tflite", "frame_size": (10**9, 10**9)}, "is not supported: it must be from"),
+        (
+            {"format": "tflite", "frame_size": (10**9, 10**9)},
+            "is not supported: it must be between",
+        ),
         ({"format": "tflite", "output": "w.keras/a.tflite"}, "cannot be written"),
     ],
 )
@@ -270,13 +274,15 @@ def test_only_exports_are_replaced_and_only_when_asked_for(
 ):
     place = tmp_path / "place"
     write_files(place, files)
-    with pytest.raises(InputError, match=r"exists already; use --overwrite"):
+    with pytest.raises(InputError, match=r"already exists; use `overwrite=True`"):
         export(weights, place / output, format=format)
     if replaced:
         export(weights, place / output, format=format, overwrite=True)
         assert [done.format for done in without_conversion] == [format]
     else:
-        with pytest.raises(InputError, match="was not written by tracknet export, and is left"):
+        with pytest.raises(
+            InputError, match="was not written by tracknet export and is not overwritten"
+        ):
             export(weights, place / output, format=format, overwrite=True)
         assert without_conversion == []
     assert list_files(place) == files
@@ -302,7 +308,7 @@ def test_an_export_takes_the_place_of_the_one_before(tmp_path):
     write_files(made, {"m/saved_model.pb": "newer"})
     write_files(place, {"m/mine.csv": "x"})
     before = list_files(place)
-    with pytest.raises(InputError, match="is left as it is"):
+    with pytest.raises(InputError, match="is not overwritten"):
         put_in_place(made, place)
     assert list_files(place) == before
 
@@ -353,7 +359,7 @@ def test_rectifier_is_not_exported(tmp_path):
     path = tmp_path / "rectifier.keras"
     model = randomize_weights(build_tiny("rectifier", window=8))
     save_model(model, ModelSpec("rectifier", 8, 0, "none", (0, 0)), path)
-    with pytest.raises(InputError, match="no tracker; give the weights"):
+    with pytest.raises(InputError, match="not a tracker; use the weights"):
         export(path, tmp_path / "a.tflite", format="tflite")
 
 

@@ -7,8 +7,7 @@ from helpers_clips import write_labels, write_video
 from helpers_trackers import SIZE
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.evaluation.trackers import ClipResult, Evaluation, evaluate
-from keras_tracknet.metrics import Counts
+from keras_tracknet.evaluation.trackers import Evaluation, evaluate
 from keras_tracknet.progress import Reporter
 from keras_tracknet.tracks.files import read_track
 from keras_tracknet.tracks.track import Track
@@ -123,19 +122,6 @@ def test_undefined_scores_are_null(tmp_path):
     assert Evaluation((), 4.0, "model").as_dict()["accuracy"] is None
 
 
-def test_intervals_come_from_resampling_whole_clips():
-    right, wrong = Counts(tp=8), Counts(fn=8)
-    clips = [ClipResult(str(k), right if k % 4 else wrong, 1.0) for k in range(100)]
-    intervals = Evaluation(tuple(clips), 4.0, "model").intervals
-    spread = 1.96 * (0.75 * 0.25 / 100) ** 0.5  # of a share of 100 clips; frames do not count
-    assert intervals["accuracy"] == pytest.approx((0.75 - spread, 0.75 + spread), abs=0.015)
-    f1 = [2 * share / (1 + share) for share in intervals["accuracy"]]
-    assert intervals["f1"] == pytest.approx(tuple(f1))
-    assert Evaluation(tuple(clips[:1]), 4.0, "model").intervals == {}
-    absent = [ClipResult(name, Counts(tn=8), 1.0) for name in "ab"]
-    assert Evaluation(tuple(absent), 4.0, "model").intervals == {"accuracy": (1.0, 1.0)}
-
-
 @pytest.mark.parametrize("extra", [-3, 3])
 def test_labels_and_frames_may_differ_in_number(tmp_path, extra):
     """Labels past the end are ignored; frames without a label do not count."""
@@ -190,7 +176,7 @@ def test_replacing_run_that_breaks_off_leaves_no_result_of_another(data, tracker
 def test_result_that_is_there_is_kept_unless_told_otherwise(data, tracker, tmp_path):
     evaluate(tracker, data, clips=["one"], output=tmp_path)
     before = (tmp_path / "evaluation.json").read_text()
-    with pytest.raises(InputError, match=r"evaluation\.json: exists already; use --overwrite"):
+    with pytest.raises(InputError, match=r"evaluation\.json: already exists; use `overwrite=True`"):
         evaluate(tracker, data, output=tmp_path)
     assert tracker.asked == ["one"]
     assert (tmp_path / "evaluation.json").read_text() == before
@@ -215,8 +201,8 @@ def test_clips_that_are_left_out_are_said(data, tracker):
     reporter = Warnings()
     evaluate(tracker, data, reporter=reporter)
     four, three = reporter.warnings
-    assert four.startswith("four: no labels for it, so it is left out")
-    assert three.startswith("three: left out.")
+    assert four.startswith("four: skipped: no labels found")
+    assert three.startswith("three: skipped: ")
 
 
 def test_what_labels_leave_in_doubt_is_said_of_the_clips_in_use(data, tracker):
@@ -224,7 +210,7 @@ def test_what_labels_leave_in_doubt_is_said_of_the_clips_in_use(data, tracker):
     write_labels(data / "two.csv", [(frame, 1, 20, 20) for frame in range(1, 9)])
     reporter = Warnings()
     evaluate(tracker, data, clips=["one"], reporter=reporter)
-    assert reporter.warnings == ["one: 1 labels after the last frame, 7: ignored"]
+    assert reporter.warnings == ["one: 1 labels after the last frame (7) are ignored"]
     evaluate(tracker, data, clips=["two"], reporter=reporter)
     assert "probably counted from 1" in reporter.warnings[1]
 
@@ -237,8 +223,8 @@ def test_nothing_is_written_unasked(data, tracker, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"unit": "feet"}, ValueError, "unit must be one of model, source.*'feet'"),
-        ({"clips": ["onne"]}, InputError, "no clip is called onne; did you mean one"),
+        ({"unit": "feet"}, ValueError, "`unit` must be one of model, source.*'feet'"),
+        ({"clips": ["onne"]}, InputError, "no clip named onne; did you mean one"),
     ],
 )
 def test_impossible_evaluation_is_refused(data, tracker, settings, error, message):

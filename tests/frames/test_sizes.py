@@ -5,19 +5,19 @@ import numpy as np
 import pytest
 
 from keras_tracknet.frames import sizes as module
-from keras_tracknet.frames.background import (
-    estimate_background,
-    sample_indices,
-    subtract_background,
-)
 from keras_tracknet.frames.sizes import (
+    aligned_empty,
+    estimate_background,
     fit_frame,
     picture_box,
     resize_frame,
+    sample_indices,
     scale_positions,
+    scale_window,
+    stack_window,
+    subtract_background,
     unfit_positions,
 )
-from keras_tracknet.frames.stacking import aligned_empty, scale_window, stack_window
 from keras_tracknet.inference.detections import decode_centroid
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -243,10 +243,10 @@ def test_window_is_stacked_from_frames_that_are_not_contiguous():
 @pytest.mark.parametrize(
     ("mode", "message"),
     [
-        ("blur", "mode must be one of none.* Received: mode='blur'"),
-        ("concat", "mode 'concat' needs a background. Received: background=None"),
-        ("subtract", "mode 'subtract' needs a background"),
-        ("subtract_concat", "mode 'subtract_concat' needs a background"),
+        ("blur", "`mode` must be one of none.* Received: mode='blur'"),
+        ("concat", "`mode='concat'` requires a background. Received: background=None"),
+        ("subtract", "`mode='subtract'` requires a background"),
+        ("subtract_concat", "`mode='subtract_concat'` requires a background"),
     ],
 )
 def test_window_without_what_its_mode_needs_is_refused(mode, message):

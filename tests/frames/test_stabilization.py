@@ -159,6 +159,6 @@ def test_what_is_asked_for_goes_before_what_the_weights_say(weights, asked, expe
 def test_what_cannot_be_stabilized_is_told(detector, settings):
     with pytest.raises(
         InputError,
-        match=r"^v[23]\.keras: --stabilize is for weights that see no .*; use --no-stabilize",
+        match=r"^v[23]\.keras: `stabilize=True` requires weights without .*; use `stabilize=False`",
     ):
         Tracker(make_detector(**detector), stabilize=True, **settings)

@@ -191,7 +191,7 @@ class Finder:
 
 @pytest.mark.parametrize("background", ["none", "subtract", "subtract_concat", "concat"])
 def test_the_window_is_stacked_inside_as_it_is_outside(tmp_path, background):
-    from keras_tracknet.frames.stacking import scale_window, stack_window
+    from keras_tracknet.frames.sizes import scale_window, stack_window
     from keras_tracknet.inference.engines.serving import WindowStacker
 
     inputs = draw_windows(detector_spec("v3", frames=4, background=background), 1)
@@ -377,16 +377,16 @@ def test_auto_is_openvino_where_it_fits_and_is_installed(monkeypatch):
 
 
 def test_engine_that_cannot_run_a_file_says_what_can(weights, tmp_path):
-    with pytest.raises(InputError, match=r"engine onnx runs exported files; .* --format onnx"):
+    with pytest.raises(InputError, match=r"engine onnx runs exported files only; .* --format onnx"):
         open_network(weights, engine="onnx")
     with pytest.raises(
-        InputError, match=r"litert runs exported files; .* --format tflite, and give"
+        InputError, match=r"litert runs exported files only; .* --format tflite and use"
     ):
         open_network(make_detector(), engine="litert")
     (tmp_path / "net.onnx").write_bytes(b"")
-    with pytest.raises(InputError, match="a file for engine onnx, not keras"):
+    with pytest.raises(InputError, match="file was exported for engine onnx, not keras"):
         open_network(tmp_path / "net.onnx", engine="keras")
-    with pytest.raises(ValueError, match=r"engine must be one of .*engine='cuda'"):
+    with pytest.raises(ValueError, match=r"`engine` must be one of .*engine='cuda'"):
         open_network(weights, engine="cuda")
 
 
@@ -477,7 +477,7 @@ def test_untrained_weights_are_not_converted(tmp_path):
     needs_openvino()
     spec = detector_spec("v3", frames=4)
     save_model(build_tiny("v3", background="none"), spec, tmp_path / "new.keras")
-    with pytest.raises(InputError, match="never trained"):
+    with pytest.raises(InputError, match="weights are untrained"):
         Conversion(str(tmp_path / "new.keras"), str(tmp_path / "new.xml"), "openvino").run()
     assert [p.name for p in tmp_path.iterdir()] == ["new.keras"]
 
@@ -489,7 +489,7 @@ def test_positions_cannot_be_thresholded_or_merged_again(tmp_path):
             self.answers = "detections"
 
     for settings in ({"mode": "accurate"}, {"threshold": 0.3}, {"decode": "published"}):
-        with pytest.raises(InputError, match="export it with --heatmaps"):
+        with pytest.raises(InputError, match="export it again with tracknet export --heatmaps"):
             Tracker(Positions(), **settings)
     Tracker(Positions())
 
@@ -499,7 +499,7 @@ def test_description_survives_its_text(tmp_path):
     described = Description(spec, "detections", (72, 128), "fp16", {"sha256": "0"})
     assert Description.from_json(described.as_json(), tmp_path) == described
     assert json.loads(described.as_json())["colour_order"] == "RGB"
-    with pytest.raises(InputError, match=r"specification is damaged .it does not say version"):
+    with pytest.raises(InputError, match=r"specification is damaged .missing fields: version"):
         Description.from_json('{"spec": {}}', tmp_path)
 
 
@@ -524,9 +524,9 @@ def test_device_is_the_one_that_was_asked_for(weights, monkeypatch):
     np.testing.assert_allclose(network.run(inputs), ours.run(inputs), atol=TOLERANCE)
     assert network.device == "cpu"
     monkeypatch.setattr(backends, "list_devices", lambda: ["cpu:0"])
-    with pytest.raises(InputError, match="--device gpu: Keras finds none here"):
+    with pytest.raises(InputError, match='Keras finds no GPU for `device="gpu"`'):
         open_network(weights, device="gpu")
-    with pytest.raises(InputError, match="engine openvino is not run on a GPU"):
+    with pytest.raises(InputError, match="engine openvino does not run on a GPU"):
         open_network(weights, engine="openvino", device="gpu")
-    with pytest.raises(ValueError, match=r"device must be one of.*'tpu'"):
+    with pytest.raises(ValueError, match=r"`device` must be one of.*'tpu'"):
         open_network(weights, device="tpu")

@@ -213,8 +213,8 @@ def test_a_stream_that_breaks_off_is_connected_to_again(monkeypatch):
     frames, connections, warnings = collect(read=read)
     assert (len(frames), connections) == (3, 5)
     assert warnings[:2] == [
-        "rtsp://u:***@camera: broke off. Connecting again in 0.01 s.",
-        "rtsp://u:***@camera: refused. Connecting again in 0.02 s.",
+        "rtsp://u:***@camera: broke off. Reconnecting in 0.01 s.",
+        "rtsp://u:***@camera: refused. Reconnecting in 0.02 s.",
     ]
 
 
@@ -459,6 +459,6 @@ def test_rows_so_far_are_kept_where_tracking_is_stopped(tmp_path, error):
 def test_two_runs_do_not_write_one_result(tmp_path):
     with (
         hold_lock(place(tmp_path).summary),
-        pytest.raises(InputError, match="another run of tracknet is writing there"),
+        pytest.raises(InputError, match="another tracknet process is writing there"),
     ):
         predict_live(refuse, "0", place(tmp_path), read=read_few)

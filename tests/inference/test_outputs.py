@@ -161,22 +161,25 @@ def test_result_that_is_there_is_not_free(tmp_path, name):
     paths = place(tmp_path, "csv", "jsonl", overlay=True)
     paths.check_free()
     (tmp_path / name).touch()
-    with pytest.raises(InputError, match=rf"{name}: exists already; use --overwrite"):
+    with pytest.raises(InputError, match=rf"{name}: already exists; use `overwrite=True`"):
         paths.check_free()
 
 
 @pytest.mark.parametrize(
     ("summary", "message"),
     [
-        ('{"complete": false}', "left by an interrupted run; use --resume or --overwrite, or"),
-        ('{"complete": true}', "exists already; use --overwrite, or"),
-        ("[]", "exists already; use --overwrite, or"),
+        (
+            '{"complete": false}',
+            "belongs to an interrupted run; use `resume=True` or `overwrite=True` or",
+        ),
+        ('{"complete": true}', "already exists; use `overwrite=True` or"),
+        ("[]", "already exists; use `overwrite=True` or"),
     ],
 )
 def test_what_an_interrupted_run_left_can_be_resumed(tmp_path, summary, message):
     for name, content in (("track.csv", "Frame,Visibility,X,Y\n"), ("summary.json", summary)):
         (tmp_path / name).write_text(content)
-    with pytest.raises(InputError, match=rf"track\.csv: {message} choose another place with -o"):
+    with pytest.raises(InputError, match=rf"track\.csv: {message} choose another path"):
         place(tmp_path).check_free()
 
 
@@ -305,7 +308,7 @@ def test_plots_go_beside_the_track(tracker, video, tmp_path):
     assert {p.name for p in tmp_path.glob("a.*.png")} == {f"a.{name}.png" for name in PLOTS}
     for path in (*paths.tracks, paths.summary):
         path.unlink()
-    with pytest.raises(InputError, match=rf"a\.{PLOTS[0]}\.png: exists already"):
+    with pytest.raises(InputError, match=rf"a\.{PLOTS[0]}\.png: already exists"):
         paths.check_free()
 
 
@@ -374,7 +377,7 @@ def test_output_that_is_a_file_is_an_input_error(tracker, video, tmp_path, forma
     if format == "parquet":
         pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"/file: cannot be written .*choose another place"):
+    with pytest.raises(InputError, match=r"/file: cannot be written .*choose another path"):
         predict_video(tracker, video, place(tmp_path / "file", format))
     assert (tmp_path / "file").read_bytes() == b""
 
@@ -383,14 +386,16 @@ def test_output_that_is_a_file_is_an_input_error(tracker, video, tmp_path, forma
 @pytest.mark.parametrize("formats", [("csv",), ("jsonl", "csv")])
 def test_full_disk_names_the_file(tracker, video, tmp_path, formats):
     (tmp_path / f"track.{formats[0]}").symlink_to("/dev/full")
-    message = rf"track\.{formats[0]}: cannot be written \(No space left on device\); make room"
+    message = (
+        rf"track\.{formats[0]}: cannot be written \(No space left on device\); free some disk space"
+    )
     with pytest.raises(InputError, match=message):
         predict_video(tracker, video, place(tmp_path, *formats))
 
 
 def test_missing_pyarrow_is_told_before_the_video_is_tracked(tracker, video, tmp_path, monkeypatch):
     def missing():
-        raise InputError("Parquet needs pyarrow: pip install 'keras_tracknet[parquet]'.")
+        raise InputError("Parquet requires pyarrow; run: pip install 'keras_tracknet[parquet]'")
 
     monkeypatch.setattr(track_files, "import_parquet", missing)
     watcher = Watcher("tracking", lambda done: pytest.fail("the video was tracked"))

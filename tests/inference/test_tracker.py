@@ -265,11 +265,15 @@ def test_unfit_weights_are_refused(weights, rectifier, message):
 @pytest.mark.parametrize(
     ("weights", "rectifier", "message"),
     [
-        ("badminton-v3", None, "weights must be .*use Tracker.from_preset .*'badminton-v3'"),
-        (Path("a.keras"), None, r"weights must be .*use .*Tracker\.from_file.*'a\.keras'"),
-        ("model", None, "weights must be .*save it with save_model .*Received: <Functional"),
-        (None, None, "weights must be .*Received: None"),
-        ("file", "r.keras", r"rectifier must be .*Tracker\.from_file.*'r\.keras'"),
+        ("badminton-v3", None, "`weights` must come .*use Tracker.from_preset .*'badminton-v3'"),
+        (Path("a.keras"), None, r"`weights` must come .*use .*Tracker\.from_file.*'a\.keras'"),
+        (
+            "model",
+            None,
+            "`weights` must come .*save the model with save_model .*Received: <Functional",
+        ),
+        (None, None, "`weights` must come .*Received: None"),
+        ("file", "r.keras", r"`rectifier` must come .*Tracker\.from_file.*'r\.keras'"),
     ],
 )
 def test_what_is_no_loaded_model_is_a_type_error(weights, rectifier, message):
@@ -281,16 +285,16 @@ def test_what_is_no_loaded_model_is_a_type_error(weights, rectifier, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"mode": "slow"}, "mode must be one of fast, balanced, accurate.*'slow'"),
-        ({"decode": "guess"}, "decode must be centroid or published.*'guess'"),
-        ({"precision": "float8"}, "precision must be one of .*float8"),
-        ({"threshold": 1.5}, r"threshold must be 0 to 1.*threshold=1\.5"),
-        ({"batch_size": 0}, "batch_size must be at least 1.*batch_size=0"),
-        ({"sampling": "guess"}, "sampling must be own or published.*'guess'"),
-        ({"sampling": "published"}, "together with --decode published"),
+        ({"mode": "slow"}, "`mode` must be one of fast, balanced, accurate.*'slow'"),
+        ({"decode": "guess"}, "`decode` must be centroid or published.*'guess'"),
+        ({"precision": "float8"}, "`precision` must be one of .*float8"),
+        ({"threshold": 1.5}, r"`threshold` must be 0 to 1.*threshold=1\.5"),
+        ({"batch_size": 0}, "`batch_size` must be at least 1.*batch_size=0"),
+        ({"sampling": "guess"}, "`sampling` must be own or published.*'guess'"),
+        ({"sampling": "published"}, 'requires `decode="published"`'),
         (
             {"sampling": "published", "decode": "published", "mode": "balanced"},
-            "no mode balanced; use --mode fast",
+            'no mode balanced; use `mode="fast"`',
         ),
     ],
 )
@@ -300,7 +304,7 @@ def test_impossible_settings_are_refused(settings, message):
 
 
 def test_published_decoding_is_for_stretched_pictures():
-    with pytest.raises(InputError, match="not of the published V3 code"):
+    with pytest.raises(InputError, match="not a network of the published V3 code"):
         Tracker(make_detector(fit="letterbox"), decode="published")
 
 
@@ -381,11 +385,11 @@ def test_error_while_decoding_is_raised_after_the_rows_before_it(monkeypatch):
     def read(*_source):
         for frame in range(20):
             yield Frame(frame, 0.0, paint(SIZE, (9, 9)))
-        raise InputError("clip.mp4: the picture changes")
+        raise InputError("clip.mp4: frame size changes")
 
     monkeypatch.setattr(trackers, "read_frames", read)
     rows = []
-    with pytest.raises(InputError, match="the picture changes"):
+    with pytest.raises(InputError, match="frame size changes"):
         rows.extend(make_tracker().stream(SOURCE))
     assert 12 <= len(rows) <= 20
     assert read_ahead_threads() == []

@@ -178,12 +178,18 @@ def test_saved_network_gives_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"backbone": "vgg16"}, "backbone must be one of mobilenet_v2, resnet50, resnet10"),
-        ({"backbone": "resnet50", "width_multiplier": 0.5}, "width_multiplier is for mobilenet_v2"),
-        ({"backbone": "resnet10", "weights": "imagenet"}, "weights are for mobilenet_v2"),
-        ({"modality": "flow"}, "modality must be one of rgb, difference"),
-        ({"num_classes": 0}, "num_classes must be at least 1"),
-        ({"frames": 0}, "frames must be at least 1"),
+        ({"backbone": "vgg16"}, "`backbone` must be one of mobilenet_v2, resnet50, resnet10"),
+        (
+            {"backbone": "resnet50", "width_multiplier": 0.5},
+            "`width_multiplier` is supported by mobilenet_v2",
+        ),
+        (
+            {"backbone": "resnet10", "weights": "imagenet"},
+            "`weights` are supported by mobilenet_v2",
+        ),
+        ({"modality": "flow"}, "`modality` must be one of rgb, difference"),
+        ({"num_classes": 0}, "`num_classes` must be at least 1"),
+        ({"frames": 0}, "`frames` must be at least 1"),
     ],
 )
 def test_impossible_network_is_refused(settings, message):

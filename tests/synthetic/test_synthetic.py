@@ -229,7 +229,7 @@ def test_a_streak_off_the_picture_draws_nothing():
     ("wrong", "message"),
     [
         ({"frames": 0}, "frames=0"),
-        ({"size": (10, 256)}, "size must be"),
+        ({"size": (10, 256)}, "`size` must be"),
         ({"fps": Fraction(0)}, "fps=0"),
         ({"seed": -1}, "seed=-1"),
         ({"shots": 0}, "shots=0"),

@@ -187,7 +187,7 @@ def test_the_overlay_keeps_frames_times_and_rate(tmp_path: Path, source: Path) -
 
 
 def test_the_overlay_refuses_to_replace_its_source(source: Path) -> None:
-    with pytest.raises(InputError, match=r"source\.mp4: this is the source video itself"):
+    with pytest.raises(InputError, match=r"source\.mp4: is the source video itself"):
         write_overlay(source, make_track(FLIGHT), source)
 
 

@@ -87,5 +87,5 @@ def test_missing_matplotlib_is_told_in_a_line(monkeypatch, tmp_path):
 
 def test_unwritable_folder_is_told_in_a_line(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"cannot be written.*choose another place"):
+    with pytest.raises(InputError, match=r"cannot be written.*choose another path"):
         plots.plot_track(WHOLE, BACKGROUND, plots.name_plots(tmp_path / "file"))

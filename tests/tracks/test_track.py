@@ -70,7 +70,9 @@ def test_the_rows_of_an_interrupted_run_are_read_wherever_it_was_cut_off(tmp_pat
     ],
 )
 def test_a_run_does_not_go_on_from_rows_that_it_did_not_write(tmp_path, text):
-    with pytest.raises(InputError, match=r"not as tracknet predict left it.*--overwrite"):
+    with pytest.raises(
+        InputError, match=r"was changed after tracknet predict wrote it.*`overwrite=True`"
+    ):
         read_rows(write(tmp_path, text))
 
 
@@ -107,8 +109,8 @@ def test_tracks_of_other_makers_are_read(tmp_path, kind):
         ("semicolons and decimal commas", "decimal commas"),
         ("out of order", "rows were out of order"),
         ("a hole", "1 of 3 frames have no row"),
-        ("minus one", "1 positions at 0,0 or -1,-1 were taken as no ball"),
-        ("the corner", "1 positions at 0,0 or -1,-1 were taken as no ball"),
+        ("minus one", "1 positions at 0,0 or -1,-1 are read as no ball"),
+        ("the corner", "1 positions at 0,0 or -1,-1 are read as no ball"),
     ],
 )
 def test_what_was_mended_is_said_once(tmp_path, kind, said):
@@ -132,21 +134,21 @@ REFUSED = {
     "a workbook": (b"PK\x03\x04rest", "Excel workbook"),
     "gzip": (gzip.compress(b"Frame,Visibility,X,Y\n"), "compressed with gzip"),
     "Parquet": (b"PAR1....", "end in .parquet"),
-    "other columns": ("a,b\n1,2\n", r"its columns are a,b; expected Frame,Visibility,X,Y"),
-    "a header alone, cut off": ("Frame,Visib", "its columns are none"),
-    "two columns of one name": ("frame,x,X,y\n0,1,2,3\n", "two columns called x"),
+    "other columns": ("a,b\n1,2\n", r"columns are a,b, expected Frame,Visibility,X,Y"),
+    "a header alone, cut off": ("Frame,Visib", "columns are none"),
+    "two columns of one name": ("frame,x,X,y\n0,1,2,3\n", "two columns named x"),
     "two names for the frame": ("frame,frame_id,x,y\n0,1,2,3\n", "frame and frame_id; keep one"),
     "boxes": ("frame,x,y,w,h\n0,1,2,3,4\n", "a corner"),
-    "fractions": ("frame,x,y\n0,0.5,0.25\n1,0.75,1\n", "fractions of the picture.*--video"),
-    "visible from 0": ("frame_num,x,y,visible\n0,1,2,0\n", "count from 0"),
-    "too few cells": ("frame,x,y\n0,1\n", "line 2 has 2 cells, the header 3"),
+    "fractions": ("frame,x,y\n0,0.5,0.25\n1,0.75,1\n", "fractions of the picture.*`video`"),
+    "visible from 0": ("frame_num,x,y,visible\n0,1,2,0\n", "visible=0 may mean"),
+    "too few cells": ("frame,x,y\n0,1\n", "line 2 has 2 cells, but the header has 3"),
     "decimal commas between commas": ("frame,x,y\n0,300,5,200,5\n", "line 2 has 5 cells"),
     "thousands": ("frame;x;y\n0;1.300,5;2\n", "line 2 cannot be read: x is '1.300.5'"),
     "underscores": ("frame,x,y\n0,1_0,5\n", "x is '1_0', expected a number"),
     "visibility 2": (ROW + "0,2,1,1,1,0\n", "visibility is '2', expected 0 or 1"),
     "visibility 3": (ROW + "0,0,1,1,0,0\n1,3,1,1,1,0\n", "line 3 .*visibility is '3'"),
-    "no position": (ROW + "0,1,,,1,0\n", "visible, but has no position"),
-    "half a position": (ROW + "0,1,5,nan,1,0\n", "visible, but has no position"),
+    "no position": (ROW + "0,1,,,1,0\n", "visible but has no position"),
+    "half a position": (ROW + "0,1,5,nan,1,0\n", "visible but has no position"),
     "infinite position": (ROW + "0,1,inf,1,1,0\n", "position is inf,1, expected pixels"),
     "huge position": (ROW + "0,1,1,-1e308,1,0\n", r"position is 1,-1e\+308"),
     "huge confidence": (ROW + "0,1,1,1,1e308,0\n", "confidence is '1e308', expected 0 to 1"),
@@ -159,7 +161,7 @@ REFUSED = {
     "a frame twice": ("frame,x,y\n0,1,1\n1,2,2\n0,3,3\n", "frame 0 appears twice, in lines 2"),
     "time is a clock": (ROW + "0,1,1,1,1,0:01\n", "time is '0:01', expected a number"),
     "unknown status": ("frame,x,y,status\n0,1,1,ok\n", "status is 'ok', expected one of detected"),
-    "contradiction": ("frame,x,y,status\n0,1,1,absent\n", "status is absent, and visibility says"),
+    "contradiction": ("frame,x,y,status\n0,1,1,absent\n", "absent, which contradicts visibility"),
 }  # fmt: skip
 
 
@@ -176,7 +178,7 @@ def test_what_cannot_be_is_refused_in_a_line(tmp_path, kind):
 def test_what_is_no_file_is_told(tmp_path, name):
     (tmp_path / "folder.csv").mkdir()
     said = "not a file" if name == "folder.csv" else "no such file"
-    with pytest.raises(InputError, match=f"{name}: {said}; give a track"):
+    with pytest.raises(InputError, match=f"{name}: {said}; use a track"):
         read_track(tmp_path / name)
 
 

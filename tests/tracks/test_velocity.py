@@ -102,5 +102,5 @@ def test_the_file_has_a_row_a_frame_and_is_empty_where_nothing_is_known(tmp_path
 def test_an_unwritable_place_is_told_in_a_line(tmp_path):
     (tmp_path / "file").touch()
     velocity = compute_velocity(make_track(*[np.arange(3.0)] * 3), SIZE)
-    with pytest.raises(InputError, match=r"cannot be written.*choose another place"):
+    with pytest.raises(InputError, match=r"cannot be written.*choose another path"):
         write_velocity(velocity, tmp_path / "file" / "speed.csv")

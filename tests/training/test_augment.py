@@ -299,15 +299,18 @@ def test_region_moves_positions_by_pixel_corners():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"flip": 1.1}, "flip must be 0 to 1. Received: flip=1.1"),
-        ({"brightness": -0.1}, "brightness must be 0 to 1. Received: brightness=-0.1"),
-        ({"contrast": 2}, "contrast must be 0 to 1"),
-        ({"on_ball": -1}, "on_ball must be 0 to 1"),
-        ({"zoom": (0.0, 1.0)}, r"zoom must be .* Received: zoom=\(0.0, 1.0\)"),
-        ({"zoom": (1.2, 0.8)}, r"zoom must be .* Received: zoom=\(1.2, 0.8\)"),
-        ({"pan": -1}, "pan must be 0 or more. Received: pan=-1"),
-        ({"crop": (30, 48)}, r"crop must be in multiples of 8. Received: crop=\(30, 48\)"),
-        ({"crop": (0, 48)}, "crop must be in multiples of 8"),
+        ({"flip": 1.1}, "`flip` must be 0 to 1. Received: flip=1.1"),
+        ({"brightness": -0.1}, "`brightness` must be 0 to 1. Received: brightness=-0.1"),
+        ({"contrast": 2}, "`contrast` must be 0 to 1"),
+        ({"on_ball": -1}, "`on_ball` must be 0 to 1"),
+        ({"zoom": (0.0, 1.0)}, r"`zoom` must be .* Received: zoom=\(0.0, 1.0\)"),
+        ({"zoom": (1.2, 0.8)}, r"`zoom` must be .* Received: zoom=\(1.2, 0.8\)"),
+        ({"pan": -1}, "`pan` must be at least 0. Received: pan=-1"),
+        (
+            {"crop": (30, 48)},
+            r"`crop` must be .* in multiples of 8. Received: crop=\(30, 48\)",
+        ),
+        ({"crop": (0, 48)}, "`crop` must be .* in multiples of 8"),
     ],
 )
 def test_impossible_augmentation_is_refused(settings, message):

@@ -88,7 +88,7 @@ def test_changed_content_or_size_is_another_clip(cache, video):
 def test_hash_of_an_image_folder_covers_names_and_contents(tmp_path):
     folder = write_images(tmp_path / "frames")
     hashes = [hash_source(folder)]
-    (folder / "notes.txt").write_text("no image")
+    (folder / "notes.txt").write_text("not an image")
     assert hash_source(folder) == hashes[0]
     (folder / "5.png").rename(folder / "6.png")
     hashes.append(hash_source(folder))
@@ -203,7 +203,7 @@ def test_full_disk_names_the_way_out(cache, video, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(module, "estimate_background", fill)
-    with pytest.raises(InputError, match=r"No space left.* choose another place with TRACKNET"):
+    with pytest.raises(InputError, match=r"No space left.* set TRACKNET"):
         cache.open(video, HALF)
     assert list(cache.folder.iterdir()) == []
 
@@ -211,7 +211,7 @@ def test_full_disk_names_the_way_out(cache, video, monkeypatch):
 def test_place_that_cannot_be_a_folder_is_an_input_error(tmp_path, video):
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(InputError, match="choose another place with TRACKNET_CACHE"):
+        with pytest.raises(InputError, match="set TRACKNET_CACHE to another folder"):
             FrameCache(folder).open(video, HALF)
 
 

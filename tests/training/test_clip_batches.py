@@ -98,5 +98,5 @@ def test_fewer_windows_are_drawn_anew_each_epoch():
 def test_clips_without_a_class_are_refused():
     clip = make_clip()
     clip.events.labelled[:] = False
-    with pytest.raises(ValueError, match="No window has a class"):
+    with pytest.raises(ValueError, match="no window has a class"):
         ClipBatches([clip], 4, batch_size=1)

@@ -4,8 +4,7 @@ import pytest
 from helpers_models import build_tiny
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.training.config import FitConfig, describe_network
-from keras_tracknet.training.config_file import change_config, load_config
+from keras_tracknet.training.config import FitConfig, change_config, describe_network, load_config
 from keras_tracknet.training.recipes import build_network
 from keras_tracknet.weights.model_file import load_model, save_model
 
@@ -66,15 +65,15 @@ def test_classifier_is_described_with_where_it_looks(tmp_path, network):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"crop": (64, 64)}, "crop is not for tsm"),
-        ({"pan": 3.0}, "pan is not for tsm"),
-        ({"mixup": 0.5}, "mixup is not for tsm"),
-        ({"decoys": 0.5}, "decoys is not for tsm"),
-        ({"stabilize": True}, "stabilize is not for tsm"),
-        ({"balance": True}, "balance is not for tsm"),
-        ({"span": 0}, "span must be above 0"),
-        ({"backbone": "resnet50", "width": 0.5}, "width must be 1 for resnet50"),
-        ({"backbone": "vgg16"}, "backbone must be one of mobilenet_v2, resnet50, resnet10"),
+        ({"crop": (64, 64)}, "`crop` is not supported by tsm"),
+        ({"pan": 3.0}, "`pan` is not supported by tsm"),
+        ({"mixup": 0.5}, "`mixup` is not supported by tsm"),
+        ({"decoys": 0.5}, "`decoys` is not supported by tsm"),
+        ({"stabilize": True}, "`stabilize` is not supported by tsm"),
+        ({"balance": True}, "`balance` is not supported by tsm"),
+        ({"span": 0}, "`span` must be above 0"),
+        ({"backbone": "resnet50", "width": 0.5}, "`width` must be 1 for resnet50"),
+        ({"backbone": "vgg16"}, "`backbone` must be one of mobilenet_v2, resnet50, resnet10"),
     ],
 )
 def test_settings_that_a_classifier_does_not_know_are_refused(settings, message):
@@ -88,29 +87,29 @@ def test_settings_that_a_classifier_does_not_know_are_refused(settings, message)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("null", "it holds no dictionary"),
-        ("[1, 2]", "it holds no dictionary"),
-        ('"text"', "it holds no dictionary"),
-        ("", "not a run's configuration"),
-        ("[" * 100_000, "not a run's configuration"),
-        (b"\xff\xfe", "not a run's configuration"),
-        ('{"epochs": 3, "colour": "red"}', "it sets colour; upgrade keras_tracknet"),
-        ('{"epochs": "3"}', "epochs must be int.*'3'"),
-        ('{"epochs": null}', "epochs must be int.*None"),
-        ('{"epochs": true}', "epochs must be int.*True"),
-        ('{"data": 5}', r"data must be str \| None.*5"),
-        ('{"width": "0.5"}', "width must be float.*'0.5'"),
-        ('{"width": NaN}', "width must be float.*nan"),
-        ('{"learning_rate": Infinity}', "learning_rate must be float.*inf"),
-        ('{"crop": 5}', r"crop must be tuple\[int, int\] \| None.*5"),
-        ('{"crop": "88"}', r"crop must be tuple\[int, int\] \| None.*'88'"),
-        ('{"crop": [8, 8, 8]}', r"crop must be tuple\[int, int\]"),
-        ('{"zoom": [1, "2"]}', r"zoom must be tuple\[float, float\]"),
-        ('{"validation": "abc"}', r"validation must be tuple\[str, \.\.\.\].*'abc'"),
-        ('{"warmup": 2.0}', "warmup must be 0 to 1.*2.0"),
-        ('{"seed": -1}', "seed must be 0 to 2.32 - 1.*-1"),
-        ('{"precision": "int3"}', "precision must be one of auto, float32"),
-        ('{"frames": 100000}', "frames must be"),
+        ("null", "it contains no dictionary"),
+        ("[1, 2]", "it contains no dictionary"),
+        ('"text"', "it contains no dictionary"),
+        ("", "not the configuration of a run"),
+        ("[" * 100_000, "not the configuration of a run"),
+        (b"\xff\xfe", "not the configuration of a run"),
+        ('{"epochs": 3, "colour": "red"}', "unknown settings: colour.; upgrade keras_tracknet"),
+        ('{"epochs": "3"}', "`epochs` must be int.*'3'"),
+        ('{"epochs": null}', "`epochs` must be int.*None"),
+        ('{"epochs": true}', "`epochs` must be int.*True"),
+        ('{"data": 5}', r"`data` must be str \| None.*5"),
+        ('{"width": "0.5"}', "`width` must be float.*'0.5'"),
+        ('{"width": NaN}', "`width` must be float.*nan"),
+        ('{"learning_rate": Infinity}', "`learning_rate` must be float.*inf"),
+        ('{"crop": 5}', r"`crop` must be tuple\[int, int\] \| None.*5"),
+        ('{"crop": "88"}', r"`crop` must be tuple\[int, int\] \| None.*'88'"),
+        ('{"crop": [8, 8, 8]}', r"`crop` must be tuple\[int, int\]"),
+        ('{"zoom": [1, "2"]}', r"`zoom` must be tuple\[float, float\]"),
+        ('{"validation": "abc"}', r"`validation` must be tuple\[str, \.\.\.\].*'abc'"),
+        ('{"warmup": 2.0}', "`warmup` must be 0 to 1.*2.0"),
+        ('{"seed": -1}', "`seed` must be 0 to 2.32 - 1.*-1"),
+        ('{"precision": "int3"}', "`precision` must be one of auto, float32"),
+        ('{"frames": 100000}', "`frames` must be"),
     ],
 )
 def test_damaged_configuration_is_refused_in_a_line(tmp_path, content, message):
@@ -132,17 +131,17 @@ def test_run_goes_on_with_its_own_settings_and_other_epochs(settings, epochs):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"version": "v2"}, "--version cannot change in a run that goes on, which has v3; leave"),
-        ({"width": 1.0}, "--width cannot change .* has 0.5"),
-        ({"crop": (64, 64)}, "--crop cannot change .* has 128x128"),
-        ({"zoom": (0.5, 1.0)}, "--zoom cannot change .* has 1.0x1.0"),
-        ({"data": "b"}, "--data cannot change .* has .*a; leave"),
-        ({"precision": "float32"}, "--precision cannot change .* has auto"),
-        ({"learning_rate": 0.1}, "--learning-rate cannot change"),
-        ({"validation": ("d",)}, "--val cannot change .* has c1,c2"),
-        ({"training": ("d",)}, "--split cannot change .* has none"),
-        ({"init": "badminton-v3"}, "--init cannot change .* has none"),
-        ({"seed": 1, "epochs": 60}, "--seed cannot change .* has 0.*--init runs/x"),
+        ({"version": "v2"}, "`version` cannot change in a resumed run, which has v3; remove"),
+        ({"width": 1.0}, "`width` cannot change .* has 0.5"),
+        ({"crop": (64, 64)}, "`crop` cannot change .* has 128x128"),
+        ({"zoom": (0.5, 1.0)}, "`zoom` cannot change .* has 1.0x1.0"),
+        ({"data": "b"}, "`data` cannot change .* has .*a; remove"),
+        ({"precision": "float32"}, "`precision` cannot change .* has auto"),
+        ({"learning_rate": 0.1}, "`learning_rate` cannot change"),
+        ({"validation": ("d",)}, "`validation` cannot change .* has c1,c2"),
+        ({"training": ("d",)}, "`training` cannot change .* has none"),
+        ({"init": "badminton-v3"}, "`init` cannot change .* has none"),
+        ({"seed": 1, "epochs": 60}, "`seed` cannot change .* has 0.*`init=.runs/x"),
     ],
 )
 def test_what_cannot_change_in_a_run_is_named(settings, message):

@@ -224,7 +224,7 @@ def test_batches_that_do_not_divide_leave_devices_out(alone):
     reporter = Notebook()
     assert choose_devices(FitConfig(batch_size=3), reporter) == Devices()
     (warning,) = reporter.warnings
-    assert "batches of 3 divide among 1 of 2 devices; --batch-size in multiples of 2" in warning
+    assert "batches of 3 use only 1 of 2 devices; set `batch_size` to a multiple of 2" in warning
 
 
 def test_rectifier_has_one_device(alone):
@@ -239,7 +239,7 @@ def test_pytorch_says_that_it_uses_one_device(alone):
     alone.setattr(devices, "list_devices", lambda: ["gpu:0", "gpu:1"])
     reporter = Notebook()
     assert choose_devices(FitConfig(), reporter) == Devices()
-    assert "PyTorch trains on one of 2 devices; KERAS_BACKEND=jax" in reporter.warnings[0]
+    assert "PyTorch trains on one of 2 devices; set KERAS_BACKEND=jax" in reporter.warnings[0]
 
 
 @pytest.mark.parametrize("backend_name", ["tensorflow", "torch"])
@@ -254,13 +254,15 @@ def test_hosts_of_another_backend_are_refused(alone, backend_name):
 def test_unreadable_hosts_are_an_input_error(alone, config):
     alone.setattr(devices.keras.backend, "backend", lambda: "tensorflow")
     alone.setenv(devices.TENSORFLOW_HOSTS, config)
-    with pytest.raises(InputError, match=r"the hosts cannot be joined .*; check TF_CONFIG"):
+    with pytest.raises(
+        InputError, match=r"connecting to the other hosts failed .*; check TF_CONFIG"
+    ):
         devices.join_hosts()
 
 
 def test_rectifier_is_refused_on_several_hosts(alone):
     alone.setattr(devices, "join_hosts", lambda: Hosts(2, 0))
-    with pytest.raises(InputError, match="the rectifier trains on one host"):
+    with pytest.raises(InputError, match="the rectifier trains on a single host"):
         choose_devices(FitConfig(version="rectifier"), Notebook())
 
 

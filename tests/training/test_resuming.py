@@ -18,11 +18,11 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.inference import outputs
 from keras_tracknet.inference.outputs import predict_video, track_to_stdout
 from keras_tracknet.inference.places import OutputPaths
+from keras_tracknet.inference.rectification import remove_outliers
 from keras_tracknet.inference.summaries import hash_source
 from keras_tracknet.locks import hold_lock
 from keras_tracknet.progress import Reporter
 from keras_tracknet.tracks.files import read_track
-from keras_tracknet.tracks.outliers import remove_outliers
 
 
 class Notes(Reporter):
@@ -130,7 +130,7 @@ def test_rates_are_those_of_this_run(tracker, video, tmp_path):
     summary = predict_video(tracker, video, paths, resume=True, reporter=reporter)
     assert (summary["frames"], summary["frames_before"]) == (FRAMES, 15)
     assert 0 < summary["frames_per_second"] * summary["seconds"] < 2
-    assert "15 of them before" in reporter.notes[-1]
+    assert "15 of them in an earlier run" in reporter.notes[-1]
 
 
 # --- what decides a row
@@ -139,12 +139,12 @@ def test_rates_are_those_of_this_run(tracker, video, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"sha256": "f" * 64}, "--weights was v2.keras (SHA-256 00000000), is now v2"),
-        ({"mode": "accurate"}, "--mode was fast, is now accurate"),
-        ({"threshold": 0.25}, "--threshold was 0.5, is now 0.25"),
-        ({"decode": "published"}, "--decode was centroid, is now published"),
-        ({"stabilize": True}, "--stabilize was off, is now on"),
-        ({"max_gap": 7}, "--max-gap was 1, is now 7"),
+        ({"sha256": "f" * 64}, "`weights` was v2.keras (SHA-256 00000000), is now v2"),
+        ({"mode": "accurate"}, "`mode` was fast, is now accurate"),
+        ({"threshold": 0.25}, "`threshold` was 0.5, is now 0.25"),
+        ({"decode": "published"}, "`decode` was centroid, is now published"),
+        ({"stabilize": True}, "`stabilize` was off, is now on"),
+        ({"max_gap": 7}, "`max_gap` was 1, is now 7"),
     ],
 )
 @pytest.mark.parametrize("finished", [False, True])
@@ -208,7 +208,7 @@ def test_settings_survive_a_kill(video, tmp_path):
 def test_a_summary_of_another_shape_is_refused(tracker, video, tmp_path, content, resume):
     (tmp_path / "summary.json").write_text(content)
     paths = OutputPaths.inside(tmp_path, ["csv"], overlay=False)
-    with pytest.raises(InputError, match=r"summary\.json: (not a summary of|exists already)"):
+    with pytest.raises(InputError, match=r"summary\.json: (not a summary of|already exists)"):
         predict_video(tracker, video, paths, resume=resume, overwrite=False)
     assert list_contents(tmp_path) == {"summary.json": content.encode()}
 
@@ -218,7 +218,7 @@ def test_what_lies_there_without_a_summary_is_not_touched(tracker, video, tmp_pa
     (tmp_path / name).write_bytes(b"Frame,Visibility,X,Y\n0,1,2,3\n1,1,2")
     before = list_contents(tmp_path)
     paths = OutputPaths.inside(tmp_path, ["csv", "jsonl"], overlay=True)
-    with pytest.raises(InputError, match=f"{name}: exists already; use --overwrite"):
+    with pytest.raises(InputError, match=f"{name}: already exists; use `overwrite=True`"):
         predict_video(tracker, video, paths, resume=True)
     assert list_contents(tmp_path) == before
 
@@ -228,7 +228,7 @@ def test_what_is_finished_stays_as_it_is(tracker, video, tmp_path):
     expected = predict_video(tracker, video, paths)
     before = list_contents(tmp_path)
     assert predict_video(tracker, video, paths, resume=True, reporter=reporter) == expected
-    assert reporter.notes == [f"{tmp_path}: finished before, and left as it is"]
+    assert reporter.notes == [f"{tmp_path}: already finished, nothing to do"]
     assert list_contents(tmp_path) == before
 
 
@@ -251,7 +251,7 @@ def test_the_source_is_never_replaced(tracker, video, tmp_path):
     source = shutil.copy(video, tmp_path / "overlay.mp4")
     before = list_contents(tmp_path)
     paths = OutputPaths.inside(tmp_path, ["csv"], overlay=True)
-    with pytest.raises(InputError, match="this is the source video itself"):
+    with pytest.raises(InputError, match="is the source video itself"):
         predict_video(tracker, source, paths)
     assert list_contents(tmp_path) == before
 
@@ -283,7 +283,7 @@ def test_a_second_run_is_refused_until_the_first_has_ended_or_died(tracker, vide
     command = [sys.executable, "-c", HOLD, str(paths.summary)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
         other.stdout.readline()
-        with pytest.raises(InputError, match=f"{tmp_path}: another run of tracknet is writing"):
+        with pytest.raises(InputError, match=f"{tmp_path}: another tracknet process is writing"):
             predict_video(tracker, video, paths)
         assert os.listdir(tmp_path) == [".summary.json.lock"]
         other.kill()

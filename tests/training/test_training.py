@@ -26,9 +26,8 @@ from keras_tracknet.tracks.track import Track
 from keras_tracknet.training import data as fit_data
 from keras_tracknet.training import loop as training
 from keras_tracknet.training.batches import window_batches as pipeline
-from keras_tracknet.training.batches.feed import as_py_dataset
-from keras_tracknet.training.config import FitConfig
-from keras_tracknet.training.config_file import change_config, load_config
+from keras_tracknet.training.batches.window_batches import as_py_dataset
+from keras_tracknet.training.config import FitConfig, change_config, load_config
 from keras_tracknet.training.data import _find_clips, load_fit_data
 from keras_tracknet.training.loop import fit, plan_fit, run_plan
 from keras_tracknet.training.run_folder import Recorder
@@ -251,8 +250,8 @@ def test_run_that_is_lost_says_so_and_keeps_the_last_good_state(clips, tmp_path)
     with pytest.raises(InputError) as caught:
         run_plan(plan, Reporter())
     assert str(caught.value) == (
-        f"{tmp_path}: since epoch 2 weights are NaN or infinite, which no training mends; start"
-        f" another run with a lower --learning-rate, from --init {tmp_path / 'best.keras'}."
+        f"{tmp_path}: weights are NaN or infinite since epoch 2; start a new run with a lower"
+        f' `learning_rate`, from `init="{tmp_path}/best.keras"`.'
     )
     assert (tmp_path / "last.keras").read_bytes() == before
     assert all(np.isfinite(array).all() for array in read_weights(tmp_path / "best.keras"))
@@ -263,7 +262,7 @@ def test_epoch_of_nothing_but_nan_is_written_down_before_the_run_stops(clips, tm
     blind_model(plan)
     recorder = Recorder(tmp_path, plan.config.spec, 2, 1, RunState(), Reporter())
     recorder.set_model(plan.model)
-    with pytest.raises(InputError, match=r"since epoch 1 weights are NaN.*--learning-rate\."):
+    with pytest.raises(InputError, match=r"infinite since epoch 1.*`learning_rate`\."):
         recorder.on_epoch_end(0, {"loss": NAN, "val_loss": NAN, "val_accuracy": 0.3})
     assert {path.name for path in tmp_path.glob("*.keras")} == set()
     (row,) = read_history(tmp_path)
@@ -432,7 +431,9 @@ def test_full_disk_keeps_the_last_good_state(clips, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(keras.Model, "save", write_half)
-        with pytest.raises(InputError, match=r"cannot be written \(No space left.*make room"):
+        with pytest.raises(
+            InputError, match=r"cannot be written \(No space left.*free some disk space"
+        ):
             fit(config, resume=True)
     for name in ("last.keras", "best.keras", "history.csv"):
         assert (tmp_path / name).read_bytes() == before[name]
@@ -492,7 +493,7 @@ def test_fewer_epochs_than_have_begun_are_refused(clips, tmp_path):
     with suppress(KeyboardInterrupt):
         fit(configure(clips, tmp_path, epochs=3), reporter=Interrupter("training", 7))
     config = change_config(load_config(tmp_path), {"epochs": 1})
-    with pytest.raises(InputError, match="--epochs 1 is too few, for 2 have begun already"):
+    with pytest.raises(InputError, match="`epochs=1` is too small, since 2 epochs"):
         fit(config, resume=True)
 
 
@@ -500,7 +501,7 @@ def test_two_runs_at_once_do_not_mix(clips, tmp_path):
     config = configure(clips, tmp_path)
     with (
         hold_lock(tmp_path / "last.keras"),
-        pytest.raises(InputError, match="another run of tracknet is writing there"),
+        pytest.raises(InputError, match="another tracknet process is writing there"),
     ):
         fit(config)
     assert list(tmp_path.iterdir()) == []
@@ -511,7 +512,7 @@ def test_resume_refuses_other_data(uninterrupted, tmp_path):
     for name in "abcd":
         write_pair(tmp_path, name)
     config = replace(load_config(folder), data=str(tmp_path))
-    with pytest.raises(InputError, match=r"its data has changed since.*--init .*last\.keras"):
+    with pytest.raises(InputError, match=r'the data has changed since.*`init=".*last\.keras'):
         plan_fit(config, resume=True)
 
 
@@ -521,24 +522,24 @@ def test_resume_refuses_labels_that_have_changed(clips, tmp_path):
     with suppress(KeyboardInterrupt):
         fit(config, reporter=Interrupter("training", 2))
     write_labels(tmp_path / "clips" / "a.csv", [(f, 1, x, y + 1) for f, (x, y) in enumerate(DOTS)])
-    with pytest.raises(InputError, match="its data has changed since"):
+    with pytest.raises(InputError, match="the data has changed since"):
         plan_fit(config, resume=True)
 
 
 def test_resume_refuses_weights_of_another_origin(clips, tmp_path, uninterrupted):
     folder, _ = uninterrupted
     load_model(folder / "best.keras").model.save(tmp_path / "last.keras")
-    with pytest.raises(InputError, match=r"last\.keras: not written by tracknet fit.*--init"):
+    with pytest.raises(InputError, match=r"last\.keras: not written by tracknet fit.*`init`"):
         plan_fit(configure(clips, tmp_path), resume=True)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "no run to resume; start one without --resume"),
-        ("no JSON", "config.json: not a run's configuration"),
+        (None, "no run to resume; start one without `resume`"),
+        ("no JSON", "config.json: not the configuration of a run"),
         ('{"colour": "red"}', "not a run of tracknet fit"),
-        ('{"version": "v9"}', "not a run of tracknet fit .version must be one of"),
+        ('{"version": "v9"}', "not a run of tracknet fit .`version` must be one of"),
     ],
 )
 def test_folder_without_a_run_is_refused(tmp_path, content, message):
@@ -569,8 +570,8 @@ def test_init_takes_the_weights_of_another_run(clips, tmp_path, uninterrupted):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"frames": 4}, r"its layers do not fit; use the --version.*v2, 3 frames"),
-        ({"version": "rectifier"}, "its layers do not fit"),
+        ({"frames": 4}, r"layers do not match; use the `version`.*v2, 3 frames"),
+        ({"version": "rectifier"}, "layers do not match"),
     ],
 )
 def test_init_refuses_weights_that_do_not_fit(clips, tmp_path, uninterrupted, settings, message):
@@ -692,9 +693,9 @@ def test_plan_describes_itself_and_writes_nothing(clips, tmp_path):
     assert lines[0].startswith("network: v2, 3 frames of 32x64, ")
     assert lines[0].endswith(f"float32 on {keras.backend.backend()}")
     assert lines[1:] == [
-        "training: 2 clips, 20 windows an epoch in 5 batches of 4",
+        "training: 2 clips, 20 windows per epoch in 5 batches of 4",
         "validation: 1 clips (c), 4 windows",
-        "epochs: 7, 0 of them done",
+        "epochs: 7, 0 done",
     ]
     assert not (tmp_path / "run").exists()
 
@@ -713,7 +714,7 @@ def test_single_clip_is_noted(tmp_path):
     reporter = Notebook()
     plan = plan_fit(configure(tmp_path, tmp_path / "run", validation=()), reporter=reporter)
     assert plan.data.clips == (("only",), ("only",))
-    assert any("single clip, so validation is on the clip that trains" in n for n in reporter.notes)
+    assert any("used for both training and validation" in note for note in reporter.notes)
 
 
 def test_split_keeps_matches_apart(tmp_path):
@@ -754,26 +755,26 @@ def test_run_takes_the_balls_that_count_as_visible(tmp_path, visible, count):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"version": "v9"}, "version must be one of v1, v2, v3, rectifier.*version='v9'"),
-        ({"schedule": "steps"}, "schedule must be one of .*schedule='steps'"),
-        ({"background": "sky"}, "background must be one of .*background='sky'"),
-        ({"target": "square"}, "target must be one of disc, gaussian.*target='square'"),
-        ({"epochs": 0}, "epochs must be at least 1.*epochs=0"),
-        ({"batch_size": 0}, "batch_size must be at least 1"),
-        ({"frames": 0}, "frames must be at least 1"),
-        ({"windows": 0}, "windows must be at least 1"),
-        ({"learning_rate": 0.0}, "learning_rate must be above 0"),
-        ({"width": -1.0}, "width must be above 0"),
-        ({"mixup": -0.5}, "mixup must be at least 0"),
-        ({"frame_mixup": -0.5}, "frame_mixup must be at least 0"),
+        ({"version": "v9"}, "`version` must be one of v1, v2, v3, rectifier.*version='v9'"),
+        ({"schedule": "steps"}, "`schedule` must be one of .*schedule='steps'"),
+        ({"background": "sky"}, "`background` must be one of .*background='sky'"),
+        ({"target": "square"}, "`target` must be one of disc, gaussian.*target='square'"),
+        ({"epochs": 0}, "`epochs` must be at least 1.*epochs=0"),
+        ({"batch_size": 0}, "`batch_size` must be at least 1"),
+        ({"frames": 0}, "`frames` must be at least 1"),
+        ({"windows": 0}, "`windows` must be at least 1"),
+        ({"learning_rate": 0.0}, "`learning_rate` must be above 0"),
+        ({"width": -1.0}, "`width` must be above 0"),
+        ({"mixup": -0.5}, "`mixup` must be at least 0"),
+        ({"frame_mixup": -0.5}, "`frame_mixup` must be at least 0"),
         ({"input_size": (30, 64)}, r"multiples of 8.*\(30, 64\)"),
-        ({"crop": (30, 30)}, "crop must be in multiples of 8"),
-        ({"flip": 1.5}, "flip must be 0 to 1"),
+        ({"crop": (30, 30)}, "`crop` must be .* in multiples of 8"),
+        ({"flip": 1.5}, "`flip` must be 0 to 1"),
         # Only V2 has a choice.
-        ({"version": "v3", "heatmaps": 1}, "heatmaps is for v2"),
-        ({"version": "v3", "pan": 3.0}, "pan is for models without a background"),
-        ({"version": "v3", "stabilize": True}, "stabilize is for models without a background"),
-        ({"version": "v2", "heatmaps": 4}, "heatmaps must be 1 to 3 for v2 with 3 frames"),
+        ({"version": "v3", "heatmaps": 1}, "`heatmaps` is supported by v2 only"),
+        ({"version": "v3", "pan": 3.0}, "`pan` requires a model without a background"),
+        ({"version": "v3", "stabilize": True}, "`stabilize` requires a model without a background"),
+        ({"version": "v2", "heatmaps": 4}, "`heatmaps` must be 1 to 3 for v2 with 3 frames"),
     ],
 )
 def test_impossible_configuration_is_refused(settings, message):
@@ -807,10 +808,10 @@ def write_late_labels(folder):
 @pytest.mark.parametrize(
     ("write", "version", "message"),
     [
-        (lambda folder: None, "v2", "no labelled clips found; tracknet data check"),
-        (write_unlabelled, "v2", "no labelled clips found; clip: no labels for it"),
-        (write_late_labels, "v2", "No window has a labelled frame"),
-        (write_too_few_labels, "rectifier", "No window of 8 frames has three visible"),
+        (lambda folder: None, "v2", "no labelled clips found; run tracknet data check"),
+        (write_unlabelled, "v2", "no labelled clips found; clip: skipped: no labels found"),
+        (write_late_labels, "v2", "no window has a labelled frame"),
+        (write_too_few_labels, "rectifier", "no window of 8 frames has three visible"),
     ],
 )
 def test_data_without_a_window_is_an_input_error(tmp_path, write, version, message):
@@ -825,11 +826,11 @@ def test_few_labels_are_enough_and_what_they_leave_in_doubt_is_said(tmp_path):
     write_labels(tmp_path / "a.csv", [(0, 1, 6, 18), (4, 1, 6, 18), (99, 1, 6, 18)])
     reporter = Notebook()
     data = load_fit_data(configure(tmp_path, tmp_path / "run", validation=("b",)), reporter)
-    assert reporter.warnings == ["a: 1 labels after the last frame, 5: ignored"]
+    assert reporter.warnings == ["a: 1 labels after the last frame (5) are ignored"]
     assert (data.training.windows, data.validation.windows) == (3, 2)
 
 
 def test_output_that_cannot_be_written_is_an_input_error(clips, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"file/run: cannot be written .*choose another place"):
+    with pytest.raises(InputError, match=r"file/run: cannot be written .*choose another path"):
         fit(configure(clips, tmp_path / "file" / "run"))

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from keras_tracknet.training.batches.augment import Augmentation
-from keras_tracknet.training.batches.feed import as_py_dataset, as_tf_dataset
 from keras_tracknet.training.batches.heatmaps import (
     UNLABELLED,
     render_classes,
@@ -16,6 +15,8 @@ from keras_tracknet.training.batches.window_batches import (
     LabelledFrames,
     WindowBatches,
     WindowConfig,
+    as_py_dataset,
+    as_tf_dataset,
 )
 
 SIZE = (8, 16)  # (height, width)
@@ -206,7 +207,7 @@ def test_blends_with_unlabelled_frames_are_unlabelled(settings):
 def test_clips_without_a_labelled_frame_are_refused():
     clip = make_clip(0, 6)
     clip.labelled[:] = False
-    with pytest.raises(ValueError, match="No window has a labelled frame"):
+    with pytest.raises(ValueError, match="no window has a labelled frame"):
         WindowBatches([clip], THREE, batch_size=1)
 
 
@@ -325,9 +326,13 @@ def test_frame_mixup_blends_neighbouring_frames_only():
     ("config", "settings", "message"),
     [
         # A blend of class 200 and class 0 is not class 100.
-        (WindowConfig(3, 1, target="classes"), {"mixup": 0.5}, "mixup needs probabilities"),
-        (WindowConfig(3, 3, target="gaussian"), {"frame_mixup": 0.5}, "needs one disc for each"),
-        (WindowConfig(3, 1), {"frame_mixup": 0.5}, "needs one disc for each"),
+        (WindowConfig(3, 1, target="classes"), {"mixup": 0.5}, "`mixup` requires probabilities"),
+        (
+            WindowConfig(3, 3, target="gaussian"),
+            {"frame_mixup": 0.5},
+            "requires one disc per frame",
+        ),
+        (WindowConfig(3, 1), {"frame_mixup": 0.5}, "requires one disc per frame"),
     ],
 )
 def test_mixup_of_what_cannot_be_mixed_is_refused(config, settings, message):
@@ -338,9 +343,15 @@ def test_mixup_of_what_cannot_be_mixed_is_refused(config, settings, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"target": "square"}, "target must be one of disc, gaussian, classes.*'square'"),
-        ({"heatmaps": 0}, "heatmaps must be 1 to frames. Received: heatmaps=0, frames=3"),
-        ({"heatmaps": 4}, "heatmaps must be 1 to frames. Received: heatmaps=4, frames=3"),
+        ({"target": "square"}, "`target` must be one of disc, gaussian, classes.*'square'"),
+        (
+            {"heatmaps": 0},
+            "`heatmaps` must be between 1 and `frames`. Received: heatmaps=0, frames=3",
+        ),
+        (
+            {"heatmaps": 4},
+            "`heatmaps` must be between 1 and `frames`. Received: heatmaps=4, frames=3",
+        ),
     ],
 )
 def test_impossible_window_is_refused(settings, message):

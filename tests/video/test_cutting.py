@@ -68,7 +68,7 @@ def test_pictures_hidden_by_an_edit_list_stay_hidden(tmp_path):
         one = int(1 / container.streams.video[0].time_base)
     data[place : place + 4] = (began + one).to_bytes(4, "big")
     source.write_bytes(data)
-    with pytest.warns(UserWarning, match="cut out by an edit list"):
+    with pytest.warns(UserWarning, match="removed by an edit list"):
         assert count_brightness(source)[0] == 25
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -182,6 +182,6 @@ def test_an_unwritable_place_is_told_in_a_line(tmp_path):
     with VideoWriter(tmp_path / "a.mp4", size=(64, 96), fps=Fraction(25)) as writer:
         writer.write(np.zeros((64, 96, 3), np.uint8))
     (tmp_path / "clip.mp4").mkdir()
-    with pytest.raises(InputError, match=r"cannot be written.*choose another place"):
+    with pytest.raises(InputError, match=r"cannot be written.*choose another path"):
         cut_clip(tmp_path / "a.mp4", tmp_path / "clip.mp4", 0, 1)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "clip.mp4"]

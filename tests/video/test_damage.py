@@ -90,7 +90,7 @@ def read_track_of(tracker, source: Path, folder: Path):
 
 def test_a_damaged_packet_is_counted_and_the_rest_tracked(tracker, tmp_path):
     video = damage_video(tmp_path / "clip.mov")
-    with pytest.warns(UserWarning, match=rf"damaged .*; {FRAMES - 1} frames could be decoded"):
+    with pytest.warns(UserWarning, match=rf"damaged .*; {FRAMES - 1} frames were decoded"):
         summary = predict(tracker, video, tmp_path / "out")
     track = read_track(tmp_path / "out" / "track.csv")
     assert (summary["damaged"], len(track)) == (1, FRAMES - 1)
@@ -102,7 +102,7 @@ def test_a_damaged_packet_is_counted_and_the_rest_tracked(tracker, tmp_path):
 def test_strict_stops_at_the_first_damage(tracker, tmp_path, kind):
     images = kind == "images"
     source = damage_images(tmp_path / "s", {5}) if images else damage_video(tmp_path / "s.mov")
-    with pytest.raises(InputError, match=r"s(\.mov)?: damaged.*; without --strict the rest is"):
+    with pytest.raises(InputError, match=r"s(\.mov)?: damaged.*; without `strict` the rest is"):
         predict(tracker, source, tmp_path / "out", strict=True)
     summary = tmp_path / "out" / "summary.json"
     assert not summary.exists() or not json.loads(summary.read_text())["complete"]
@@ -118,7 +118,7 @@ def test_strict_takes_what_is_whole(tracker, tmp_path):
 def test_a_pipe_among_images_is_refused_at_once(tracker, tmp_path, name):
     folder = write_images(tmp_path / "images", FRAMES)
     os.mkfifo(folder / name)
-    with pytest.raises(InputError, match=rf"{name}: a folder, a pipe or a device, no image"):
+    with pytest.raises(InputError, match=rf"{name}: is a folder, a pipe or a device, not an image"):
         predict(tracker, folder, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -143,5 +143,5 @@ def test_slow_motion_is_said_and_noted(tracker, tmp_path):
     reporter = Notes()
     summary = predict(tracker, path, tmp_path / "out", reporter=reporter)
     assert (summary["fps"], summary["capture_fps"]) == ("25", 100)
-    assert any("slow motion: taken at 100" in note for note in reporter.notes)
+    assert any("slow motion: recorded at 100" in note for note in reporter.notes)
     assert read_track(tmp_path / "out" / "track.csv").time[1] == pytest.approx(1 / 25)

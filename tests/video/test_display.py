@@ -224,7 +224,7 @@ def write_slow_motion(path: Path, rate: str) -> Path:
 @pytest.mark.parametrize(
     ("rate", "captured", "remark"),
     [
-        ("240.000000", 240, "taken at 240 frames per second and played at 30; .* 8 times as fast"),
+        ("240.000000", 240, "recorded at 240 frames per second, played at 30; .* 8 times as fast"),
         ("30.000000", 30, None),  # as fast as it plays
         ("nonsense", None, None),
         ("nan", None, None),
@@ -242,8 +242,8 @@ def test_slow_motion_is_read_and_said(tmp_path, rate, captured, remark):
 def test_what_is_shown_otherwise_than_stored_is_said(tmp_path):
     wide = probe_video(write_video(tmp_path / "wide.mkv", aspect=Fraction(4, 3)))
     assert list(wide.remarks()) == [
-        "pixels of 4:3: positions are in pixels of the picture as shown, 85 x 32."
+        "pixel aspect ratio 4:3: positions are in pixels of the displayed picture, 85 x 32."
     ]
     hdr = probe_video(write_hdr(tmp_path / "hdr.mkv", 18))
-    assert list(hdr.remarks()) == ["HDR video (HLG): its pictures are converted to SDR (BT.709)."]
+    assert list(hdr.remarks()) == ["HDR video (HLG): frames are converted to SDR (BT.709)."]
     assert not list(probe_video(write_video(tmp_path / "plain.mp4")).remarks())

@@ -169,7 +169,7 @@ def test_a_truncated_file_yields_its_frames_then_warns(tmp_path: Path, capfd) ->
     data = path.read_bytes()
     path.write_bytes(data[: (data.index(b"mdat") + len(data)) // 2])
     frames: list[video.Frame] = []
-    with pytest.warns(UserWarning, match=r"cut\.mp4: .*; \d+ frames could be decoded") as caught:
+    with pytest.warns(UserWarning, match=r"cut\.mp4: .*; \d+ frames were decoded") as caught:
         frames.extend(read_frames(path))
     assert 0 < len(frames) < 60
     assert f"; {len(frames)} frames" in str(caught[0].message)
@@ -183,10 +183,10 @@ def test_a_header_that_promises_more_frames_is_told(tmp_path: Path) -> None:
     data[shown : shown + 4] = (1000).to_bytes(4, "big")
     path.write_bytes(data)
     frames: list[video.Frame] = []
-    with pytest.warns(UserWarning, match=r"edited\.mp4: \d+ frames .* promises 60; ") as caught:
+    with pytest.warns(UserWarning, match=r"edited\.mp4: \d+ frames .* announces 60; ") as caught:
         frames.extend(read_frames(path))
     assert 0 < len(frames) < 60
-    assert f": {len(frames)} frames could be decoded" in str(caught[0].message)
+    assert f": {len(frames)} frames were decoded" in str(caught[0].message)
 
 
 def test_garbage_in_the_middle_loses_only_what_it_hits(tmp_path: Path) -> None:
@@ -370,17 +370,17 @@ def bad_image(folder: Path) -> Path:
     ("make", "message"),
     [
         (bad_missing, r"nowhere\.mp4: no such file; check the path"),
-        (bad_text, r"text\.mp4: cannot be opened as a video .*; give a complete video file"),
+        (bad_text, r"text\.mp4: cannot be opened as a video .*; use a complete video file"),
         (bad_empty, r"empty\.mp4: cannot be opened as a video"),
         (bad_unfinished, r"unfinished\.mp4: cannot be opened as a video"),
-        (bad_audio_only, r"song\.m4a: there is no picture in it, only sound; give a video"),
-        (bad_no_frames, r"header\.mp4: no frame in it can be decoded; convert it"),
-        (bad_empty_folder, r"none: no images in this folder; it needs \.jpg"),
-        (bad_mixed_sizes, r"2\.png: this image has 64 x 40 pixels, the others 64 x 36;"),
-        (bad_image, r"1\.png: not an image that can be decoded; remove or replace it"),
-        (bad_all_images, r"0\.png: not an image that can be decoded; remove or replace it"),
-        (bad_huge_image, r"0\.png: too large an image; make it smaller, or remove it"),
-        (bad_pipe, r"1\.png: a folder, a pipe or a device, no image; remove it"),
+        (bad_audio_only, r"song\.m4a: contains sound but no picture; use a video"),
+        (bad_no_frames, r"header\.mp4: no frame can be decoded; convert"),
+        (bad_empty_folder, r"none: folder contains no images; add \.jpg"),
+        (bad_mixed_sizes, r"2\.png: image size is 64 x 40, but the others are 64 x 36;"),
+        (bad_image, r"1\.png: image cannot be decoded; remove or replace it"),
+        (bad_all_images, r"0\.png: image cannot be decoded; remove or replace it"),
+        (bad_huge_image, r"0\.png: image is too large; make it smaller or remove it"),
+        (bad_pipe, r"1\.png: is a folder, a pipe or a device, not an image; remove it"),
     ],
 )
 def test_a_bad_input_is_one_line_with_the_next_step(
@@ -551,7 +551,7 @@ def test_writing_no_frame_is_an_error(tmp_path: Path) -> None:
 
 def test_an_unwritable_place_is_one_line_with_the_next_step(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"out\.mp4: cannot be written .*; choose another place"):
+    with pytest.raises(InputError, match=r"out\.mp4: cannot be written .*; choose another path"):
         write_clip(tmp_path / "file" / "out.mp4")
     (tmp_path / "taken.mp4").mkdir()
     with pytest.raises(InputError, match=r"taken\.mp4: cannot be written"):

@@ -126,7 +126,7 @@ def test_a_video_file_is_saved_and_tracked_as_any_video(tmp_path, monkeypatch, s
     # It is not fetched again for another run.
     again = run_predict(weights, address, "--overwrite", "--no-overlay")
     assert again.exit_code == 0, again.stderr
-    assert "saved before" in again.stderr
+    assert "already saved" in again.stderr
 
 
 def test_a_playlist_that_has_ended_is_a_recording(tmp_path, server, weights):
@@ -155,11 +155,11 @@ def test_a_stream_without_a_length_is_live_and_ends(tmp_path, monkeypatch, serve
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("nothing.mp4", "the server answers 404"),
-        ("secret/match.mp4", "the server answers 401 .*give a user and a password"),
-        ("page.html", "a web page; give the address of the video file itself"),
+        ("nothing.mp4", "the server returned 404"),
+        ("secret/match.mp4", "the server returned 401 .*add user and password"),
+        ("page.html", "is a web page; use the address of the video file itself"),
         ("empty.mp4", "an empty file"),
-        ("cut/match.mp4", "broke off after [0-9]+ of [0-9]+ bytes; start again"),
+        ("cut/match.mp4", "download stopped after [0-9]+ of [0-9]+ bytes; run"),
     ],
 )
 def test_what_cannot_be_fetched_is_told_in_a_line(tmp_path, server, path, message):
@@ -264,7 +264,7 @@ def test_a_server_that_says_nothing_is_given_up(tmp_path, monkeypatch):
             address = f"{kind}://127.0.0.1:{silent.getsockname()[1]}/x"
             result = run_predict("none.keras", address, "-o", tmp_path / "out")
             assert result.exit_code == 1
-            assert "cannot be read (no answer for 0.2 s)" in result.stderr
+            assert "cannot be read (no response within 0.2 s)" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -306,8 +306,8 @@ def test_options_that_a_live_source_would_ignore_are_refused(
         (["--ray"], 2, "--ray is for many videos"),
         (["--resume", "--overwrite"], 2, "remove one of them"),
         (["-o", "-", "--json"], 2, "--json cannot be used with -o -"),
-        (["-o", "x.mp4"], 1, "x.mp4: not a place for a track"),
-        (["-o", "there"], 1, "summary.json: exists already"),
+        (["-o", "x.mp4"], 1, "x.mp4: not a track file"),
+        (["-o", "there"], 1, "summary.json: already exists"),
     ],
 )
 def test_a_recording_is_not_saved_for_what_is_refused(
@@ -334,7 +334,7 @@ def test_results_that_are_there_are_not_overwritten(tmp_path, monkeypatch, serve
     (tmp_path / "track.csv").write_text("mine")
     result = run_predict("none.keras", "rtsp://127.0.0.1:9/x", "-o", tmp_path)
     assert result.exit_code == 1
-    assert "track.csv: exists already; use --overwrite" in result.stderr
+    assert "track.csv: already exists; use --overwrite" in result.stderr
     assert (tmp_path / "track.csv").read_text() == "mine"
 
 

@@ -216,8 +216,8 @@ def write_picture_model(path):
         # Weights of another package.
         ("model.pt", write_zip, "not a Keras model"),
         # Keras, but nothing to do with us.
-        ("model.keras", write_keras_without_ours, "not of the TrackNet family"),
-        ("model.keras", write_picture_model, "not of the TrackNet family"),
+        ("model.keras", write_keras_without_ours, "not a TrackNet"),
+        ("model.keras", write_picture_model, "not a TrackNet"),
     ],
 )
 def test_file_of_something_else_is_refused_in_a_line(tmp_path, name, write, message):
@@ -231,7 +231,7 @@ def test_file_of_something_else_is_refused_in_a_line(tmp_path, name, write, mess
 
 
 def test_network_without_known_inputs_is_refused():
-    with pytest.raises(InputError, match="not of the TrackNet family"):
+    with pytest.raises(InputError, match="not a TrackNet"):
         infer_spec(keras.Sequential([keras.layers.Dense(2)]))
 
 

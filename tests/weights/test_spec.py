@@ -67,10 +67,13 @@ def refuse(read, path, message):
         (b"[1, 2]", "damaged .list instead of a dictionary"),
         (b"null", "damaged .NoneType instead"),
         (b"3", "damaged .int instead"),
-        (b"{}", "damaged .it has no spec"),
-        (b'{"spec": null}', "damaged .it has no spec"),
-        (b'{"spec": [1]}', "damaged .it has no spec"),
-        (b'{"spec": {"version": "v3"}}', "does not say frames, heatmaps, background, input_size"),
+        (b"{}", "damaged .it has no network spec"),
+        (b'{"spec": null}', "damaged .it has no network spec"),
+        (b'{"spec": [1]}', "damaged .it has no network spec"),
+        (
+            b'{"spec": {"version": "v3"}}',
+            "missing fields: frames, heatmaps, background, input_size",
+        ),
         ('{"spec": {"trained_on": "Malmö"}}'.encode("latin-1"), "damaged .not UTF-8"),
         (DEEP.encode(), "damaged .nested too deep"),
         (VERY_DEEP.encode(), "damaged .nested too deep"),
@@ -78,7 +81,10 @@ def refuse(read, path, message):
         (json.dumps({"format": 2, "spec": FIELDS}).encode(), "newer version.*upgrade keras_track"),
         (json.dumps({"format": "1", "spec": FIELDS}).encode(), "its format is '1'"),
         (json.dumps({"format": True, "spec": FIELDS}).encode(), "its format is True"),
-        (json.dumps({"spec": FIELDS, "training": [1]}).encode(), "training is no dictionary"),
+        (
+            json.dumps({"spec": FIELDS, "training": [1]}).encode(),
+            "training record is not a dictionary",
+        ),
     ],
 )
 def test_text_that_is_no_specification_is_a_line(write, text, message):
@@ -92,46 +98,46 @@ def test_text_that_is_no_specification_is_a_line(write, text, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": "v9"}, "version must be one of v1, .*Received: 'v9'"),
-        ({"version": None}, "version must be one of"),
-        ({"version": ["v3"]}, "version must be one of"),
-        ({"frames": 0}, "frames must be a whole number from 1 to 4096. Received: 0"),
-        ({"frames": -1}, "frames must be"),
-        ({"frames": "8"}, "frames must be .*Received: '8'"),
-        ({"frames": 4.0}, "frames must be .*Received: 4.0"),
-        ({"frames": True}, "frames must be"),
-        ({"frames": 10**12}, "frames must be"),
-        ({"heatmaps": -3}, "heatmaps must be"),
-        ({"heatmaps": 1}, "heatmaps must be 4 for v3 with 4 frames. Received: 1"),
-        ({"heatmaps": None}, "heatmaps must be"),
-        ({"version": "v2", "heatmaps": 0}, "heatmaps must be 1 to 4 for v2"),
-        ({"threshold": "x"}, "threshold must be a number from 0 to 1. Received: 'x'"),
-        ({"threshold": float("nan")}, "threshold must be .*Received: nan"),
-        ({"threshold": float("inf")}, "threshold must be"),
-        ({"threshold": 1.5}, "threshold must be"),
-        ({"threshold": None}, "threshold must be"),
-        ({"background": "zzz"}, "background must be one of none, subtract, .*'zzz'"),
-        ({"background": {}}, "background must be one of"),
-        ({"fit": "zzz"}, "fit must be one of stretch"),
-        ({"differences": 3}, "differences must be one of saturated"),
-        ({"hidden": "zzz"}, "hidden must be one of zero"),
-        ({"stabilized": "yes"}, "stabilized must be true or false"),
-        ({"input_size": None}, "input_size must be .height, width."),
-        ({"input_size": [10**9, 10**9]}, "input_size must be"),
-        ({"input_size": [288]}, "input_size must be"),
-        ({"input_size": [288, "512"]}, "input_size must be"),
-        ({"input_size": [0, 0]}, r"input_size must be .height, width. from 1 to 8192 for v3"),
-        ({"input_size": "32"}, "input_size must be"),
-        ({"classes": "abc"}, "classes must be"),
-        ({"classes": [1]}, "classes must be"),
-        ({"classes": ["a", "a"]}, "classes must be"),
-        ({"version": "tsm", "heatmaps": 0}, "classes must be at least one for tsm"),
-        ({"span": -1}, "span must be"),
-        ({"span": "1"}, "span must be"),
-        ({"trained_on": 3}, "trained_on must be text"),
-        ({"trained_on": ["x" * 10**6]}, "trained_on must be text"),
-        ({"notes": None}, "notes must be a dictionary"),
-        ({"colour": "RGB"}, "has 'colour', which this version does not know; upgrade"),
+        ({"version": "v9"}, "`version` must be one of v1, .*Received: 'v9'"),
+        ({"version": None}, "`version` must be one of"),
+        ({"version": ["v3"]}, "`version` must be one of"),
+        ({"frames": 0}, "`frames` must be a whole number from 1 to 4096. Received: 0"),
+        ({"frames": -1}, "`frames` must be"),
+        ({"frames": "8"}, "`frames` must be .*Received: '8'"),
+        ({"frames": 4.0}, "`frames` must be .*Received: 4.0"),
+        ({"frames": True}, "`frames` must be"),
+        ({"frames": 10**12}, "`frames` must be"),
+        ({"heatmaps": -3}, "`heatmaps` must be"),
+        ({"heatmaps": 1}, "`heatmaps` must be 4 for v3 with 4 frames. Received: 1"),
+        ({"heatmaps": None}, "`heatmaps` must be"),
+        ({"version": "v2", "heatmaps": 0}, "`heatmaps` must be 1 to 4 for v2"),
+        ({"threshold": "x"}, "`threshold` must be a number from 0 to 1. Received: 'x'"),
+        ({"threshold": float("nan")}, "`threshold` must be .*Received: nan"),
+        ({"threshold": float("inf")}, "`threshold` must be"),
+        ({"threshold": 1.5}, "`threshold` must be"),
+        ({"threshold": None}, "`threshold` must be"),
+        ({"background": "zzz"}, "`background` must be one of none, subtract, .*'zzz'"),
+        ({"background": {}}, "`background` must be one of"),
+        ({"fit": "zzz"}, "`fit` must be one of stretch"),
+        ({"differences": 3}, "`differences` must be one of saturated"),
+        ({"hidden": "zzz"}, "`hidden` must be one of zero"),
+        ({"stabilized": "yes"}, "`stabilized` must be true or false"),
+        ({"input_size": None}, "`input_size` must be .height, width."),
+        ({"input_size": [10**9, 10**9]}, "`input_size` must be"),
+        ({"input_size": [288]}, "`input_size` must be"),
+        ({"input_size": [288, "512"]}, "`input_size` must be"),
+        ({"input_size": [0, 0]}, r"`input_size` must be .height, width. from 1 to 8192 for v3"),
+        ({"input_size": "32"}, "`input_size` must be"),
+        ({"classes": "abc"}, "`classes` must be"),
+        ({"classes": [1]}, "`classes` must be"),
+        ({"classes": ["a", "a"]}, "`classes` must be"),
+        ({"version": "tsm", "heatmaps": 0}, "`classes` must be at least one for tsm"),
+        ({"span": -1}, "`span` must be"),
+        ({"span": "1"}, "`span` must be"),
+        ({"trained_on": 3}, "`trained_on` must be text"),
+        ({"trained_on": ["x" * 10**6]}, "`trained_on` must be text"),
+        ({"notes": None}, "`notes` must be a dictionary"),
+        ({"colour": "RGB"}, "contains 'colour', unknown to this version; upgrade"),
     ],
 )
 def test_every_field_of_a_wrong_type_or_range_is_a_line(tmp_path, change, message):
@@ -179,9 +185,9 @@ def test_flipped_bytes_are_a_line(write, name):
 @pytest.mark.parametrize(
     ("name", "size", "message"),
     [
-        (SPEC_NAME, 9 << 20, "tracknet.json in it would take 9,437,184 bytes"),
-        (CONFIG_NAME, 9 << 20, "config.json in it would take 9,437,184 bytes"),
-        (WEIGHTS_NAME, 3 << 30, "would unpack to 3,221,.*more than any network"),
+        (SPEC_NAME, 9 << 20, "tracknet.json in it would unpack to 9,437,184 bytes"),
+        (CONFIG_NAME, 9 << 20, "config.json in it would unpack to 9,437,184 bytes"),
+        (WEIGHTS_NAME, 3 << 30, "would unpack to 3,221,.*more than any model"),
         ("assets/a", 3 << 30, "would unpack to 3,221,"),
     ],
 )
@@ -222,7 +228,7 @@ def test_layer_of_a_stranger_is_refused(write, members, changes, message):
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", "{", 100_000 * "["])
 def test_damaged_configuration_is_a_line(write, text):
-    refuse(load_model, write(config=text), "not a Keras model; its config.json is damaged")
+    refuse(load_model, write(config=text), "not a Keras model: its config.json is damaged")
 
 
 # --- against the network
@@ -231,16 +237,25 @@ def test_damaged_configuration_is_a_line(write, text):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"frames": 8, "heatmaps": 8}, "8 frames.*mean 32x64x27 in.*but it has 32x64x15 in"),
-        ({"frames": 3, "heatmaps": 3}, "not its network's: v3, 3 frames"),
-        ({"background": "subtract"}, "not its network's.*background subtract"),
+        (
+            {"frames": 8, "heatmaps": 8},
+            "8 frames.*mean 32x64x27 in.*but the network has 32x64x15 in",
+        ),
+        ({"frames": 3, "heatmaps": 3}, "specification and network do not match: v3, 3 frames"),
+        ({"background": "subtract"}, "specification and network do not match.*background subtract"),
         # As many channels as five frames alone have.
         ({"version": "v2", "frames": 5, "background": "none"}, "takes background_and_frames"),
-        ({"input_size": [64, 128]}, "not its network's.*64x128 pixels"),
-        ({"version": "v2", "heatmaps": 1}, "not its network's.*1 heatmaps"),
+        ({"input_size": [64, 128]}, "specification and network do not match.*64x128 pixels"),
+        ({"version": "v2", "heatmaps": 1}, "specification and network do not match.*1 heatmaps"),
         ({"version": "v1", "heatmaps": 1}, "v1, but the network gives heatmaps"),
-        ({"version": "tsm", "heatmaps": 0, "classes": ["a"]}, "not its network's: tsm"),
-        ({"version": "rectifier", "heatmaps": 0, "input_size": [0, 0]}, "network's: rectifier"),
+        (
+            {"version": "tsm", "heatmaps": 0, "classes": ["a"]},
+            "specification and network do not match: tsm",
+        ),
+        (
+            {"version": "rectifier", "heatmaps": 0, "input_size": [0, 0]},
+            "network do not match: rectifier",
+        ),
     ],
 )
 def test_specification_of_another_network_is_refused(write, change, message):
@@ -260,13 +275,13 @@ def test_network_for_any_size_takes_multiples_of_eight(tmp_path, size, allowed):
         save_model(network, spec, path)
         assert load_model(path).spec.input_size == size
     else:
-        wrong = "30x64 pixels, which are no multiples of 8"
+        wrong = "30x64 pixels, which are not multiples of 8"
         refuse(lambda path: save_model(network, spec, path), path, wrong)
 
 
 def test_network_is_not_saved_with_the_specification_of_another(tmp_path):
     path = tmp_path / "m.keras"
-    with pytest.raises(InputError, match="specification is not its network's: v3, 8 frames"):
+    with pytest.raises(InputError, match="specification and network do not match: v3, 8 frames"):
         save_model(build_detector(SPEC), detector_spec("v3", frames=8, background="concat"), path)
     assert not path.exists()
 
@@ -284,15 +299,18 @@ def describe(**changes):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"answers": "zzz"}, "answers must be one of heatmaps, detections"),
-        ({"answers": "positions"}, "answers must be one of heatmaps, detections"),  # a rectifier's
-        ({"answers": None}, "answers must be"),
-        ({"frame_size": None}, "frame_size must be"),
-        ({"frame_size": [10**9, 10**9]}, "frame_size must be"),
-        ({"frame_size": ["72", 128]}, "frame_size must be"),
-        ({"precision": "fp8"}, "precision must be one of fp32"),
-        ({"provenance": []}, "provenance must be a dictionary"),
-        ({"colour_order": "BGR"}, "colour_order must be one of RGB"),
+        ({"answers": "zzz"}, "`answers` must be one of heatmaps, detections"),
+        (
+            {"answers": "positions"},
+            "`answers` must be one of heatmaps, detections",
+        ),  # a rectifier's
+        ({"answers": None}, "`answers` must be"),
+        ({"frame_size": None}, "`frame_size` must be"),
+        ({"frame_size": [10**9, 10**9]}, "`frame_size` must be"),
+        ({"frame_size": ["72", 128]}, "`frame_size` must be"),
+        ({"precision": "fp8"}, "`precision` must be one of fp32"),
+        ({"provenance": []}, "`provenance` must be a dictionary"),
+        ({"colour_order": "BGR"}, "`colour_order` must be one of RGB"),
         ({"format": 7}, "newer version"),
     ],
 )
@@ -305,7 +323,7 @@ HOSTILE = [
     (b"[1]", "damaged .list instead of a dictionary"),
     ('{"spec": "\u00f6"}'.encode("latin-1"), "damaged .not UTF-8"),
     (VERY_DEEP.encode(), "damaged .nested too deep"),
-    (json.dumps(describe(spec={**FIELDS, "frames": "8"})).encode(), "frames must be"),
+    (json.dumps(describe(spec={**FIELDS, "frames": "8"})).encode(), "`frames` must be"),
     (json.dumps(describe(format=7)).encode(), "newer version.*upgrade keras_tracknet"),
 ]
 
@@ -342,7 +360,7 @@ def test_damaged_saved_model_is_refused(tmp_path):
     ("text", "message"),
     [
         *((text.decode(), message) for text, message in HOSTILE if b"\xf6" not in text),
-        (json.dumps(describe()), "not its network's.*x4x32x64 out, but it has 1x2x3 in"),
+        (json.dumps(describe()), "do not match.*x4x32x64 out, but the network has 1x2x3 in"),
     ],
 )
 def test_onnx_file_of_a_stranger_is_refused(tmp_path, text, message):
@@ -382,7 +400,11 @@ def test_exported_network_has_the_shapes_that_its_description_means(
     if fits:
         described.check(tmp_path, inputs, output)
     else:
-        refuse(lambda path: described.check(path, inputs, output), tmp_path, "not its network's")
+        refuse(
+            lambda path: described.check(path, inputs, output),
+            tmp_path,
+            "specification and network do not match",
+        )
 
 
 def test_rectifier_has_the_shapes_of_its_window(tmp_path):
@@ -392,5 +414,5 @@ def test_rectifier_has_the_shapes_of_its_window(tmp_path):
     refuse(
         lambda path: described.check(path, [(1, 16, 1), (1, 16, 2)], (1, 16, 2)),
         tmp_path,
-        "not its network's: rectifier, 8 frames",
+        "specification and network do not match: rectifier, 8 frames",
     )

@@ -19,7 +19,7 @@ from keras_tracknet.analysis.court.marks import (
     read_number,
     split_marks,
 )
-from keras_tracknet.analysis.flight.camera import View
+from keras_tracknet.analysis.flight.flights import View
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import write_json
 from keras_tracknet.sports import find_sport
@@ -152,11 +152,11 @@ def calibrate_court(marks: Sequence[Mark], size: tuple[int, int], sport: str) ->
     pixels, places = split_marks(marks)
     homography, _ = cv2.findHomography(places, pixels, 0)
     if homography is None or abs(np.linalg.det(homography)) < 1e-12:
-        raise InputError("no court fits the points; check which is which.")
+        raise InputError("no court fits the points; check their names.")
     court = Court(sport, size, tuple(marks), homography / np.linalg.norm(homography))
     depths = np.column_stack([places, np.ones(len(places))]) @ court.homography[2]
     if depths.min() * depths.max() <= 0:
-        raise InputError("no court fits the points; check which is which.")
+        raise InputError("no court fits the points; check their names.")
     return court
 
 
@@ -193,7 +193,7 @@ def read_court(path: Path) -> Court:
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not a court; make one with tracknet court.") from error
+        raise InputError(f"{path}: not a court file; write one with tracknet court.") from error
 
 
 def _read_length(value: Any) -> int:
@@ -211,8 +211,8 @@ def _read_mark(content: Any, sport: str) -> Mark:
     place = find_place(mark.name, sport)
     if not np.allclose(place, (across, along), rtol=0, atol=1e-3):
         raise InputError(
-            f"{mark.name} is at {place[0]:g},{place[1]:g} metres of a {sport} court, not at"
-            f" {across:g},{along:g}; mark it again with tracknet court."
+            f"{mark.name} of a {sport} court is at {place[0]:g},{place[1]:g} metres, not at"
+            f" {across:g},{along:g}; mark the court again with tracknet court."
         )
     return mark
 

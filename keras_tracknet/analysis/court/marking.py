@@ -52,11 +52,13 @@ def mark_court(
         find_sport(sport)
     drawing = path.with_suffix(".png")
     if path == drawing:
-        raise InputError(f"{path}: the court is written as JSON, with a PNG beside; give a .json.")
+        raise InputError(
+            f"{path}: courts are written as JSON, with a PNG next to it; use the suffix .json."
+        )
     for file in (path, drawing):
         if file.exists() and not overwrite:
             raise InputError(
-                f"{file}: exists already; use --overwrite or choose another place with -o."
+                f"{file}: already exists; use `overwrite=True` or choose another path."
             )
     image = _read_picture(video, at)
     size = image.shape[:2]
@@ -69,12 +71,18 @@ def mark_court(
     write_image(draw_court(image, court), drawing)
     errors = court.errors()
     doubts = [
-        f"{mark.name} is {error:.1f} pixels from where the other points put it; mark it again."
+        (
+            f"{mark.name} is {error:.1f} pixels away from where the other points place it; mark it"
+            " again."
+        )
         for mark, error in zip(marks, errors, strict=True)
         if error > POOR_ERROR * image.shape[0]
     ]
     if court.camera() is None:
-        doubts.append("the points do not tell where the camera is; there will be no lower bounds.")
+        doubts.append(
+            "the points do not determine the camera position; lower bounds of speeds are not"
+            " available."
+        )
     return {
         "command": "court",
         "court": str(path.resolve()),

@@ -45,7 +45,7 @@ def parse_marks(text: str, sport: str) -> list[Mark]:
         try:
             x, y = (float(value) for value in pixel.split(","))
         except ValueError as error:
-            raise InputError(f"{part}: not a point; write it as near_left=212,655.") from error
+            raise InputError(f"{part}: not a point; use the form near_left=212,655.") from error
         marks.append(Mark(name, x, y, *find_place(name, sport)))
     return marks
 
@@ -62,7 +62,7 @@ def read_marks(text: str | bytes, sport: str) -> list[Mark]:
         raise InputError("not JSON; expected {near_left: [212, 655], ...}.") from error
     pairs = list(content.items()) if isinstance(content, dict) else content
     if not isinstance(pairs, list):
-        raise InputError("holds no points; expected {near_left: [212, 655], ...}.")
+        raise InputError("contains no points; expected {near_left: [212, 655], ...}.")
     return [_make_mark(pair, sport) for pair in pairs]
 
 
@@ -77,7 +77,7 @@ def _make_mark(pair: Any, sport: str) -> Mark:
         raise
     except (TypeError, ValueError) as error:
         shown = json.dumps(pair)[:60]
-        raise InputError(f"{shown}: not a point; write it as near_left: [212, 655].") from error
+        raise InputError(f"{shown}: not a point; use the form near_left: [212, 655].") from error
 
 
 def read_number(value: Any) -> float:
@@ -104,11 +104,13 @@ def find_place(name: str, sport: str) -> tuple[float, float]:
         try:
             across, along = (float(value) for value in name.split(","))
         except ValueError as error:
-            raise InputError(f"{name}: not a place in metres; write it as 6.1,0.") from error
+            raise InputError(f"{name}: not a position in metres; use the form 6.1,0.") from error
         return across, along
     landmarks = find_sport(sport).landmarks
     if name not in landmarks:
-        raise InputError(f"{name}: not a place of a {sport} court; known: {', '.join(landmarks)}.")
+        raise InputError(
+            f"{name}: unknown point of a {sport} court; use one of {', '.join(landmarks)}."
+        )
     return landmarks[name]
 
 
@@ -124,30 +126,32 @@ def check_marks(marks: Sequence[Mark], size: tuple[int, int]) -> None:
             but one on a line.
     """
     if len(marks) < LEAST_POINTS:
-        raise InputError(f"a court takes {LEAST_POINTS} points or more; {len(marks)} were given.")
+        raise InputError(f"a court needs at least {LEAST_POINTS} points; {len(marks)} were given.")
     if len(marks) > MOST_POINTS:
-        raise InputError(f"{len(marks)} points were given; {MOST_POINTS} are enough.")
+        raise InputError(f"a court takes at most {MOST_POINTS} points; {len(marks)} were given.")
     height, width = size
     for mark in marks:
         # Written so that NaN is refused too.
         if not (_is_near(mark.x, width) and _is_near(mark.y, height)):
             raise InputError(
-                f"{mark.name}: {mark.x:g},{mark.y:g} is no place in a picture of"
-                f" {width}x{height} pixels; mark it again."
+                f"{mark.name}: {mark.x:g},{mark.y:g} is outside the picture of {width}x{height}"
+                " pixels; mark it again."
             )
         if not (abs(mark.across) <= LARGEST_COURT and abs(mark.along) <= LARGEST_COURT):
             raise InputError(
-                f"{mark.name}: no place in metres; a court is at most {LARGEST_COURT:g} m long."
+                f"{mark.name}: invalid position; a court is at most {LARGEST_COURT:g} m long."
             )
     pixels, places = split_marks(marks)
     for values, what in ((places, "court"), (pixels, "picture")):
         twice = _find_same(values)
         if twice is not None:
             first, second = (marks[k].name for k in twice)
-            raise InputError(f"{first} and {second} are one place on the {what}; give it once.")
+            raise InputError(
+                f"{first} and {second} are at the same position on the {what}; mark it once."
+            )
         if _are_in_line(values):
             raise InputError(
-                f"all points, or all but one, are in a line on the {what}; give four corners."
+                f"all points, or all but one, are on one line on the {what}; mark four corners."
             )
 
 

@@ -32,11 +32,11 @@ def read_codes(labels: list[Label]) -> tuple[list[Label], list[str]]:
         if not len(others) or share.min() < NEAR:
             frame = labels[int(zero.argmax())].frame
             raise InputError(
-                f"{zero.sum()} rows are 0,0, as frame {frame}, which may be no ball or the corner"
-                " of the picture; add a column Visibility with 0 or 1"
+                f"{zero.sum()} rows are 0,0 (first: frame {frame}), which may mean no ball or the"
+                " corner of the picture; add a column Visibility with 0 or 1"
             )
     return _write_absent(labels, below | zero), [
-        f"{rows.sum()} rows are {text} and no column says whether a ball is seen: taken as no ball"
+        f"{rows.sum()} rows are {text} and there is no visibility column: read as no ball"
         for rows, text in ((below, "below 0"), (zero, "0,0"))
         if rows.any()
     ]
@@ -58,8 +58,10 @@ def doubt_codes(labels: list[Label]) -> tuple[list[Label], list[str]]:
     if zero.sum() == 1:
         zero[:] = False
     doubts = [
-        f"{rows.sum()} rows are visible at {text}, as frame {labels[int(rows.argmax())].frame}:"
-        " taken as unlabelled"
+        (
+            f"{rows.sum()} rows are visible at {text} (first: frame"
+            f" {labels[int(rows.argmax())].frame}): read as unlabelled"
+        )
         for rows, text in ((below, "-1,-1"), (zero, "0,0"))
         if rows.any()
     ]

@@ -76,9 +76,9 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
     strangers = [a for a in annotations if (_key(a, "image_id") or "") not in listed]
     if len(strangers) > MOST_STRANGERS * len(annotations):
         raise InputError(
-            f"{path}: {len(strangers)} of {len(annotations)} annotations are of images that it"
-            f" does not list, as image {shorten(strangers[0].get('image_id'))}; their ids are not"
-            " to be trusted, so export it anew."
+            f"{path}: {len(strangers)} of {len(annotations)} annotations refer to images that are"
+            f" not listed (first: image {shorten(strangers[0].get('image_id'))}); the ids are"
+            " unreliable, export the file again."
         )
     labels = []
     for annotation in annotations:
@@ -94,8 +94,8 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
     doubts = []
     if not media.images and any(map(_is_sampled, document["images"])):
         doubts.append(
-            "frames are numbered as in Roboflow's names, which count from 0 only if every frame"
-            " of the video was taken"
+            "frames are numbered as in Roboflow file names, which count from 0 only if every frame"
+            " of the video was extracted"
         )
     merged, more = merge_labels(labels, frames.values(), left_out)
     return LabelTable.from_labels(

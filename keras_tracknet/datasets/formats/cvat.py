@@ -69,12 +69,12 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
         root = ElementTree.parse(path).getroot()
     except (OSError, SyntaxError, ValueError, LookupError) as error:
         why = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: not what CVAT writes ({why}); export it anew.") from error
+        raise InputError(f"{path}: not a CVAT export ({why}); export it again.") from error
     left_out = LeftOut()
     objects = list(_find_objects(root, media, left_out))
     if not objects:
-        why = "; ".join(left_out.doubts()) or "expected a track of the ball"
-        raise InputError(f"{path}: has no points or boxes ({why}).")
+        why = "; ".join(left_out.doubts()) or "expected a track labelled ball"
+        raise InputError(f"{path}: contains no points or boxes ({why}).")
     named = {drawn.name for drawn in objects if drawn.name.strip()}
     ball = choose_ball(named, path)
     labels = []
@@ -89,13 +89,13 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
         elif name != ball or in_game in ("0", NO):
             continue
         elif in_game not in ("1", YES):
-            left_out.add(f"shapes with another {IN_GAME} than true or false", in_game, frame)
+            left_out.add(f"shapes with {IN_GAME} other than true or false", in_game, frame)
         elif stands:
             standing.add(frame)
         elif (label := _parse_shape(frame, shape)) is not None:
             labels.append(label)
         else:
-            left_out.add(f"shapes of the kind {shorten(shape.tag)}", f"frame {frame}", frame)
+            left_out.add(f"shapes of type {shorten(shape.tag)}", f"frame {frame}", frame)
     standing -= {label.frame for label in labels if label.grade != NO_BALL}
     left_out.frames |= standing
     last = max(drawn.frame for drawn in objects)
@@ -103,9 +103,11 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
     names = [image.get("name", "") for image in root.iter("image")] if media.images else []
     missing = [name for name in names if media.find_image(name, folders=False) is None]
     if missing:
-        doubts.append(f"{len(missing)} images are not here, as {shorten(missing[0])}: left out")
+        doubts.append(
+            f"{len(missing)} images are missing (first: {shorten(missing[0])}) and are skipped"
+        )
     if standing:
-        doubts.append(f"{len(standing)} frames after a last keyframe: taken as unlabelled")
+        doubts.append(f"{len(standing)} frames after the last keyframe are read as unlabelled")
     return LabelTable.from_labels(
         merged,
         visible=visible,
@@ -185,7 +187,7 @@ def _find_objects(root: ElementTree.Element, media: Media, left_out: LeftOut) ->
         for place, shape in enumerate(shapes):
             frame = _read_frame(shape.get("frame"))
             if frame is None:
-                left_out.add("shapes of no frame", shape.get("frame"))
+                left_out.add("shapes without a frame", shape.get("frame"))
             else:
                 yield Drawn(track.get("label", ""), frame, shape, place > last)
     for frame, image in _find_images(root, media, left_out):

@@ -20,7 +20,7 @@ def load_json(path: Path) -> Any:
         return _load(path, path.stat().st_mtime_ns)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: cannot be read as JSON ({why}); export it anew.") from error
+        raise InputError(f"{path}: cannot be read as JSON ({why}); export it again.") from error
 
 
 def parse_json(text: str) -> Any:

@@ -76,7 +76,7 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
     tasks = _load(path)
     about = [task for task in tasks if _is_about(task, media)] or tasks
     if len(about) != 1:
-        raise InputError(f"{path}: has {len(about)} tasks for {media.path.name}; keep one.")
+        raise InputError(f"{path}: contains {len(about)} tasks for {media.path.name}; keep one.")
     values = list(_find_values(about))
     ball = choose_ball((_class(value) for value in values), path)
     balls = [value for value in values if _class(value) == ball]
@@ -84,7 +84,7 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
     try:
         scale, doubts = find_scale(balls, [box for boxes in sequences for box in boxes], media)
     except InputError as error:
-        raise InputError(f"{path}: {error}; export it anew.") from error
+        raise InputError(f"{path}: {error}; export it again.") from error
     stated = max((read_number(value.get("framesCount")) for value in balls), default=math.nan)
 
     count = math.ceil((stated if stated >= 1 else 0) * scale)
@@ -100,7 +100,7 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
     known = {label.frame for label in labels}
     unknown = {frame for keyframes in tracks for frame in _after_last(keyframes, count)} - known
     if unknown:
-        doubts.append(f"{len(unknown)} frames after a last keyframe: taken as unlabelled")
+        doubts.append(f"{len(unknown)} frames after the last keyframe are read as unlabelled")
     merged, more = merge_labels(labels, sorted(set(range(count)) - unknown), left_out)
     return LabelTable.from_labels(
         merged,
@@ -124,8 +124,8 @@ def _read_sequence(path: Path, value: dict[str, Any]) -> list[dict[str, Any]]:
     for box in boxes:
         if not (isinstance(box, dict) and read_number(box.get("frame")) >= 1):
             raise InputError(
-                f"{path}: not what Label Studio writes: a box of no frame, {shorten(box)};"
-                " export it anew."
+                f"{path}: not a Label Studio export: box without a frame, {shorten(box)}; export"
+                " it again."
             )
     return sorted(boxes, key=lambda box: read_number(box["frame"]))
 
@@ -143,7 +143,7 @@ def _find_keyframes(
         if place > media.most_frames + 1:
             left_out.add("boxes after the last frame of the video", f"frame {place:.0f}")
         elif math.isnan(x + y):
-            left_out.add("boxes that cannot be made out", f"frame {round(place)}", round(place))
+            left_out.add("unreadable boxes", f"frame {round(place)}", round(place))
         keyframes.append(Keyframe(place, x, y, box.get("enabled") is not False))
     return keyframes
 

@@ -48,8 +48,8 @@ def find_scale(
         if math.isnan(count):
             return 1.0, []
         raise InputError(
-            f"labels are for {count:.0f} frames, the video has {frames}, and no times say which"
-            " of them is which"
+            f"labels are for {count:.0f} frames, but the video has {frames}, and there are no"
+            " times to match them"
         )
     scale = fps / rate
     if math.isnan(count) and abs(scale - 1) * frames <= 1:
@@ -57,14 +57,15 @@ def find_scale(
     doubts = []
     if abs(scale - 1) * frames > 1:
         doubts.append(
-            f"labels count {rate:.5g} frames a second, the video has {fps:.5g}: mapped by time"
+            f"labels use {rate:.5g} frames per second, but the video has {fps:.5g}: they are"
+            " matched by time"
         )
     else:
         scale = 1.0
     if abs(count * scale - frames) > max(2, CLOSE * frames):
         doubts.append(
-            f"labels are for {count * scale / fps:.1f} s of video, this one has"
-            f" {frames / fps:.1f} s: they may be for another cut of it"
+            f"labels cover {count * scale / fps:.1f} s of video, but this one has"
+            f" {frames / fps:.1f} s: they may belong to another cut"
         )
     return scale, doubts
 

@@ -46,7 +46,7 @@ class LeftOut:
     def doubts(self) -> list[str]:
         """Return a line for each kind of thing: how many, the first, and what becomes of it."""
         return [
-            f"{len(found)} {what}, as {found[0]}: taken as unlabelled"
+            f"{len(found)} {what} (first: {found[0]}) are read as unlabelled"
             for what, found in self._found.items()
         ]
 
@@ -85,8 +85,8 @@ def merge_labels(
     doubts = left_out.doubts()
     if left_out.astray and empty:
         doubts.append(
-            f"{len(empty)} frames without a label, as frame {empty[0]}: taken as unlabelled,"
-            " since what was left out may be theirs"
+            f"{len(empty)} frames without a label (first: frame {empty[0]}) are read as"
+            " unlabelled, since skipped objects may belong to them"
         )
     elif empty:
         kept = sorted([*kept, *(Label(frame, NO_BALL, math.nan, math.nan) for frame in empty)])
@@ -117,8 +117,8 @@ def choose_ball(names: Iterable[str], path: Path) -> str:
     if len(chosen) != 1:
         shown = shorten(", ".join(known) or "none")
         raise InputError(
-            f"{path}: its classes are {shown}; expected one class, or one with ball or shuttle"
-            " in its name."
+            f"{path}: classes are {shown}; expected one class, or one with ball or shuttle in its"
+            " name."
         )
     return chosen[0]
 

@@ -10,7 +10,7 @@ from keras_tracknet.datasets.labels import DEFAULT_VISIBLE, EASY, NO_BALL, PIXEL
 from keras_tracknet.errors import InputError
 from keras_tracknet.video.media import Media
 
-FORMAT = "one position a line (WASB volleyball)"
+FORMAT = "one position per line (WASB volleyball)"
 
 
 def recognise(path: Path, head: str) -> bool:
@@ -38,7 +38,7 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
             x, y = _parse(line)
         except ValueError as error:
             raise InputError(
-                f"{path}: line {frame + 1} is {shorten(line)!r}; expected x y."
+                f"{path}: line {frame + 1} is {shorten(line)!r}, expected x y."
             ) from error
         absent = x == y == 0 or (x < 0 and y < 0)
         labels.append(Label(frame, NO_BALL if absent else EASY, x, y))

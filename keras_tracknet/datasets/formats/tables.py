@@ -114,14 +114,16 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
         label = _parse(path, kind, line, cells, frames.get(name))
         if label.frame in lines:
             raise InputError(
-                f"{path}: frame {label.frame} stands twice, in lines {lines[label.frame]} and"
+                f"{path}: frame {label.frame} appears twice, in lines {lines[label.frame]} and"
                 f" {line}; keep one."
             )
         lines[label.frame] = line
         times[label.frame] = read_number(cells.get("time"))
         labels.append(label)
     doubts = (
-        [f"{len(missing)} labels of missing images, as {shorten(missing[0])}"] if missing else []
+        [f"{len(missing)} labels refer to missing images (first: {shorten(missing[0])})"]
+        if missing
+        else []
     )
     try:
         labels, more = (doubt_codes if kind.seen else read_codes)(labels)
@@ -182,7 +184,7 @@ def _find_kind(path: Path, header: list[str]) -> tuple[Columns, list[str]]:
         if set(kind.names) <= set(names):
             return kind, names
     found = shorten(",".join(header)) or "none"
-    raise InputError(f"{path}: its columns are {found}; expected {EXPECTED}.")
+    raise InputError(f"{path}: columns are {found}; expected {EXPECTED}.")
 
 
 def _parse(path: Path, kind: Columns, line: int, cells: dict[str, str], frame: int | None) -> Label:
@@ -214,7 +216,7 @@ def _bad_row(path: Path, kind: Columns, line: int, shown: str) -> InputError:
     grades = " or ".join(f"{value:g}" for value in sorted(kind.grades))
     seen = f"visibility {grades}, " if grades else ""
     return InputError(
-        f"{path}: line {line} is {shorten(shown)!r}; expected a frame from 0, {seen}and two"
+        f"{path}: line {line} is {shorten(shown)!r}; expected a frame number from 0, {seen}and two"
         " numbers."
     )
 

@@ -62,7 +62,7 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
         try:
             boxes[frame] = _read_boxes(file) if file else []
         except (OSError, ValueError):
-            left_out.add("texts that are not lines of class x y width height", file, frame)
+            left_out.add("text files without lines of class x y width height", file, frame)
     ball = _choose_number(path, {number for found in boxes.values() for number, _, _ in found})
     labels = [
         Label(frame, EASY, x, y)
@@ -90,7 +90,9 @@ def _name_files(path: Path, media: Media) -> tuple[dict[int, Path | None], list[
     without = [media.images[frame] for frame, text in files.items() if text is None]
     if not without:
         return files, []
-    return files, [f"{len(without)} images without a text, as {without[0]}: taken as no ball"]
+    return files, [
+        f"{len(without)} images without a text file (first: {without[0]}) are read as no ball"
+    ]
 
 
 def _number_files(path: Path, media: Media) -> tuple[dict[int, Path | None], list[str]]:
@@ -99,7 +101,7 @@ def _number_files(path: Path, media: Media) -> tuple[dict[int, Path | None], lis
     if 0 in numbered:
         return {**numbered}, []
     return {number - 1: file for number, file in numbered.items()}, [
-        "no text is for frame 0: frames are taken as counted from 1, as ultralytics does"
+        "no text file for frame 0: frames are counted from 1, as in ultralytics"
     ]
 
 

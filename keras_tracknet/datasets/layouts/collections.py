@@ -13,7 +13,7 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.video.media import open_media
 
 COLLECTION = "one label file for many clips"
-YOLO = "one label file for each image"
+YOLO = "one label file per image"
 
 
 def find_collection(search: LayoutSearch, folder: Folder) -> bool:
@@ -35,11 +35,13 @@ def find_collection(search: LayoutSearch, folder: Folder) -> bool:
                     if source not in search.done:
                         covered[source] = format.covered(path, open_media(source))
         except InputError as error:
-            search.doubts.append(f"left out: {error}")
+            search.doubts.append(f"skipped: {error}")
             search.done.add(path)
             continue
         if not any(covered.values()):
-            search.doubts.append(f"{path}: left out: no video or image here is one that it names")
+            search.doubts.append(
+                f"{path}: skipped: none of the videos or images that it names was found"
+            )
         for source in _tell_apart(search, path, covered):
             name = _drop_images(search, source if source.is_dir() else source.with_suffix(""))
             group = name.parent if name != search.root else name
@@ -95,8 +97,8 @@ def _tell_apart(search: LayoutSearch, path: Path, covered: dict[Path, set[Hashab
             return clear + near
     if unclear:
         search.doubts.append(
-            f"{path}: may be about {len(unclear)} clips, as {search.name(unclear[0])}: left out;"
-            " its images need folders in their names"
+            f"{path}: skipped: matches {len(unclear)} clips (first: {search.name(unclear[0])});"
+            " add folders to its image names"
         )
     return clear
 

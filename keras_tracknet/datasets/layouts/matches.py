@@ -57,10 +57,12 @@ def _evaluated_frames(
         start, end = table["start"], table["end"]
         spans = {r: (start[k], end[k]) for r in rallies if (k := f"{number}_{r}") in start}
         if any(not 0 <= int(first) < int(last) for first, last in spans.values()):
-            raise ValueError("an end is not after its start")
+            raise ValueError("a rally ends before it starts")
     except (OSError, ArithmeticError, ValueError, TypeError, KeyError) as error:
-        search.doubts.append(f"{path}: cannot be used, so all frames count ({error})")
+        search.doubts.append(f"{path}: cannot be used ({error}); all frames are evaluated")
         return {}
     if not spans:
-        search.doubts.append(f"{path}: names no rally of {match.name}, so all its frames count")
+        search.doubts.append(
+            f"{path}: lists no rally of {match.name}; all its frames are evaluated"
+        )
     return {rally: (int(first), int(last)) for rally, (first, last) in spans.items()}

@@ -8,7 +8,7 @@ from keras_tracknet.datasets.formats.recognise import COLLECTIONS
 from keras_tracknet.datasets.layouts.search import MAX_DEPTH, Folder, LayoutSearch, label_key
 
 PAIRS = "pairs of footage and labels"
-TWINS = "folders of labels beside folders of footage"
+TWINS = "folders of labels next to folders of footage"
 
 Key = tuple[str, ...]
 

@@ -6,7 +6,7 @@ from keras_tracknet.datasets.formats.recognise import LABEL_SUFFIXES
 from keras_tracknet.datasets.layouts.search import Folder, LayoutSearch
 
 RUNS = "image runs (as GridTrackNet)"
-INSIDE = "image folders with their labels inside"
+INSIDE = "image folders with labels inside"
 
 
 def find_run(search: LayoutSearch, folder: Folder) -> bool:

@@ -133,23 +133,22 @@ class LayoutSearch:
             more: further attributes of the `Clip`.
         """
         if source is None:
-            self.doubts.append(f"{name}: labels without a video or images ({labels})")
+            self.doubts.append(f"{name}: skipped: labels without a video or images ({labels})")
         elif labels is None:
             self.doubts.append(
-                f"{name}: no labels for it, so it is left out ({source})"
-                + self._name_unknown(source)
+                f"{name}: skipped: no labels found ({source})" + self._name_unknown(source)
             )
         elif any(clip.name == name for clip in self.clips):
-            self.doubts.append(f"{name}: a second clip of this name is left out ({source})")
+            self.doubts.append(f"{name}: skipped: another clip has this name ({source})")
         elif twin := self._sources.get(source.resolve()):
             # Under two names it could be validated on what has trained.
-            self.doubts.append(f"{name}: the footage of {twin} once more, so it is left out")
+            self.doubts.append(f"{name}: skipped: same footage as {twin}")
         else:
             try:
                 table = read(labels, open_media(source), self.visible)
             except InputError as error:
                 why = str(error) if str(labels) in str(error) else f"{labels}: {error}."
-                self.doubts.append(f"{name}: left out. {why}")
+                self.doubts.append(f"{name}: skipped: {why}")
                 return
             self.doubts += [f"{name}: {doubt}" for doubt in table.doubts]
             self._layouts[", ".join(filter(None, (layout, table.format))), table.units] += 1
@@ -170,7 +169,7 @@ class LayoutSearch:
             and not self.recognise(file)
         ]
         more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
-        return f"; not known as labels: {', '.join(files[:SHOWN])}{more}" if files else ""
+        return f"; unknown label format: {', '.join(files[:SHOWN])}{more}" if files else ""
 
     def describe(self) -> str:
         """Return the layouts found, with the number of clips and the units of their labels."""
@@ -181,7 +180,7 @@ class LayoutSearch:
             else f"{layout}: {count} without a visible ball"
             for (layout, unit), count in self._layouts.items()
         ]
-        return "; ".join(texts) or "none that is known"
+        return "; ".join(texts) or "no known layout"
 
     def name(self, path: Path) -> str:
         """Return the name of a clip that lies there: its path below the root."""
@@ -202,7 +201,7 @@ class LayoutSearch:
         videos: dict[str, Path] = {}
         for path in paths:
             if path.stem in videos:
-                self.doubts.append(f"{path}: left out for {videos[path.stem].name} beside it")
+                self.doubts.append(f"{path}: skipped in favour of {videos[path.stem].name}")
             videos.setdefault(path.stem, path)
         return videos
 

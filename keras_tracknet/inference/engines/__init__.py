@@ -51,10 +51,10 @@ def open_network(
         ValueError: an unknown engine or device.
     """
     if device not in DEVICES:
-        raise ValueError(f"device must be one of {', '.join(DEVICES)}. Received: {device!r}")
+        raise ValueError(f"`device` must be one of {', '.join(DEVICES)}. Received: {device!r}")
     if engine not in ("auto", *ENGINES):
         known = ", ".join(("auto", *ENGINES))
-        raise ValueError(f"engine must be one of {known}. Received: engine={engine!r}")
+        raise ValueError(f"`engine` must be one of {known}. Received: engine={engine!r}")
     if isinstance(weights, ModelFile):
         _check_version(weights.spec, weights.path)
         return _open_keras(weights, engine, precision, batch_size, device)
@@ -63,14 +63,19 @@ def open_network(
     if device == "gpu" and (made_for != KERAS or engine not in ("auto", KERAS)):
         used = made_for if made_for != KERAS else engine
         raise InputError(
-            f"engine {used} is not run on a GPU here; use --engine keras with weights."
+            f'engine {used} does not run on a GPU; use `engine="keras"` with .keras weights.'
         )
     if engine not in ("auto", made_for) and made_for != KERAS:
-        raise InputError(f"{path}: a file for engine {made_for}, not {engine}.")
+        raise InputError(
+            f"{path}: file was exported for engine {made_for}, not {engine}; use"
+            f' `engine="{made_for}"`.'
+        )
     if made_for == KERAS and engine in FORMATS:
         raise _needs_export(path, engine)
     if precision == openvino.INT8 and engine not in ("auto", openvino.NAME):
-        raise InputError(f"--precision int8 is for engine openvino, not {engine}.")
+        raise InputError(
+            f'`precision="int8"` requires `engine="openvino"`. Received: engine={engine!r}'
+        )
     if made_for == openvino.NAME:
         return openvino.OpenVINONetwork(path, precision=precision, batch_size=batch_size)
     if made_for == litert.NAME:
@@ -131,13 +136,15 @@ def openvino_fits(device: str = "auto") -> bool:
 
 def _check_version(spec: ModelSpec | None, path: Path) -> None:
     if spec is not None and spec.version == "tsm":
-        raise InputError(f"{path}: a classifier of clips, not a tracker; see tracknet evaluate.")
+        raise InputError(
+            f"{path}: is a clip classifier, not a tracker; use it with tracknet evaluate."
+        )
 
 
 def _needs_export(path: Path, engine: str) -> InputError:
     return InputError(
-        f"{path}: engine {engine} runs exported files; write one with tracknet export --format"
-        f" {FORMATS.get(engine, engine)}, and give that to --weights."
+        f"{path}: engine {engine} runs exported files only; write one with tracknet export"
+        f" --format {FORMATS.get(engine, engine)} and use it as `weights`."
     )
 
 
@@ -147,9 +154,7 @@ def _open_keras(
     if engine not in ("auto", KERAS):
         raise _needs_export(file.path, engine)
     if not is_trained(file.model):
-        raise InputError(
-            f"{file.path}: these weights were never trained; train them with tracknet fit."
-        )
+        raise InputError(f"{file.path}: weights are untrained; train them with tracknet fit.")
     from keras_tracknet.inference.engines.keras import KerasNetwork
 
     return KerasNetwork(file, precision=precision, batch_size=batch_size, device=device)

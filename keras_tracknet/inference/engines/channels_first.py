@@ -44,7 +44,9 @@ def _turn(layer: keras.layers.Layer) -> keras.layers.Layer:
     config = layer.get_config()
     if isinstance(layer, layers.UpSampling2D):
         if config["interpolation"] != "nearest":
-            raise NotImplementedError(f"{layer.name}: enlarges by {config['interpolation']}.")
+            raise NotImplementedError(
+                f"{layer.name}: interpolation {config['interpolation']} is not supported."
+            )
         return Enlargement(layer.size, name=layer.name)
     if isinstance(layer, layers.Rescaling):
         for name in ("scale", "offset"):
@@ -57,7 +59,9 @@ def _turn(layer: keras.layers.Layer) -> keras.layers.Layer:
     elif "data_format" in config:
         config["data_format"] = "channels_first"
     elif not isinstance(layer, ELEMENTWISE):
-        raise NotImplementedError(f"{layer.name}: {type(layer).__name__} channels first.")
+        raise NotImplementedError(
+            f"{layer.name}: {type(layer).__name__} is not supported channels first."
+        )
     return type(layer).from_config(config)
 
 

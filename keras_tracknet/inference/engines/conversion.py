@@ -59,7 +59,7 @@ class Conversion:
         for name, known in (("format", FORMATS), ("precision", PRECISIONS)):
             if getattr(self, name) not in known:
                 raise ValueError(
-                    f"{name} must be one of {', '.join(known)}. Received: {getattr(self, name)!r}"
+                    f"`{name}` must be one of {', '.join(known)}. Received: {getattr(self, name)!r}"
                 )
         needed = [*FORMATS[self.format][1]]
         if self.format == "openvino" and self.precision == "int8":
@@ -68,12 +68,14 @@ class Conversion:
         if missing:
             names = " and ".join(missing)
             raise InputError(
-                f"export to {self.format} needs {names}: pip install {' '.join(missing)}"
+                f"export to {self.format} requires {names}; run: pip install {' '.join(missing)}"
             )
         if self.format == "saved-model" and self.precision != "fp32":
-            raise InputError(f"a saved-model is fp32; {self.precision} is for tflite and others.")
+            raise InputError(
+                f"format saved-model supports fp32 only; use another `format` for {self.precision}."
+            )
         if self.precision == "int8" and self.calibration is None:
-            raise InputError("int8 is calibrated on real frames; give some with --calibrate.")
+            raise InputError("int8 is calibrated on real frames; give videos as `calibrate`.")
 
     def find_sizes(self, spec: ModelSpec) -> tuple[tuple[int, int], tuple[int, int]]:
         """Return the sizes of the network's input and of the frames that go in, pixels.
@@ -87,7 +89,9 @@ class Conversion:
         wanted = self.input_size or spec.input_size
         if wanted != spec.input_size:
             if spec.version == "v1":
-                raise InputError(f"{self.weights}: a V1 network has one input size only.")
+                raise InputError(
+                    f"{self.weights}: a V1 network has a fixed input size; remove `input_size`."
+                )
             if not is_size(wanted) or any(side % 8 for side in wanted):
                 raise InputError(
                     f"input size {wanted[0]}x{wanted[1]} is not supported: both sides must be"
@@ -96,13 +100,13 @@ class Conversion:
         size = self.frame_size or wanted
         if size != wanted and spec.fit != "stretch":
             raise InputError(
-                f"{self.weights}: does not stretch frames to its input, so they have to come as it"
-                " wants them; export it without --frame-size."
+                f"{self.weights}: does not resize frames inside the network; export it without"
+                " `frame_size`."
             )
         if not is_size(size) or size[0] < wanted[0] or size[1] < wanted[1]:
             raise InputError(
-                f"frame size {size[0]}x{size[1]} is not supported: it must be from the network's"
-                f" input size, {wanted[0]}x{wanted[1]}, up to {LARGEST_SIDE}x{LARGEST_SIDE}."
+                f"frame size {size[0]}x{size[1]} is not supported: it must be between the input"
+                f" size, {wanted[0]}x{wanted[1]}, and {LARGEST_SIDE}x{LARGEST_SIDE}."
             )
         return wanted, size
 
@@ -129,7 +133,7 @@ class Conversion:
             if told:
                 raise InputError(told[0])
             reason = explain_exit(done.returncode, done.stderr)
-            raise InputError(f"{self.weights}: no {self.format} made of it ({reason}).")
+            raise InputError(f"{self.weights}: export to {self.format} failed ({reason}).")
 
     @classmethod
     def from_json(cls, text: str) -> Conversion:

@@ -43,9 +43,7 @@ def convert(wanted: Conversion) -> None:
     """
     file = load_model(Path(wanted.weights))
     if not is_trained(file.model):
-        raise InputError(
-            f"{wanted.weights}: these weights were never trained; train them with tracknet fit."
-        )
+        raise InputError(f"{wanted.weights}: weights are untrained; train them with tracknet fit.")
     set_precision(file.model, "float32")
     if file.spec.version == "rectifier":
         model = _fix_rectifier(file)

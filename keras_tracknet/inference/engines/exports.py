@@ -31,13 +31,12 @@ def check_place(output: Path, *, overwrite: bool) -> None:
             continue
         if not overwrite:
             raise InputError(
-                f"{part}: exists already; use --overwrite (overwrite=True) or choose another place"
-                " with -o."
+                f"{part}: already exists; use `overwrite=True` or choose another path."
             )
         if not is_export(output):
             raise InputError(
-                f"{part}: was not written by tracknet export, and is left as it is; choose another"
-                " place with -o."
+                f"{part}: was not written by tracknet export and is not overwritten; choose"
+                " another path."
             )
 
 

@@ -51,7 +51,9 @@ class LiteRTNetwork(Network):
             self._interpreter = _make_interpreter(path)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise InputError(f"{path}: LiteRT cannot run it ({_first_line(error)}).") from error
+            raise InputError(
+                f"{path}: LiteRT cannot run it ({_first_line(error)}); export it again."
+            ) from error
         places = self._interpreter.get_input_details()
         # By shape: frames have one axis more than the background.
         self._inputs = sorted(places, key=lambda place: -len(place["shape"]))
@@ -78,7 +80,7 @@ def read_description(path: Path) -> Description:
         InputError: it is missing, or not this package's.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file; give one that tracknet export wrote.")
+        raise InputError(f"{path}: no such file; use a file written by tracknet export.")
     if not zipfile.is_zipfile(path):
         raise foreign_file(path)
     try:

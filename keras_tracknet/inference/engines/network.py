@@ -102,7 +102,9 @@ class Description:
 
 def foreign_file(path: Path) -> InputError:
     """Return the error that a file was not exported by this package."""
-    return InputError(f"{path}: says nothing of a tracker; give a file that tracknet export wrote.")
+    return InputError(
+        f"{path}: was not exported by keras_tracknet; use a file written by tracknet export."
+    )
 
 
 @dataclass
@@ -155,4 +157,4 @@ def hint_missing(name: str, package: str, extra: str | None = None) -> InputErro
         extra: of this package that installs it, if any does.
     """
     other = f", or 'keras_tracknet[{extra}]'" if extra else ""
-    return InputError(f"engine {name} needs {package}: pip install {package}{other}.")
+    return InputError(f"engine {name} requires {package}; run: pip install {package}{other}")

@@ -43,7 +43,7 @@ class OnnxNetwork(Network):
         import onnxruntime
 
         if not path.is_file():
-            raise InputError(f"{path}: no such file; give one that tracknet export wrote.")
+            raise InputError(f"{path}: no such file; use a file written by tracknet export.")
         try:
             here = [p for p in onnxruntime.get_available_providers() if p not in ELSEWHERE]
             self._session: Any = onnxruntime.InferenceSession(path, providers=here)

@@ -87,7 +87,9 @@ class OpenVINONetwork(Network):
             precision = "mixed_bfloat16" if has_bf16 else "float32"
         rectifies = described.spec.version == "rectifier"
         if precision == INT8 and not rectifies and described.precision != INT8:
-            raise InputError(f"{path}: was not exported in int8; export it with --precision int8.")
+            raise InputError(
+                f'{path}: was not exported in int8; export it again with `precision="int8"`.'
+            )
         if rectifies or described.answers == "detections" or described.precision == INT8:
             precision = "float32"  # positions need more than bfloat16's eight bits
         settings: dict[str, Any] = {
@@ -99,7 +101,9 @@ class OpenVINONetwork(Network):
             self._compiled = core.compile_model(model, "CPU", settings)
         except RuntimeError as error:
             reason = str(error).strip().rpartition("\n")[2]
-            raise InputError(f"{path}: OpenVINO cannot run it ({reason}).") from error
+            raise InputError(
+                f"{path}: OpenVINO cannot run it ({reason}); export it again."
+            ) from error
         self._requests = [self._compiled.create_infer_request() for _ in range(batch_size)]
         # Frames before the background, coordinates before the mask: formats have their own order.
         shapes = [tuple(port.partial_shape.get_max_shape()) for port in self._compiled.inputs]
@@ -162,10 +166,12 @@ def find_int8(path: Path, sha256: str) -> Path:
         f" --calibrate VIDEO -o {made}"
     )
     if not made.is_file():
-        raise InputError(f"{path}: there is no {made.name} beside it; make it with: {command}")
+        raise InputError(f"{path}: {made.name} is missing next to it; write it with: {command}")
     described = read_description(_core().read_model(made), made)
     if described.provenance.get("sha256") != sha256:
-        raise InputError(f"{made}: is of other weights than {path.name}; make it with: {command}")
+        raise InputError(
+            f"{made}: was made from other weights than {path.name}; write it again with: {command}"
+        )
     return made
 
 
@@ -247,7 +253,7 @@ def _make_cache() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"{folder}: networks cannot be kept there ({error.strerror or error}); choose another"
-            " place with TRACKNET_CACHE."
+            f"{folder}: networks cannot be cached there ({error.strerror or error}); set"
+            " TRACKNET_CACHE to another folder."
         ) from error
     return folder

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_tracknet.frames.stacking import BACKGROUND_MODES
+from keras_tracknet.frames.sizes import BACKGROUND_MODES
 from keras_tracknet.models.blocks import keras_defaults
 from keras_tracknet.weights.model_file import ModelSpec
 
@@ -52,8 +52,8 @@ class WindowStacker(keras.layers.Layer):
         self.differences, self.data_format = differences, data_format
         if background_mode not in BACKGROUND_MODES:
             raise ValueError(
-                f"background_mode must be one of {', '.join(BACKGROUND_MODES)}."
-                f" Received: background_mode={background_mode!r}"
+                f"`background_mode` must be one of {', '.join(BACKGROUND_MODES)}. Received:"
+                f" background_mode={background_mode!r}"
             )
 
     def call(self, frames: Any, background: Any = None) -> Any:
@@ -219,7 +219,7 @@ def build_serving(
         ValueError: answers are none of `ANSWERS`.
     """
     if answers not in ANSWERS:
-        raise ValueError(f"answers must be one of {', '.join(ANSWERS)}. Received: {answers!r}")
+        raise ValueError(f"`answers` must be one of {', '.join(ANSWERS)}. Received: {answers!r}")
     size = frame_size or spec.input_size
     frames = keras.Input(
         (spec.frames, *size, 3), batch_size=batch_size, dtype="uint8", name="frames"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from keras_tracknet.frames.stacking import aligned_empty
+from keras_tracknet.frames.sizes import aligned_empty
 from keras_tracknet.training.batches.heatmaps import UNLABELLED, render_disc
 
 QUALITY = (25, 75)  # JPEG's, least and greatest
@@ -58,13 +58,17 @@ class Augmentation:
         for name in ("flip", *colours, "on_ball", "paste", "decoys"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
-                raise ValueError(f"{name} must be 0 to 1. Received: {name}={value}")
+                raise ValueError(f"`{name}` must be 0 to 1. Received: {name}={value}")
         if self.pan < 0:
-            raise ValueError(f"pan must be 0 or more. Received: pan={self.pan}")
+            raise ValueError(f"`pan` must be at least 0. Received: pan={self.pan}")
         if not 0 < self.zoom[0] <= self.zoom[1]:
-            raise ValueError(f"zoom must be (least, greatest). Received: zoom={self.zoom}")
+            raise ValueError(
+                f"`zoom` must be (smallest, largest), above 0. Received: zoom={self.zoom}"
+            )
         if self.crop is not None and (min(self.crop) < 8 or any(side % 8 for side in self.crop)):
-            raise ValueError(f"crop must be in multiples of 8. Received: crop={self.crop}")
+            raise ValueError(
+                f"`crop` must be (height, width) in multiples of 8. Received: crop={self.crop}"
+            )
 
 
 @dataclass(frozen=True)

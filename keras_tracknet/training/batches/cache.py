@@ -21,8 +21,7 @@ import numpy as np
 from keras_tracknet.datasets.clip import Clip
 from keras_tracknet.errors import InputError
 from keras_tracknet.folders import cache_folder
-from keras_tracknet.frames.background import estimate_background, sample_indices
-from keras_tracknet.frames.sizes import resize_frame
+from keras_tracknet.frames.sizes import estimate_background, resize_frame, sample_indices
 from keras_tracknet.video.container import check_regular
 from keras_tracknet.video.images import list_images
 from keras_tracknet.video.reader import probe_video, read_frames
@@ -106,8 +105,8 @@ class FrameCache:
             return self._fill(place, source, size, progress)
         except OSError as error:
             raise InputError(
-                f"{self.folder}: frames cannot be cached there ({error.strerror or error});"
-                " make room or choose another place with TRACKNET_CACHE."
+                f"{self.folder}: frames cannot be cached there ({error.strerror or error}); free"
+                " some disk space or set TRACKNET_CACHE to another folder."
             ) from error
 
     def _fill(
@@ -195,7 +194,7 @@ def hash_source(source: Path) -> str:
             digest.update(os.fsencode(image.name) + f"\0{_hash_file(image)}\0".encode())
     except OSError as error:
         raise InputError(
-            f"{source}: cannot be read ({error.strerror}); give a video or a folder of images."
+            f"{source}: cannot be read ({error.strerror}); use a video or a folder of images."
         ) from error
     return digest.hexdigest()
 
@@ -236,11 +235,13 @@ def _load(folder: Path) -> CachedFrames:
     facts = json.loads((folder / "clip.json").read_text(encoding="utf-8"))
     shape = tuple(facts["shape"])
     if (folder / "frames.raw").stat().st_size != np.prod(shape):
-        raise ValueError(f"frames.raw must hold {shape}. Received: folder={folder}")
+        raise ValueError(f"frames.raw must have shape {shape}. Received: folder={folder}")
     height, width = facts["source_size"]
     times, background = np.load(folder / "times.npy"), np.load(folder / "background.npy")
     if (times.shape, background.shape) != (shape[:1], shape[1:]):
-        raise ValueError(f"times and background must be of {shape}. Received: folder={folder}")
+        raise ValueError(
+            f"times and background must match shape {shape}. Received: folder={folder}"
+        )
     return CachedFrames(
         folder=folder,
         frames=np.memmap(folder / "frames.raw", np.uint8, mode="r", shape=shape),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_tracknet.frames.stacking import aligned_empty, scale_window
+from keras_tracknet.frames.sizes import aligned_empty, scale_window
 from keras_tracknet.frames.windows import sample_segments, window_starts
 from keras_tracknet.training.batches.augment import Augmentation, augment_window
 from keras_tracknet.training.batches.clip_classes import CLASSES, NO_CLASS, Events, classify_windows
@@ -68,7 +68,7 @@ class ClipBatches:
             for start, happened in _classified_starts(clip, training)
         ]
         if not self._windows:
-            raise ValueError("No window has a class. Received: no clip with a labelled rally")
+            raise ValueError("no window has a class; label at least one rally")
         self._chances = even_chances(self.classes.tolist())
         everything = len(self._windows)
         self.windows = everything if windows is None else min(windows, everything)

@@ -129,8 +129,8 @@ class FlightPaster:
         ]
         if not self._flights:
             raise ValueError(
-                "paste and decoys need balls that fly before a still background, as a fixed"
-                f" camera has it. Received: {len(cut_outs)} clips without any"
+                "`paste` and `decoys` need balls in front of a still background, as a fixed camera"
+                f" films them. Received: {len(cut_outs)} clips without any"
             )
 
     def paste(

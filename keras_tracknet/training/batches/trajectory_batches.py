@@ -68,7 +68,7 @@ class TrajectoryBatches:
         ]
         if not self._windows:
             raise ValueError(
-                f"No window of {window} frames has three visible ones. Received: too short clips"
+                f"no window of {window} frames has three visible balls; use longer clips"
             )
         self.windows = len(self._windows)
         self.batch_size = min(batch_size, self.windows)

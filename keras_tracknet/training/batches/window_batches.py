@@ -7,13 +7,14 @@ uninterrupted one would have seen, and tf.data and `keras.utils.PyDataset` give 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from keras_tracknet.frames.sizes import aligned_empty, scale_window, stack_window
 from keras_tracknet.frames.stabilization import stack_frames
-from keras_tracknet.frames.stacking import aligned_empty, scale_window, stack_window
 from keras_tracknet.frames.windows import window_frames, window_starts
 from keras_tracknet.training.batches.augment import (
     Augmentation,
@@ -30,6 +31,7 @@ from keras_tracknet.training.batches.heatmaps import (
 from keras_tracknet.training.batches.paste import FlightPaster, cut_out_balls, find_flights
 
 TARGETS = ("disc", "gaussian", "classes")
+AHEAD = 4  # batches of a PyDataset that are made before they are asked for
 
 
 @dataclass(frozen=True)
@@ -71,13 +73,26 @@ class WindowConfig:
     def __post_init__(self) -> None:
         if self.target not in TARGETS:
             raise ValueError(
-                f"target must be one of {', '.join(TARGETS)}. Received: target={self.target!r}"
+                f"`target` must be one of {', '.join(TARGETS)}. Received: target={self.target!r}"
             )
         if not 1 <= self.heatmaps <= self.frames:
             raise ValueError(
-                f"heatmaps must be 1 to frames. Received: heatmaps={self.heatmaps},"
+                f"`heatmaps` must be between 1 and `frames`. Received: heatmaps={self.heatmaps},"
                 f" frames={self.frames}"
             )
+
+
+class Batches(Protocol):
+    """Anything that can make batch `number` of an epoch, and knows how many there are."""
+
+    windows: int
+    batch_size: int
+
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch."""
+
+    def batch(self, epoch: int, number: int) -> tuple[Any, ...]:
+        """Return inputs, targets and, where they differ, weights of a batch."""
 
 
 class WindowBatches:
@@ -119,13 +134,18 @@ class WindowBatches:
         groups: Sequence[str] | None = None,
     ) -> None:
         if mixup and config.target == "classes":
-            raise ValueError("mixup needs probabilities as targets. Received: target='classes'")
+            raise ValueError(
+                "`mixup` requires probabilities as targets. Received: target='classes'"
+            )
         if frame_mixup and (config.target != "disc" or config.heatmaps != config.frames):
-            raise ValueError("frame_mixup needs one disc for each frame of the window.")
+            raise ValueError(
+                '`frame_mixup` requires one disc per frame; use `target="disc"` and one heatmap'
+                " per frame"
+            )
         self._paste = augmentation.paste if augmentation is not None else 0.0
         self._decoys = augmentation.decoys if augmentation is not None else 0.0
         if frame_mixup and self._paste:
-            raise ValueError(f"frame_mixup needs a single ball. Received: paste={self._paste}")
+            raise ValueError(f"`frame_mixup` requires a single ball. Received: paste={self._paste}")
         self.clips, self.config, self.batch_size = clips, config, batch_size
         self.training, self.augmentation, self.seed = training, augmentation, seed
         self.mixup, self.frame_mixup = mixup, frame_mixup
@@ -135,7 +155,7 @@ class WindowBatches:
             for start in _starts(clip, config, training)
         ]
         if not self._windows:
-            raise ValueError("No window has a labelled frame. Received: no usable clip")
+            raise ValueError("no window has a labelled frame; use clips with labels")
         self._groups = groups if groups is not None else [""] * len(clips)
         self._pasters: dict[str, FlightPaster] = {}
         if self._paste or self._decoys:
@@ -263,3 +283,60 @@ def _starts(clip: LabelledFrames, config: WindowConfig, training: bool) -> list[
         for start in starts
         if clip.labelled[window_frames(start, config.heatmaps, count)].any()
     ]
+
+
+def as_tf_dataset(batches: Batches, first: int, stop: int) -> Any:
+    """Return batches as a `tf.data.Dataset`, made in parallel, in order, ahead of the network.
+
+    Args:
+        batches: what to take them from.
+        first, stop: first batch and the one after the last, counted over all epochs: batch 2
+            of epoch 3 is number 3 x len(batches) + 2.
+    """
+    import tensorflow as tf
+
+    example = _batch_at(batches, first)
+
+    def load(position: Any) -> tuple[Any, ...]:
+        made = tf.numpy_function(
+            lambda p: _batch_at(batches, int(p)), [position], [part.dtype for part in example]
+        )
+        for tensor, part in zip(made, example, strict=True):
+            tensor.set_shape((None, *part.shape[1:]))
+        return tuple(made)
+
+    positions = tf.data.Dataset.range(first, stop)
+    return positions.map(load, num_parallel_calls=2, deterministic=True).prefetch(2)
+
+
+def as_py_dataset(batches: Batches, first: int, stop: int) -> Any:
+    """Return batches as a `keras.utils.PyDataset`, which needs no TensorFlow.
+
+    Made in threads, ahead of the network, as those of `as_tf_dataset` are.
+
+    Args:
+        batches, first, stop: as for `as_tf_dataset`.
+    """
+    import keras
+
+    class BatchSequence(keras.utils.PyDataset):
+        # Keras's own workers go on with batches of before where it starts a second pass.
+        def __init__(self) -> None:
+            super().__init__(workers=1)
+            self._pool = ThreadPoolExecutor(2)
+            self._ahead: dict[int, Future[Any]] = {}
+
+        def __len__(self) -> int:
+            return stop - first
+
+        def __getitem__(self, number: int) -> tuple[Any, ...]:
+            for wanted in range(number, min(number + AHEAD, len(self))):
+                if wanted not in self._ahead:
+                    self._ahead[wanted] = self._pool.submit(_batch_at, batches, first + wanted)
+            return self._ahead.pop(number).result()
+
+    return BatchSequence()
+
+
+def _batch_at(batches: Batches, position: int) -> tuple[Any, ...]:
+    return batches.batch(*divmod(position, len(batches)))

@@ -119,7 +119,10 @@ def convert(path: Path | str, *, family: str = "auto", size: Size | None = None)
     state = read_state(path)
     chosen = recognise(state)
     if family not in ("auto", chosen.name):
-        raise InputError(f"{path}: {chosen.title}, which is {chosen.name}, not {family}.")
+        raise InputError(
+            f'{path}: is a checkpoint of {chosen.title}; use `family="{chosen.name}"`. Received:'
+            f" family={family!r}"
+        )
     try:
         with keras_defaults():
             model, spec = chosen.build(state, size)
@@ -128,14 +131,14 @@ def convert(path: Path | str, *, family: str = "auto", size: Size | None = None)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(
-            f"{path}: {chosen.title}, but with weights of other shapes ({reason}); the network"
-            " has been altered."
+            f"{path}: {chosen.title}, but weights have other shapes ({reason}); the network was"
+            " modified and is not supported."
         ) from error
     strange = [name for name in state.unused if not any(part in name for part in chosen.ignores)]
     if strange:
         raise InputError(
-            f"{path}: {chosen.title}, but with {len(strange)} weights that it does not have"
-            f" ({strange[0]}); the network has been altered."
+            f"{path}: {chosen.title}, but with {len(strange)} unknown weights ({strange[0]}); the"
+            " network was modified and is not supported."
         )
     spec = replace(spec, notes={"converted_from": chosen.title})
     with path.open("rb") as opened:
@@ -177,15 +180,15 @@ def read_state(path: Path) -> StateDict:
     """
     if path.is_dir():
         kind = "a TensorFlow SavedModel" if (path / "saved_model.pb").is_file() else "a folder"
-        raise InputError(f"{path}: {kind}, which is not supported; give a checkpoint's file.")
+        raise InputError(f"{path}: is {kind}, which is not supported; use a checkpoint file.")
     if not path.is_file():
-        raise InputError(f"{path}: no such file; give a checkpoint.")
+        raise InputError(f"{path}: no such file; check the path.")
     if h5py.is_hdf5(path):
         return StateDict(keras_file.read_keras_file(path), path)
     if zipfile.is_zipfile(path):
         names = _list_members(path)
         if SPEC_NAME in names:
-            raise InputError(f"{path}: a model of this package already; give it to --weights.")
+            raise InputError(f"{path}: is already a model of this package; use it as weights.")
         if "config.json" in names:
             return StateDict(keras_file.read_keras_file(path), path)
     if is_torch_file(path):
@@ -195,11 +198,11 @@ def read_state(path: Path) -> StateDict:
         ending = file.read()
     if ending == TF_INDEX:
         raise InputError(
-            f"{path}: a TensorFlow checkpoint, as Chang-Chia-Chi's TrackNet has, which is not"
-            " supported."
+            f"{path}: TensorFlow checkpoints, such as those of Chang-Chia-Chi's TrackNet, are not"
+            " supported; use another checkpoint."
         )
     raise InputError(
-        f"{path}: not a checkpoint; give a file of PyTorch, or Keras weights in HDF5 or .keras."
+        f"{path}: not a checkpoint; use a PyTorch file, or Keras weights in HDF5 or .keras."
     )
 
 
@@ -209,7 +212,7 @@ def _list_members(path: Path) -> list[str]:
             return archive.namelist()
     except Exception as error:  # an archive fails in any way it likes
         reason = str(error) or type(error).__name__
-        raise InputError(f"{path}: damaged ({reason}); fetch it again.") from error
+        raise InputError(f"{path}: damaged ({reason}); download it again.") from error
 
 
 def find_state(content: Any, path: Path) -> StateDict:
@@ -225,7 +228,9 @@ def find_state(content: Any, path: Path) -> StateDict:
         if found:
             arrays, settings = found[0], content.get("param_dict") or {}
     if not isinstance(arrays, dict) or not arrays or not _all_arrays(arrays):
-        raise InputError(f"{path}: holds no network's weights; save its state_dict.")
+        raise InputError(
+            f"{path}: contains no network weights; save the state_dict of the network."
+        )
     named = {str(name).removeprefix("module."): array for name, array in arrays.items()}
     plain = settings.items() if isinstance(settings, dict) else ()
     return StateDict(named, path, {k: v for k, v in plain if isinstance(v, str | int | float)})
@@ -243,12 +248,14 @@ def recognise(state: StateDict) -> Family:
     """
     for name, title in UNSUPPORTED.items():
         if name in state.arrays:
-            raise InputError(f"{state.path}: {title}, which is not supported.")
+            raise InputError(
+                f"{state.path}: checkpoints of {title} are not supported; use another checkpoint."
+            )
     matches = [f for f in FAMILIES.values() if f.recognises(state)]
     if len(matches) != 1:
         some = ", ".join(list(state.arrays)[:2]) or "none"
         raise InputError(
-            f"{state.path}: weights of no known network ({len(state.arrays)} of them: {some} ...);"
-            " see tracknet convert --help for those that are."
+            f"{state.path}: unknown network ({len(state.arrays)} weights: {some} ...); see"
+            " tracknet convert --help for supported checkpoints."
         )
     return matches[0]

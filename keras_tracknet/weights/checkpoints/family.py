@@ -18,7 +18,7 @@ class Family:
     """Checkpoints of one code base and network.
 
     Attributes:
-        name: as in `--family NAME`.
+        name: as in `tracknet convert --family NAME`.
         title: for people.
         recognises: whether a checkpoint is one of these.
         build: the network with the checkpoint's weights, and its specification, at an input

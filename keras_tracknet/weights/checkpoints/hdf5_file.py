@@ -33,7 +33,7 @@ def read_layers(path: Path) -> list[list[np.ndarray]]:
         raise
     except Exception as error:  # HDF5 fails in any way it likes
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: damaged ({reason}); fetch it again.") from error
+        raise InputError(f"{path}: damaged ({reason}); download it again.") from error
 
 
 def check_hdf5(file: h5py.File, path: Path) -> None:
@@ -48,17 +48,22 @@ def check_hdf5(file: h5py.File, path: Path) -> None:
         if not isinstance(item, h5py.Dataset):
             return
         if item.is_virtual or item.external:
-            raise InputError(f"{path}: {name} is kept in another file, which is not read.")
+            raise InputError(
+                f"{path}: {name} is stored in another file, which is not read; save everything in"
+                " one file."
+            )
         left -= item.nbytes
         if left < 0 or item.nbytes > DEFLATE * item.id.get_storage_size():
             raise InputError(
-                f"{path}: {name} is said to be {'x'.join(map(str, item.shape))} numbers, which"
-                " no network here has; fetch the file again."
+                f"{path}: {name} has shape {'x'.join(map(str, item.shape))}, which no supported"
+                " network has; download the file again."
             )
 
     link = file.id.links.visit(find_link, info=True)
     if link is not None:
-        raise InputError(f"{path}: {link} is a link, which is not followed; fetch the file again.")
+        raise InputError(
+            f"{path}: {link} is a link, and links are not followed; download the file again."
+        )
     file.visititems(check_data)
 
 
@@ -67,11 +72,13 @@ def _read_layers(file: h5py.File, path: Path) -> list[list[np.ndarray]]:
     if not isinstance(group, h5py.Group) or "layer_names" not in group.attrs:
         alone = "layers" in file or "_layer_checkpoint_dependencies" in file
         raise InputError(
-            f"{path}: weights without their network, as Keras 3 writes a .weights.h5; save the"
+            f"{path}: contains weights without the network (a Keras 3 .weights.h5 file); save the"
             " whole model as .keras."
             if alone
-            else f"{path}: an HDF5 file without a list of layers (layer_names), so not one of"
-            " Keras's weights; give a checkpoint."
+            else (
+                f"{path}: HDF5 file without a list of layers (layer_names), so not a Keras weights"
+                " file; use a checkpoint."
+            )
         )
     seen: set[h5py.Dataset] = set()
     layers = []
@@ -85,8 +92,8 @@ def _read_layers(file: h5py.File, path: Path) -> list[list[np.ndarray]]:
             if weight in seen or weight.dtype.kind != "f":
                 what = "listed twice" if weight in seen else f"of type {weight.dtype}"
                 raise InputError(
-                    f"{path}: {weight.name} is {what}, as no network's weights are; fetch the file"
-                    " again."
+                    f"{path}: {weight.name} is {what}, unlike any network weights; download the"
+                    " file again."
                 )
             seen.add(weight)
         layers.append([weight[()] for weight in weights])
@@ -96,8 +103,8 @@ def _read_layers(file: h5py.File, path: Path) -> list[list[np.ndarray]]:
 def _read_names(group: h5py.Group, attribute: str, where: str, path: Path) -> list[str]:
     if attribute not in group.attrs:
         raise InputError(
-            f"{path}: {where} has no {attribute}, so it is not known which weights are where;"
-            " save the model again, with Keras."
+            f"{path}: {where} has no {attribute}, so weights cannot be assigned; save the model"
+            " again with Keras."
         )
     declared = group.attrs.get_id(attribute)
     if int(np.prod(declared.shape, dtype=object)) * declared.dtype.itemsize <= MOST_NAMES:
@@ -105,13 +112,13 @@ def _read_names(group: h5py.Group, attribute: str, where: str, path: Path) -> li
         if all(isinstance(value, str | bytes) for value in values):
             return [v.decode() if isinstance(v, bytes) else v for v in values]
     raise InputError(
-        f"{path}: {attribute} of {where} is no list of names; save the model again, with Keras."
+        f"{path}: {attribute} of {where} is not a list of names; save the model again with Keras."
     )
 
 
 def _find(group: h5py.Group, name: str, kind: type, path: Path) -> Any:
     item = group.get(name)
     if not isinstance(item, kind):
-        what = "missing" if item is None else f"no {kind.__name__.lower()}"
-        raise InputError(f"{path}: {name} is {what}; fetch the file again.")
+        what = "missing" if item is None else f"not a {kind.__name__.lower()}"
+        raise InputError(f"{path}: {name} is {what}; download the file again.")
     return item

@@ -103,8 +103,8 @@ def _choose_size(state: StateDict, size: Size | None) -> tuple[Size, dict[str, A
         return size or default, NORM
     if size is not None and size[1] != length:
         raise InputError(
-            f"{state.path}: its batch normalisation is over picture width and has {length} values,"
-            f" so these weights are right for a width of {length} only, not of {size[1]}."
+            f"{state.path}: batch normalization runs over the picture width, so these weights fit"
+            f" a width of {length} only. Received: width {size[1]}"
         )
     return size or (length * 9 // 16, length), {**NORM, "axis": 2}
 
@@ -116,13 +116,18 @@ def _read_archive(path: Path) -> list[list[np.ndarray]]:
             with h5py.File(io.BytesIO(_read_member(archive, WEIGHTS_NAME, MOST_BYTES))) as file:
                 check_hdf5(file, path)
         if "MotionPrompt" in json.dumps(json.loads(config)):
-            raise InputError(f"{path}: TrackNetV4 (TrackNetV4/TrackNetV4), which is not supported.")
+            raise InputError(
+                f"{path}: checkpoints of TrackNetV4 (TrackNetV4/TrackNetV4) are not supported; use"
+                " another checkpoint."
+            )
         model = keras.saving.load_model(path, compile=False)
     except InputError:
         raise
     except Exception as error:  # whatever is wrong with the file, each library raises its own
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise InputError(f"{path}: cannot be loaded as a Keras model ({reason}).") from error
+        raise InputError(
+            f"{path}: cannot be loaded as a Keras model ({reason}); use another file."
+        ) from error
     return [layer.get_weights() for layer in model.layers]
 
 

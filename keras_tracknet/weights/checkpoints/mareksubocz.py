@@ -33,8 +33,9 @@ def build(state: StateDict, size: Size | None) -> tuple[keras.Model, ModelSpec]:
     frames = state.shape("last_conv.weight")[0]
     if channels != 3 * frames:
         raise InputError(
-            f"{state.path}: mareksubocz's TrackNetV2 with {channels} channels in and {frames} maps"
-            " out, so of grey frames or for the middle frame only, which is not supported."
+            f"{state.path}: mareksubocz's TrackNetV2 with {channels} input channels and {frames}"
+            " heatmaps (grey frames, or middle frame only) is not supported; use another"
+            " checkpoint."
         )
     model = build_v2(input_size=size, frames=frames, width_multiplier=first / 64)
     fill_blocks(

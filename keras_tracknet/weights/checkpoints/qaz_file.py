@@ -33,7 +33,7 @@ def write_qaz(file: ModelFile, path: Path) -> None:
             written.
     """
     if importlib.util.find_spec("torch") is None:
-        raise InputError(f"{path}: needs PyTorch: pip install 'keras_tracknet[torch]'")
+        raise InputError(f"{path}: PyTorch is required; run: pip install 'keras_tracknet[torch]'")
     import torch
 
     content = describe_qaz(file)
@@ -58,17 +58,19 @@ def describe_qaz(file: ModelFile) -> dict[str, Any]:
     names = {layer.name for layer in file.model.layers}
     expected = {"down1", "head"} if rectifier else {"encoder1_conv1", "decoder1_conv3", "heatmaps"}
     if spec.version not in ("v3", "rectifier") or not expected <= names:
-        raise InputError(f"{file.path}: a {spec.version} network; the published code has V3 only.")
+        raise InputError(
+            f"{file.path}: is a {spec.version} network; the published code supports V3 only."
+        )
     if spec.hidden != "zero" and rectifier:
         raise InputError(
-            f"{file.path}: sees interpolated positions where they are hidden; the published code"
-            " gives its rectifier zeros."
+            f"{file.path}: was trained on interpolated hidden positions; the published code uses"
+            " zeros, train it with tracknet fit --hidden zero."
         )
     width = WIDTHS["rectifier" if rectifier else "tracker"]
     if file.model.get_layer(first).filters != width:
         raise InputError(
-            f"{file.path}: {file.model.get_layer(first).filters} filters in its first layer; the"
-            f" published code has {width} and cannot load another width."
+            f"{file.path}: has {file.model.get_layer(first).filters} filters in its first layer;"
+            f" the published code supports {width} only."
         )
     modes = {ours: published for published, ours in MODES.items()}
     settings = {

@@ -52,7 +52,7 @@ class StateDict:
 
     def _find(self, name: str) -> np.ndarray:
         if name not in self.arrays:
-            raise InputError(f"{self.path}: {name} is missing; fetch the checkpoint again.")
+            raise InputError(f"{self.path}: {name} is missing; download the checkpoint again.")
         return self.arrays[name]
 
 
@@ -159,8 +159,8 @@ def _fill(layer: Any, values: list[np.ndarray], state: StateDict, stem: str) -> 
     found = [value.shape for value in values]
     if expected != found:
         raise InputError(
-            f"{state.path}: {stem} has shapes {found}, where {expected} was expected; the network"
-            " has been altered."
+            f"{state.path}: {stem} has shapes {found}, expected {expected}; the network was"
+            " modified and is not supported."
         )
     layer.set_weights(values)
     state.layers.add(layer.name)

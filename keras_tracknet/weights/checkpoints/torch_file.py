@@ -67,25 +67,27 @@ def read_torch_file(path: Path) -> Any:
     """
     if not zipfile.is_zipfile(path):
         raise InputError(
-            f"{path}: written before PyTorch 1.6; save it again with a newer one:"
+            f"{path}: was written before PyTorch 1.6; save it again with a newer version:"
             " torch.save(torch.load(OLD, weights_only=True), NEW)."
         )
     try:
         with zipfile.ZipFile(path) as archive:
             name = _find_pickle(archive)
             if name is None:
-                raise InputError(f"{path}: a zip archive, but not a checkpoint of PyTorch.")
+                raise InputError(
+                    f"{path}: is a zip archive, but not a PyTorch checkpoint; use a checkpoint."
+                )
             return _Unpickler(archive, name).load()
     except _Refused as error:
         raise InputError(
-            f"{path}: holds {error}, not just tensors and plain containers, and is not read;"
-            " save the network's state_dict alone."
+            f"{path}: contains {error}, not only tensors and plain containers, and is not read for"
+            " safety; save only the state_dict of the network."
         ) from error
     except InputError:
         raise
     except Exception as error:  # a damaged archive or pickle fails in any way it likes
         raise InputError(
-            f"{path}: damaged ({str(error) or type(error).__name__}); fetch it again."
+            f"{path}: damaged ({str(error) or type(error).__name__}); download it again."
         ) from error
 
 
@@ -105,7 +107,7 @@ class _Type:
 
     def __init__(self, code: str, *_flags: Any) -> None:
         if not isinstance(code, str) or len(code) > 8:
-            raise _Refused("an unknown type of NumPy")
+            raise _Refused("an unknown NumPy type")
         self.value = np.dtype(code)
         if self.value.hasobject:
             raise _Refused("NumPy objects")
@@ -167,12 +169,12 @@ class _Unpickler(_PythonUnpickler):
     def persistent_load(self, pid: Any) -> np.ndarray:
         kind, storage, key, _device, count = pid
         if kind != "storage" or not (isinstance(storage, _Storage) and isinstance(key, str)):
-            raise _Refused("a reference to something else than a tensor's bytes")
+            raise _Refused("a reference to something other than tensor data")
         if key not in self._storages:
             content = _read_stored(self._archive, f"{self._folder}data/{key}")
             self._left -= len(content)
             if len(content) != int(count) * storage.dtype.itemsize or self._left < 0:
-                raise ValueError(f"tensor {key} is not as long as it says")
+                raise ValueError(f"tensor {key} has another length than declared")
             values = np.frombuffer(content, storage.dtype)
             if values.dtype == ml_dtypes.bfloat16:
                 values = values.astype(np.float32)
@@ -207,7 +209,7 @@ class _Unpickler(_PythonUnpickler):
 def _check_keys(keys: Iterable[Any]) -> None:
     """Let nothing be a key that takes long to hash, as a tuple of tuples of tuples does."""
     if not all(isinstance(key, KEY_TYPES) for key in keys):
-        raise _Refused("a dictionary with other keys than names and numbers")
+        raise _Refused("a dictionary with keys other than strings and numbers")
 
 
 def _read_stored(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -228,13 +230,13 @@ def _make_tensor(
     """Return a view of a storage, which takes no memory of its own."""
     shaped = isinstance(size, tuple) and isinstance(stride, tuple) and len(size) == len(stride)
     if not shaped or not isinstance(storage, np.ndarray):
-        raise ValueError("a tensor is not described as one")
+        raise ValueError("a tensor has an invalid description")
     if not all(type(number) is int and number >= 0 for number in (offset, *size, *stride)):
-        raise ValueError("a tensor reaches beyond its bytes")
+        raise ValueError("a tensor exceeds its data")
     count = math.prod(size)
     last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
     if count > len(storage) or (count and last >= len(storage)):
-        raise ValueError("a tensor reaches beyond its bytes")
+        raise ValueError("a tensor exceeds its data")
     return np.lib.stride_tricks.as_strided(
         storage[offset:] if count else storage[:0],
         size,
@@ -249,7 +251,7 @@ def _make_parameter(data: np.ndarray, *_rest: Any) -> np.ndarray:
 
 def _make_scalar(dtype: _Type, content: bytes) -> Any:
     if not (isinstance(dtype, _Type) and isinstance(content, bytes)):
-        raise ValueError("a number is not described as one")
+        raise ValueError("a number has an invalid description")
     return np.frombuffer(content, dtype.value)[0].item()
 
 

@@ -1,4 +1,4 @@
-"""A batch: many videos tracked one after another; finished ones are skipped."""
+"""A corpus: many videos tracked one after another, what is finished left alone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from keras_tracknet.progress import Reporter
 from keras_tracknet.video.folder import list_videos, match_videos
 from keras_tracknet.video.reader import probe_video
 
-SUMMARY = "batch.json"
+SUMMARY = "corpus.json"
 FINISHED, SKIPPED, FAILED = "finished", "skipped", "failed"
 
 
@@ -52,13 +52,13 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class BatchSettings:
-    """How the videos of a batch are tracked.
+class CorpusSettings:
+    """How the videos of a corpus are tracked.
 
     Attributes:
-        output: folder for the results; each video gets its own folder in it.
+        output: folder that each video gets a folder in.
         formats, schema: of the tracks, as for `predict_video`.
-        overlay, plots, segments: what else is written.
+        overlay, plots, segments: what is written besides.
         overwrite: whether finished videos are tracked again.
         strict: whether a damaged video fails, instead of being tracked as far as it can be read.
     """
@@ -74,14 +74,14 @@ class BatchSettings:
 
 
 def find_videos(source: str) -> list[Path] | None:
-    """Return the videos of a batch.
+    """Return the videos that a corpus consists of.
 
     Args:
         source: a folder with videos in it, a pattern such as `matches/*.mp4`, or a text file
-            with one path per line, relative to that file's folder.
+            with a path a line, relative to that file's folder.
 
     Returns:
-        The videos in order; None if `source` is a single video or a folder of images.
+        The videos in order; None where `source` is a single video or a folder of images.
 
     Raises:
         InputError: a list or a pattern without any video.
@@ -94,22 +94,22 @@ def find_videos(source: str) -> list[Path] | None:
     if glob.has_magic(source) and not path.exists():
         found = match_videos(source)
         if not found:
-            raise InputError(f"{source}: no file is called like that.")
+            raise InputError(f"{source}: no matching file; check the path.")
         return found
     return None
 
 
-def predict_videos(
+def predict_corpus(
     make_tracker: Callable[[], Tracker],
     videos: Sequence[Path],
-    settings: BatchSettings,
+    settings: CorpusSettings,
     *,
     reporter: Reporter | None = None,
 ) -> list[Outcome]:
-    """Track many videos; one that fails does not stop the others.
+    """Track many videos; one that fails does not keep the others from being tracked.
 
-    Finished videos are skipped, interrupted ones continue where they stopped, and one that was
-    tracked with other settings fails.
+    Videos whose results are complete are skipped, interrupted ones go on where they stopped. One
+    that was tracked with other settings fails.
 
     Args:
         make_tracker: makes the tracker.
@@ -118,7 +118,7 @@ def predict_videos(
         reporter: where progress goes.
 
     Returns:
-        An outcome for each video; `batch.json` in the output folder holds them too.
+        An outcome for each video, which `corpus.json` in the output folder holds too.
 
     Raises:
         InputError: the output folder cannot be used, or there is no such tracker.
@@ -136,9 +136,9 @@ def predict_videos(
 
 
 def predict_one(
-    tracker: Tracker, video: Path, folder: Path, settings: BatchSettings, reporter: Reporter
+    tracker: Tracker, video: Path, folder: Path, settings: CorpusSettings, reporter: Reporter
 ) -> Outcome:
-    """Track one video of a batch unless it is finished; an error is part of the outcome."""
+    """Track one video of a corpus unless it is finished; what goes wrong is in the outcome."""
     paths = OutputPaths.inside(
         folder, settings.formats,
         overlay=settings.overlay, plots=settings.plots, segments=settings.segments,
@@ -174,14 +174,14 @@ def predict_one(
 
 @contextlib.contextmanager
 def claim_folder(output: Path) -> Iterator[None]:
-    """Lock the folder of a batch during the `with` block.
+    """Keep the folder of a corpus for this run during the `with` block.
 
     Raises:
-        InputError: it is no folder, another run writes there, or its `batch.json` is of
+        InputError: it is no folder, another run writes there, or its `corpus.json` is of
             something else.
     """
     if is_file_name(output) or (output.exists() and not output.is_dir()):
-        raise InputError(f"{output}: not a folder, and many videos need one; give one with -o.")
+        raise InputError(f"{output}: not a folder; give a folder as `output` to track many videos.")
     with hold_lock(output / SUMMARY):
         _check_summary(output / SUMMARY)
         yield
@@ -196,7 +196,7 @@ def _check_summary(path: Path) -> None:
     except (OSError, ValueError, RecursionError):
         content = None
     if not isinstance(content, dict) or not isinstance(content.get("videos"), list):
-        raise InputError(f"{path}: not written by tracknet predict; choose another place with -o.")
+        raise InputError(f"{path}: not written by tracknet predict; choose another path.")
 
 
 def name_folders(videos: Sequence[Path], output: Path) -> Iterator[tuple[Path, Path]]:
@@ -220,11 +220,11 @@ def report(outcome: Outcome, reporter: Reporter) -> None:
     if outcome.state == FAILED:
         reporter.warn(outcome.error)
     elif outcome.state == SKIPPED:
-        reporter.note(f"{outcome.video}: finished before; --overwrite tracks it again")
+        reporter.note(f"{outcome.video}: already finished; use `overwrite=True` to track it again")
 
 
 def write_outcomes(outcomes: Sequence[Outcome], output: Path) -> None:
-    """Write `batch.json`."""
+    """Write `corpus.json`."""
     records: list[dict[str, Any]] = [
         {**vars(o), "video": str(o.video), "folder": str(o.folder)} for o in outcomes
     ]
@@ -252,8 +252,8 @@ def _read_list(path: Path) -> list[Path] | None:
     lines = [line.strip() for line in text.split("\n")]
     listed = [line for line in lines if line and not line.startswith("#")]
     if not listed:
-        raise InputError(f"{path}: no video is listed there; write one path a line.")
+        raise InputError(f"{path}: lists no videos; write one path per line.")
     for line in listed:
         if "://" in line:
-            raise InputError(f"{path}: {line} is an address, not a path; track it by itself.")
+            raise InputError(f"{path}: {line} is an address, not a path; track it separately.")
     return [path.parent / line for line in listed]
