@@ -1,8 +1,8 @@
-"""Hysteresis: what shows faintly in a heatmap counts where a flight leads to it.
+"""Hysteresis: faint detections are kept where they continue a flight.
 
-A shuttlecock before a white shirt, or in the hand before a serve, is in the heatmap, but below the
-threshold. As with the edges of a picture (Canny 1986), strong detections stand by themselves, and
-faint ones where they continue strong ones, forwards or backwards in time.
+In front of a white shirt, or in the hand before a serve, a shuttlecock shows in the heatmap, but
+below the threshold. As with the edges of a picture (Canny 1986), strong detections stand by
+themselves, and faint ones if they continue strong ones, forwards or backwards in time.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ import numpy as np
 from keras_tracknet.tracks.tables import DETECTED
 from keras_tracknet.tracks.track import TrackRow
 
-FAINT = 2 / 3  # of the threshold: what is below that is nothing
-REACH = 8  # frames from a strong detection that a flight is followed
-RECENT = 3  # frames within which two positions tell where the next one is
-CONTEXT = REACH + RECENT  # frames before and after a faint detection that decide on it
-NEAR = 2 / 288  # heights of the picture that a ball may be away from where it is looked for,
-NEAR_SHARE = 0.1  # and share of its way there
+FAINT = 2 / 3  # of the threshold: anything below is ignored
+REACH = 8  # frames that a flight is followed from a strong detection
+RECENT = 3  # frames that hold the two positions which predict the next one
+CONTEXT = REACH + RECENT  # frames before and after a faint detection that decide about it
+NEAR = 2 / 288  # of the picture's height: how far a ball may be from its predicted position,
+NEAR_SHARE = 0.1  # plus this share of the step to it
 
 
 class Sighting(NamedTuple):
-    """What one frame shows: its row of the track, and where there is something faint.
+    """What one frame shows: its row of the track, and the position of something faint.
 
-    `x`, `y` are pixels of the source video, NaN where there is nothing or the row has a position;
-    `height` is that of the source video, pixels, `shot` the number of the shot's first frame.
+    `x`, `y` are pixels of the source video, NaN if there is nothing faint or the row has a
+    position; `height` is that of the source video, pixels; `shot` is the number of the first frame
+    of the camera shot.
     """
 
     row: TrackRow
@@ -45,13 +46,13 @@ class Sighting(NamedTuple):
 
 
 def confirm_faint(sightings: Iterable[Sighting]) -> Iterator[TrackRow]:
-    """Yield the rows of sightings; faint ones are `detected` where a flight leads to them.
+    """Yield the rows of sightings; a faint one is `detected` if it continues a flight.
 
-    Where there is nothing faint a row comes at once, else when `CONTEXT` more frames were seen or
-    the shot has ended: no flight leads across a cut.
+    A row comes at once while nothing is faint, otherwise after `CONTEXT` more frames or at the end
+    of the shot: no flight continues across a cut.
 
     Args:
-        sightings: one a frame, in the order of time.
+        sightings: one per frame, in the order of time.
     """
     for _, shot in groupby(sightings, key=lambda sighting: sighting.shot):
         yield from _confirm_in_shot(shot)
@@ -82,7 +83,7 @@ def _decide(before: Iterable[Sighting], ahead: Sequence[Sighting]) -> TrackRow:
 
 
 def _leads_to_last(path: Sequence[Sighting], near: float) -> bool:
-    """Return whether the ball that was last seen clearly can be followed to the path's end."""
+    """Return whether the ball can be followed from where it was last clear to the path's end."""
     clear = [k for k, sighting in enumerate(path) if sighting.row.visible]
     end = len(path) - 1
     if not clear or end - clear[-1] > REACH:

@@ -1,4 +1,4 @@
-"""Repeated pictures: video of fewer frames a second, shown at more by showing some twice."""
+"""Repeated pictures: video shown at a higher frame rate than it has, with some pictures twice."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 COARSE = (72, 128)  # (height, width), pixels: a ball still shows in it
-# Levels that two coarse pictures differ by at most, anywhere, where one repeats the other. In 1,016
-# such frames of broadcast badminton the label has moved by more than 2 pixels of 512x288 in 5, by
-# more than 4 in none; two pictures in succession differ by 30 and more, as a rule.
+# Levels by which two coarse pictures may differ anywhere if one repeats the other. In 1,016 such
+# frames of broadcast badminton the label has moved by more than 2 pixels of 512x288 in 5, by more
+# than 4 in none. Two different pictures in a row usually differ by 30 levels or more.
 SAME = 8.0
 MOST_SHOWN = 3  # frames that may share an output: 10 frames per second, shown at 30
 STILL = 0.12  # of the steps around it, that a repeated picture's step is at most
@@ -77,7 +77,7 @@ class FrameOutput(NamedTuple):
 
 
 def is_repeat(picture: np.ndarray, before: np.ndarray) -> bool:
-    """Return whether a picture shows the same as the one before, but for compression.
+    """Return whether a picture shows the same as the one before, apart from compression.
 
     Args:
         picture, before: `(height, width, 3)` uint8, of one size.

@@ -1,4 +1,4 @@
-"""Streams: items made in a thread of their own, in batches, and the time that each stage takes."""
+"""Stages of prediction: items made in a thread of their own or in batches, and time per stage."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STAGES = ("decode", "prepare", "network", "decode_heatmaps", "write")
 
 @dataclass
 class Stopwatch:
-    """Seconds spent in each stage of prediction; decoding runs beside the others."""
+    """Seconds spent in each stage of prediction; decoding runs in parallel with the others."""
 
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
 
@@ -36,7 +36,7 @@ def read_ahead(make: Callable[[], Iterator[Any]], depth: int) -> Generator[Any, 
 
     Args:
         make: makes the iterator, in the thread.
-        depth: items to hold at most; with 0 there is no thread, and items are made when asked for.
+        depth: items to hold at most; with 0 each item is made when asked for, without a thread.
     """
     if not depth:
         yield from make()

@@ -1,4 +1,4 @@
-"""Prediction: from a video to a track, streaming, in memory that does not grow with it."""
+"""Tracker: a trained network with its settings, from a video to a track."""
 
 from __future__ import annotations
 

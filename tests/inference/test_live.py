@@ -94,6 +94,35 @@ def test_a_video_played_live_has_the_rows_of_the_recording(monkeypatch, mode, fi
     assert figures.shots == len(stream.shots) == (3 if film == "cuts" else 1)
 
 
+def test_rows_are_those_of_the_recording_where_the_background_is(monkeypatch):
+    class Settled(RunningBackground):
+        def add(self, picture):
+            super().add(picture)
+            self.settle()
+
+    film = [paint(SIZE, (4 + 5 * n % 56, 4 + 7 * n % 24)) for n in range(30)]
+    frames = [Frame(n, 0.04 * n, image) for n, image in enumerate(film)]
+    monkeypatch.setattr(trackers, "read_frames", lambda *_source: iter(frames))
+    monkeypatch.setattr(trackers, "sample_frames", lambda _source, _count: (f for f in frames))
+    monkeypatch.setattr(trackers, "RunningBackground", Settled)
+    tracker = make_tracker(version="v3", frames=4, background="concat")
+    recorded = [row.rounded() for row in tracker.stream("film.mp4")]
+    assert all(row.visible for row in recorded)
+    assert list(track_live(tracker, arrive(film))) == recorded
+
+
+def test_the_thread_of_the_background_ends_with_the_stream():
+    def list_threads():
+        return [t for t in threading.enumerate() if t.name.startswith("background")]
+
+    tracker = make_tracker(version="v3", frames=4, background="concat")
+    rows = track_live(tracker, arrive(moving_dot(20)))
+    next(rows)
+    assert len(list_threads()) == 1
+    rows.close()
+    assert list_threads() == []
+
+
 @pytest.mark.parametrize("frames", [1, 3, 8])
 @pytest.mark.parametrize("mode", ["fast", "balanced", "accurate"])
 def test_a_clear_row_waits_as_long_as_a_window(mode, frames):
