@@ -1,8 +1,9 @@
 """Checks that must pass before a change goes in, each in a fresh environment.
 
-    nox                     all of them, less than 20 minutes on two cores
-    nox -s suite docs       some of them
-    nox -l                  what each of them does
+    nox                              all of them, less than 20 minutes on two cores
+    nox -s suite docs                some of them
+    nox -s lowest -- tests/frames    one of them on some tests: lowest, backends, without_tensorflow
+    nox -l                           what each of them does
 
 `.ci/run` installs nox and runs the same sessions.
 """
@@ -104,7 +105,7 @@ def lowest(session: nox.Session) -> None:
     needed = [*PROJECT["dependencies"], *EXTRAS["test"]]
     session.install(*(requirement.replace(">=", "==") for requirement in needed))
     session.install("--no-deps", "-e", ".")
-    session.run(*PYTEST, *LOWEST_TESTS)
+    session.run(*PYTEST, *(session.posargs or LOWEST_TESTS))
 
 
 @nox.session
@@ -150,11 +151,12 @@ def backends(session: nox.Session) -> None:
     session.install("-e", ".[test,jax]", TORCH)
     # The other tests run on JAX where TensorFlow is absent; this one is fed by tf.data.
     session.run(
-        *(*PYTEST, "-m", "not backends", "tests/training/test_training.py"),
+        *(*PYTEST, "-m", "not backends", *(session.posargs or ["tests/training/test_training.py"])),
         env={"KERAS_BACKEND": "jax"},
     )
     session.run(
-        *(*PYTEST, "-m", "not backends", *BACKEND_TESTS, *CHECKPOINT_TESTS),
+        *(*PYTEST, "-m", "not backends"),
+        *(session.posargs or (*BACKEND_TESTS, *CHECKPOINT_TESTS)),
         env={"KERAS_BACKEND": "torch"},
     )
     session.run("python", "-m", "pytest", "-q", "-m", "backends")
@@ -174,7 +176,7 @@ def without_tensorflow(session: nox.Session) -> None:
     session.run(
         *(*PYTEST, "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)),
         *("-p", "no:cacheprovider", "-m", "not backends"),
-        *(str(ROOT / path) for path in CORE_TESTS),
+        *(str(ROOT / path) for path in session.posargs or CORE_TESTS),
     )
 
 

@@ -149,8 +149,11 @@ def _print_table(evaluation: Evaluation) -> None:
     table.add_row("total", *_cells(evaluation.total))
     console = Console(width=1000, markup=False, highlight=False)
     console.print(table)
-    where = "at model size (512x288)" if evaluation.unit == "model" else "of the source video"
+    where = "at model size" if evaluation.unit == "model" else "of the source video"
     console.print(f"Tolerance: {evaluation.tolerance:g} pixels {where}.")
+    for name, (low, high) in evaluation.intervals.items():
+        title = {"accuracy": "Accuracy", "f1": "F1"}[name]
+        console.print(f"{title}: 95 % interval {low:.3f} to {high:.3f} when clips are resampled.")
 
 
 def _print_classes(evaluation: ClipEvaluation) -> None:

@@ -277,12 +277,8 @@ def fit(resume: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
     tracknet fit --resume -o runs/fit/v3 --epochs 60
     """
     from keras_tracknet.presets import find_weights
-    from keras_tracknet.training.config import (
-        FitConfig,
-        change_config,
-        describe_network,
-        load_config,
-    )
+    from keras_tracknet.training.config import FitConfig, describe_network
+    from keras_tracknet.training.config_file import change_config, load_config
     from keras_tracknet.training.devices import join_hosts
     from keras_tracknet.training.loop import plan_fit, run_plan
     from keras_tracknet.weights.model_file import load_model

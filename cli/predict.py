@@ -14,7 +14,7 @@ from .failures import repeat_command
 from .options import NumberType, json_option, overwrite_option, quiet_option, tracker_options
 
 if TYPE_CHECKING:
-    from keras_tracknet.inference.corpus import CorpusSettings
+    from keras_tracknet.inference.batch import BatchSettings
     from keras_tracknet.inference.places import OutputPaths
 
     from .console import ConsoleReporter
@@ -136,7 +136,7 @@ def predict(
             f" {formats}"
         )
     reporter = ConsoleReporter(quiet=quiet)
-    from keras_tracknet.inference.corpus import CorpusSettings, find_videos
+    from keras_tracknet.inference.batch import BatchSettings, find_videos
     from keras_tracknet.inference.places import DEFAULT, OutputPaths, is_file_name
     from keras_tracknet.video.capture import is_live
     from keras_tracknet.video.recordings import open_recording
@@ -157,7 +157,7 @@ def predict(
     if str(output) == "-":
         _check_stdout(wanted, many=videos is not None)
     if videos is not None:
-        corpus = CorpusSettings(
+        batch = BatchSettings(
             output or DEFAULT,
             formats=tuple(wanted) or ("csv",),
             schema=schema,
@@ -167,8 +167,8 @@ def predict(
             overwrite=overwrite,
             strict=strict,
         )
-        with _say_what_is_kept(corpus.output, reporter):
-            _predict_corpus(videos, corpus, settings, ray, reporter, as_json)
+        with _say_what_is_kept(batch.output, reporter):
+            _predict_batch(videos, batch, settings, ray, reporter, as_json)
         return
     if ray is not None:
         raise click.UsageError("--ray is for many videos; give a folder, a pattern or a list.")
@@ -267,22 +267,22 @@ def _print_track(
     track_to_stdout(tracker, video, format=kind, schema=schema, strict=strict, reporter=reporter)
 
 
-def _predict_corpus(
+def _predict_batch(
     videos: list[Path],
-    corpus: CorpusSettings,
+    batch: BatchSettings,
     settings: dict[str, Any],
     ray: str | None,
     reporter: ConsoleReporter,
     as_json: bool,
 ) -> None:
     """Track many videos; exit with code 1 if one failed."""
-    from keras_tracknet.inference.corpus import FAILED, SUMMARY, predict_corpus
+    from keras_tracknet.inference.batch import FAILED, SUMMARY, predict_videos
 
     from .options import load_tracker, plan_tracker
 
     if ray is None:
-        outcomes = predict_corpus(
-            lambda: load_tracker(reporter, **settings), videos, corpus, reporter=reporter
+        outcomes = predict_videos(
+            lambda: load_tracker(reporter, **settings), videos, batch, reporter=reporter
         )
     else:
         from keras_tracknet.inference.cluster import predict_on_cluster
@@ -291,14 +291,14 @@ def _predict_corpus(
         outcomes = predict_on_cluster(
             make_tracker,
             videos,
-            corpus,
+            batch,
             address=None if ray == "local" else ray,
             reporter=reporter,
         )
     failed = [outcome for outcome in outcomes if outcome.state == FAILED]
     reporter.note(f"{len(outcomes) - len(failed)}/{len(outcomes)} videos tracked")
-    summary = corpus.output / SUMMARY
-    click.echo(summary.read_text().rstrip() if as_json else corpus.output.resolve())
+    summary = batch.output / SUMMARY
+    click.echo(summary.read_text().rstrip() if as_json else batch.output.resolve())
     if failed:
         names = ", ".join(str(outcome.video) for outcome in failed)
         raise click.ClickException(f"{names}: not tracked; see {summary} for the reason.")

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 import keras_tracknet as kt
-from keras_tracknet.frames.sizes import estimate_background, subtract_background
+from keras_tracknet.frames.background import estimate_background, subtract_background
 from keras_tracknet.frames.windows import MODES, window_starts, window_step
 from keras_tracknet.inference.rectification import TOP_SHARE, repair_mask
 from keras_tracknet.layers import temporal_shift

@@ -14,7 +14,8 @@ import numpy as np
 from keras import layers, ops
 
 import keras_tracknet as kt
-from keras_tracknet.frames.sizes import estimate_background, scale_window, stack_window
+from keras_tracknet.frames.background import estimate_background
+from keras_tracknet.frames.stacking import scale_window, stack_window
 from keras_tracknet.synthetic import RallyConfig, simulate_rally
 from keras_tracknet.weights.model_file import ModelFile
 

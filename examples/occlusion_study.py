@@ -21,10 +21,11 @@ from matplotlib.figure import Figure
 
 import keras_tracknet as kt
 from keras_tracknet.datasets.dataset import find_labelled_clips, pick_clips, read_labels
-from keras_tracknet.frames.sizes import estimate_background, sample_indices, scale_positions
-from keras_tracknet.inference.rectification import raw_track
+from keras_tracknet.frames.background import estimate_background, sample_indices
+from keras_tracknet.frames.sizes import scale_positions
 from keras_tracknet.metrics import TOLERANCE, Counts, count_outcomes
 from keras_tracknet.presets import find_weights
+from keras_tracknet.tracks.outliers import raw_track
 from keras_tracknet.training.batches.cache import FrameCache
 
 # Share of the visible frames in which the ball is hidden, frames at a time, how much of it.

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import keras_tracknet as kt
-from keras_tracknet.frames.sizes import estimate_background
+from keras_tracknet.frames.background import estimate_background
 from keras_tracknet.synthetic import RallyConfig, write_rally
 from keras_tracknet.tracks.plots import name_plots, plot_track
 from keras_tracknet.video.reader import sample_frames

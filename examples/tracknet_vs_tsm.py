@@ -20,7 +20,7 @@ from scipy.signal import find_peaks
 
 import keras_tracknet as kt
 from keras_tracknet.datasets.dataset import find_labelled_clips, pick_clips, read_labels
-from keras_tracknet.frames.sizes import scale_window
+from keras_tracknet.frames.stacking import scale_window
 from keras_tracknet.frames.windows import sample_segments
 from keras_tracknet.presets import find_weights
 from keras_tracknet.sports import SPORTS

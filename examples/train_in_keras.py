@@ -12,7 +12,8 @@ import keras
 import numpy as np
 
 import keras_tracknet as kt
-from keras_tracknet.frames.sizes import scale_positions, scale_window, stack_window
+from keras_tracknet.frames.sizes import scale_positions
+from keras_tracknet.frames.stacking import scale_window, stack_window
 from keras_tracknet.synthetic import RallyConfig, simulate_rally
 from keras_tracknet.training.batches.heatmaps import render_disc
 

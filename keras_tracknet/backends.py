@@ -17,6 +17,9 @@ BACKENDS = ("tensorflow", "jax", "torch")
 # Keras can predict with these, not train.
 OTHER_BACKENDS = ("openvino", "numpy")
 DEVICES = ("auto", "cpu", "gpu")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # x86, x86, 64-bit Arm
+CPU_FACTS = Path("/proc/cpuinfo")
 
 
 def find_backends() -> list[str]:
@@ -118,6 +121,39 @@ def find_device(wanted: str) -> str:
             " devices."
         )
     return devices[0]
+
+
+def cpu_has_bf16() -> bool:
+    """Return whether the CPU multiplies bfloat16 in hardware; False where that is unknown."""
+    try:
+        text = CPU_FACTS.read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return not BF16_FLAGS.isdisjoint(text.split())
+
+
+def choose_precision(requested: str = "auto") -> str:
+    """Return the Keras dtype policy to compute in.
+
+    Args:
+        requested: one of `PRECISIONS`, or `auto`: bfloat16 on a GPU, and on a CPU that has it
+            in hardware unless the backend is JAX, which gains nothing from it there.
+
+    Raises:
+        ValueError: the request is unknown.
+    """
+    if requested in PRECISIONS:
+        return requested
+    if requested != "auto":
+        known = ", ".join(("auto", *PRECISIONS))
+        raise ValueError(f"`precision` must be one of {known}. Received: precision={requested!r}")
+    import keras
+
+    if any(not device.startswith("cpu") for device in list_devices()):
+        return "mixed_bfloat16"
+    if cpu_has_bf16() and keras.backend.backend() in ("tensorflow", "torch"):
+        return "mixed_bfloat16"
+    return "float32"
 
 
 def _is_installed(name: str) -> bool:

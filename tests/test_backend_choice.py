@@ -166,7 +166,7 @@ def test_every_backend_says_what_it_computes_on(backend):
     if backend not in find_backends():
         pytest.skip(f"{backend} is not installed")
     code = (
-        "from keras_tracknet.precision import choose_precision, list_devices\n"
+        "from keras_tracknet.backends import choose_precision, list_devices\n"
         "print(list_devices()[0], choose_precision())"
     )
     result = subprocess.run(

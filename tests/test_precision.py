@@ -1,8 +1,8 @@
 import keras
 import pytest
 
-from keras_tracknet import precision
-from keras_tracknet.precision import choose_precision, cpu_has_bf16
+from keras_tracknet import backends
+from keras_tracknet.backends import choose_precision, cpu_has_bf16
 
 INTEL = "processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16 fsrm\nbugs\t\t: swapgs\n"
 
@@ -21,7 +21,7 @@ def test_bf16_is_read_from_the_cpu_flags(tmp_path, monkeypatch, facts, expected)
     path = tmp_path / "cpuinfo"
     if facts is not None:
         path.write_text(facts)
-    monkeypatch.setattr(precision, "CPU_FACTS", path)
+    monkeypatch.setattr(backends, "CPU_FACTS", path)
     assert cpu_has_bf16() is expected
 
 
@@ -37,8 +37,8 @@ def test_bf16_is_read_from_the_cpu_flags(tmp_path, monkeypatch, facts, expected)
     ],
 )
 def test_auto_takes_bfloat16_where_it_pays(monkeypatch, devices, backend, bf16, expected):
-    monkeypatch.setattr(precision, "list_devices", lambda: devices)
-    monkeypatch.setattr(precision, "cpu_has_bf16", lambda: bf16)
+    monkeypatch.setattr(backends, "list_devices", lambda: devices)
+    monkeypatch.setattr(backends, "cpu_has_bf16", lambda: bf16)
     monkeypatch.setattr(keras.backend, "backend", lambda: backend)
     assert choose_precision() == expected
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -14,19 +13,15 @@ from keras_tracknet.analysis.events import EventList, find_events
 from keras_tracknet.analysis.flight.segments import LONGEST_GAP
 from keras_tracknet.analysis.rallies import Rally
 from keras_tracknet.errors import InputError
-from keras_tracknet.files import write_table
 from keras_tracknet.progress import Reporter
 from keras_tracknet.sports import Sport
-from keras_tracknet.tracks.event_table import EVENT_COLUMNS, HIT, Event
+from keras_tracknet.tracks.event_table import HIT, Event
 from keras_tracknet.tracks.outliers import FAR
 from keras_tracknet.tracks.track import Track
-from keras_tracknet.tracks.velocity import VELOCITY_COLUMNS, Velocity, compute_velocity
+from keras_tracknet.tracks.velocity import Velocity, compute_velocity
 
 KMH = 3.6
 SHORTEST_SHOT = 0.1  # seconds; over less, an error of a frame is too much of it
-COURT_COLUMNS = ("CourtX", "CourtY", "CourtError", "In")
-SHOT_COLUMNS = ("PeakSpeed", "LeastMeanKmh")
-RALLY_COLUMNS = ("Rally", "Start", "End", "StartFrame", "EndFrame", "Shots", "Ended", "Clip")
 
 
 @dataclass(frozen=True)
@@ -195,57 +190,6 @@ def drop_strays(track: Track, found: EventList, height: int, *, fps: float | Non
     return replace(track, x=np.where(stray, np.nan, track.x), y=np.where(stray, np.nan, track.y))
 
 
-def write_tables(analysis: Analysis, folder: Path, *, clips: Sequence[Path] = ()) -> None:
-    """Write `events.csv`, `rallies.csv` and `speed.csv`.
-
-    Raises:
-        InputError: the folder cannot be written.
-    """
-    write_table(*tabulate_events(analysis), folder / "events.csv")
-    times = analysis.velocity.time
-    rows = []
-    for rally in analysis.rallies:
-        clip = clips[rally.number - 1].name if clips else ""
-        frames = [int(np.abs(times - t).argmin()) for t in (rally.start, rally.end)]
-        ended = rally.events[-1].kind if rally.finished else "lost"
-        span = [f"{rally.start:.3f}", f"{rally.end:.3f}"]
-        rows.append([rally.number, *span, *frames, rally.shots, ended, clip])
-    write_table(RALLY_COLUMNS, rows, folder / "rallies.csv")
-    columns, table = tabulate_speed(analysis)
-    write_table(columns, table, folder / "speed.csv")
-
-
-def tabulate_events(analysis: Analysis) -> tuple[tuple[str, ...], list[list[object]]]:
-    """Return the columns and rows of `events.csv`."""
-    places = {contact.event: contact for contact in analysis.contacts}
-    shots = {shot.event: shot for shot in analysis.shots}
-    rows: list[list[object]] = []
-    for event in analysis.found.events:
-        row: list[object] = [f"{event.time:.4f}", event.frame, event.kind]
-        row += [_show(event.x, 2), _show(event.y, 2), _show(event.score, 3), event.rally or ""]
-        shot = shots.get(event)
-        row += [_show(shot.peak, 0), _show(shot.least_kmh, 0)] if shot else ["", ""]
-        contact = places.get(event)
-        if contact is None:
-            row += [""] * len(COURT_COLUMNS)
-        else:
-            inside = "" if contact.inside is None else int(contact.inside)
-            row += [*(_show(v, 2) for v in contact.place), _show(contact.error, 2), inside]
-        rows.append(row)
-    return (*EVENT_COLUMNS, *SHOT_COLUMNS, *COURT_COLUMNS), rows
-
-
-def tabulate_speed(analysis: Analysis) -> tuple[tuple[str, ...], list[list[object]]]:
-    """Return the columns and rows of `speed.csv`; the last column says what its km/h are."""
-    v = analysis.velocity
-    values = np.stack([v.x, v.y, v.speed, v.error, analysis.floor_speed()], axis=1)
-    rows: list[list[object]] = [
-        [frame, f"{time:.6f}", *(_show(value, 2) for value in row)]
-        for frame, (time, row) in enumerate(zip(v.time, values, strict=True))
-    ]
-    return (*VELOCITY_COLUMNS, "FloorProjectionKmh"), rows
-
-
 def _list_shots(found: EventList, velocity: Velocity, court: Court | None) -> tuple[Shot, ...]:
     shots = []
     for rally in found.rallies:
@@ -271,7 +215,3 @@ def _bound_speed(event: Event, end: Event | None, court: Court | None) -> float:
     pixels = np.array([[event.x, event.y], [end.x, end.y]])
     least = court.least_distance(pixels, (False, end.kind != HIT))
     return math.nan if least is None else least / (end.time - event.time) * KMH
-
-
-def _show(value: float, digits: int) -> str:
-    return "" if math.isnan(value) else f"{value:.{digits}f}"

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from keras_tracknet.analysis.flight.bounces import WORTH, Touch, fit_bounces
+from keras_tracknet.analysis.flight.camera import View
 from keras_tracknet.analysis.flight.camera_estimate import find_view
-from keras_tracknet.analysis.flight.flights import Stretch, View
+from keras_tracknet.analysis.flight.flights import Stretch
 from keras_tracknet.analysis.flight.meetings import find_meetings
+from keras_tracknet.analysis.flight.repeats import undo_repeats
 from keras_tracknet.analysis.flight.segments import (
     FLIGHT_PARAMETERS,
     LONGEST_GAP,
@@ -18,7 +20,6 @@ from keras_tracknet.analysis.flight.segments import (
     Segmenter,
 )
 from keras_tracknet.analysis.rallies import Rally, group_rallies
-from keras_tracknet.inference.repeats import undo_repeats
 from keras_tracknet.progress import Reporter
 from keras_tracknet.sports import Sport
 from keras_tracknet.tracks.event_table import BOUNCE, HIT, LANDING, Event

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_tracknet.analysis.analysis import Analysis, analyze_track, write_tables
+from keras_tracknet.analysis.analysis import Analysis, analyze_track
 from keras_tracknet.analysis.court.calibration import Court
 from keras_tracknet.analysis.footage import (
     Footage,
@@ -22,6 +22,7 @@ from keras_tracknet.analysis.footage import (
     watch_video,
 )
 from keras_tracknet.analysis.report.page import write_report
+from keras_tracknet.analysis.tables import write_tables
 from keras_tracknet.datasets.formats.recognise import read_label_file, recognise_format
 from keras_tracknet.errors import InputError
 from keras_tracknet.progress import Reporter

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from keras_tracknet.backends import choose_precision
 from keras_tracknet.datasets.checks import list_doubts
 from keras_tracknet.datasets.dataset import Clip, find_labelled_clips, pick_clips
 from keras_tracknet.errors import InputError
 from keras_tracknet.evaluation.trackers import prepare_folder
 from keras_tracknet.files import replace_file, write_json, write_table
 from keras_tracknet.models.blocks import keras_defaults
-from keras_tracknet.precision import choose_precision
 from keras_tracknet.progress import Reporter
 from keras_tracknet.tracks.plots import draw_confusion
 from keras_tracknet.training.batches.clip_batches import ClassifiedFrames, ClipBatches
-from keras_tracknet.training.batches.window_batches import as_py_dataset
+from keras_tracknet.training.batches.feed import as_py_dataset
 from keras_tracknet.training.data import load_classified, read_clips
 from keras_tracknet.weights.model_file import ModelFile, set_precision
 

@@ -10,10 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import keras_tracknet
-from keras_tracknet.backends import choose_backend, find_backends, list_devices
+from keras_tracknet.backends import (
+    CPU_FACTS,
+    choose_backend,
+    choose_precision,
+    cpu_has_bf16,
+    find_backends,
+    list_devices,
+)
 from keras_tracknet.errors import InputError
 from keras_tracknet.folders import cache_folder
-from keras_tracknet.precision import CPU_FACTS, choose_precision, cpu_has_bf16
 from keras_tracknet.presets import list_presets
 from keras_tracknet.shortage import OUT_OF_MEMORY, is_out_of_memory
 

@@ -1,17 +1,19 @@
-"""The background of a stream, which has no end to take a median of."""
+"""The background: the median of a clip's frames, or of the latest of a stream."""
 
 from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
+import cv2
 import numpy as np
 
-from keras_tracknet.frames.sizes import estimate_background, sample_indices
 from keras_tracknet.video.shots import show_one_view
 
+BACKGROUND_FRAMES = 101  # frames that a background is estimated from, at most
+DIFFERENCES = ("saturated", "wrapped")
 SHOT_FRAMES = 240  # frames at a shot's start that its own background is estimated from
 SAMPLE = 51  # frames that the running background is the median of
 SAMPLE_EVERY = 10  # frames between two of them
@@ -114,3 +116,57 @@ class RunningBackground(Background):
         if self._work is None and self._changed:
             self._work = self._thread.submit(estimate_background, list(self._sample))
             self._changed = False
+
+
+def sample_indices(frames: int, count: int = BACKGROUND_FRAMES) -> np.ndarray:
+    """Return at most `count` frame indices spread evenly over a clip of `frames` frames."""
+    if frames <= count:
+        return np.arange(frames)
+    return np.linspace(0, frames - 1, count).round().astype(int)
+
+
+def estimate_background(frames: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the median picture of a sample of frames (Chen and Wang 2023, section 3.1).
+
+    Args:
+        frames: frames at the model's size, `(height, width, 3)` uint8; the caller bounds
+            their number, see `sample_indices`.
+
+    Returns:
+        `(height, width, 3)` uint8; of an even number of frames the lower median.
+
+    Raises:
+        ValueError: there is no frame.
+    """
+    pictures = frames if isinstance(frames, np.ndarray) else list(frames)
+    if not len(pictures):
+        raise ValueError("a background needs at least one frame. Received: none")
+    stack = np.asarray(pictures)
+    middle = (len(stack) - 1) // 2
+    background = np.empty(stack.shape[1:], np.uint8)
+    for row in range(0, stack.shape[1], 16):  # a strip at a time, so that the copy stays small
+        strip = slice(row, row + 16)
+        background[strip] = np.partition(stack[:, strip], middle, axis=0)[middle]
+    return background
+
+
+def subtract_background(
+    frames: np.ndarray, background: np.ndarray, differences: str = "saturated"
+) -> np.ndarray:
+    """Return how much each frame differs from the background, summed over RGB.
+
+    Args:
+        frames: `(frames, height, width, 3)` uint8.
+        background: `(height, width, 3)` uint8.
+        differences: `saturated` at 255, or `wrapped` around there as the published code does.
+
+    Returns:
+        `(frames, height, width)` uint8.
+    """
+    if differences == "wrapped":
+        return np.stack([cv2.absdiff(f, background).sum(axis=2, dtype=np.uint8) for f in frames])
+    planes = np.empty(frames.shape[:3], np.uint8)
+    ones = np.ones((1, 3), np.float32)
+    for frame, out in zip(frames, planes, strict=True):
+        cv2.transform(cv2.absdiff(frame, background), ones, dst=out)
+    return planes

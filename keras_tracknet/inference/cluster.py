@@ -1,4 +1,4 @@
-"""A corpus on a Ray cluster: every device takes the next video that nobody has taken."""
+"""A batch of videos on a Ray cluster: every device takes the next video that nobody has taken."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.inference.corpus import (
+from keras_tracknet.inference.batch import (
     FAILED,
-    CorpusSettings,
+    BatchSettings,
     Outcome,
     claim_folder,
     name_folders,
@@ -35,7 +35,7 @@ class Worker:
     def __init__(self, make_tracker: Callable[[], Tracker]) -> None:
         self._tracker = make_tracker()
 
-    def predict(self, video: Path, folder: Path, settings: CorpusSettings) -> Outcome:
+    def predict(self, video: Path, folder: Path, settings: BatchSettings) -> Outcome:
         """Track one video; what goes wrong is in the outcome."""
         return predict_one(self._tracker, video, folder, settings, Reporter())
 
@@ -43,19 +43,19 @@ class Worker:
 def predict_on_cluster(
     make_tracker: Callable[[], Tracker],
     videos: Sequence[Path],
-    settings: CorpusSettings,
+    settings: BatchSettings,
     *,
     address: str | None = None,
     reporter: Reporter | None = None,
 ) -> list[Outcome]:
-    """Track many videos on a Ray cluster, with the results of `predict_corpus`.
+    """Track many videos on a Ray cluster, with the results of `predict_videos`.
 
     There is one worker for each GPU of the cluster, and one for each machine without a GPU.
     Videos and results are on a file system that all machines share.
 
     Args:
         make_tracker: makes the tracker; goes to the workers, so it must be picklable.
-        videos, settings: as for `predict_corpus`.
+        videos, settings: as for `predict_videos`.
         address: of the cluster; a cluster is started on this machine when None.
         reporter: where progress goes.
 
@@ -101,7 +101,7 @@ def _connect(address: str | None) -> Iterator[None]:
 def _share_out(
     make_tracker: Callable[[], Tracker],
     videos: Sequence[Path],
-    settings: CorpusSettings,
+    settings: BatchSettings,
     reporter: Reporter,
 ) -> list[Outcome]:
     """Give each worker the next video, and collect the outcomes in the order of the videos."""

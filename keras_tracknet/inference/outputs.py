@@ -13,7 +13,7 @@ from typing import Any
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import write_json, write_text
-from keras_tracknet.frames.sizes import estimate_background
+from keras_tracknet.frames.background import estimate_background
 from keras_tracknet.inference.places import OutputPaths
 from keras_tracknet.inference.stages import Stopwatch
 from keras_tracknet.inference.stream import Stream

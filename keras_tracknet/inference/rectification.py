@@ -10,8 +10,7 @@ import numpy as np
 
 from keras_tracknet.frames.windows import triangular_weights
 from keras_tracknet.tracks.hidden import fill_hidden
-from keras_tracknet.tracks.outliers import find_outliers
-from keras_tracknet.tracks.tables import ABSENT, REPAIRED
+from keras_tracknet.tracks.tables import REPAIRED
 from keras_tracknet.tracks.track import Track
 
 TOP_SHARE = 0.05  # of the picture's height: a ball lost above this line has left the picture
@@ -103,33 +102,3 @@ def rectify_track(
     x[repaired], y[repaired] = position.T
     status[repaired] = REPAIRED
     return replace(track, x=x, y=y, status=status)
-
-
-def remove_outliers(track: Track, height: int) -> Track:
-    """Return a track without positions that the ball cannot have jumped to and back from.
-
-    Args:
-        track: as detected, pixels of the source video.
-        height: of the source video, pixels.
-
-    Returns:
-        The track with status `absent` there; itself where there are none.
-    """
-    seen = np.flatnonzero(track.visibility)
-    outliers = np.zeros(len(track), bool)
-    outliers[seen] = find_outliers(track.positions[seen], height)
-    return _without(track, outliers) if outliers.any() else track
-
-
-def raw_track(track: Track) -> Track:
-    """Return a track as it was before rectification: repaired frames are absent again."""
-    return _without(track, track.status == REPAIRED)
-
-
-def _without(track: Track, frames: np.ndarray) -> Track:
-    return replace(
-        track,
-        x=np.where(frames, np.nan, track.x),
-        y=np.where(frames, np.nan, track.y),
-        status=np.where(frames, ABSENT, track.status),
-    )

@@ -10,23 +10,26 @@ from typing import Any
 import numpy as np
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.frames.background import Background, RunningBackground, VideoBackground
-from keras_tracknet.frames.sizes import (
+from keras_tracknet.frames.background import (
     BACKGROUND_FRAMES,
+    Background,
+    RunningBackground,
+    VideoBackground,
     estimate_background,
-    fit_frame,
     sample_indices,
 )
+from keras_tracknet.frames.sizes import fit_frame
 from keras_tracknet.frames.windows import window_step
 from keras_tracknet.inference.checks import check_abilities, check_networks, check_values
 from keras_tracknet.inference.detections import Decoder
 from keras_tracknet.inference.engines import KERAS, find_engine, open_network
 from keras_tracknet.inference.engines.network import Network
 from keras_tracknet.inference.published import rectify_published
-from keras_tracknet.inference.rectification import MAX_GAP, rectify_track, remove_outliers
+from keras_tracknet.inference.rectification import MAX_GAP, rectify_track
 from keras_tracknet.inference.stages import Stopwatch, read_ahead
 from keras_tracknet.inference.stream import Picture, Stream, fit_pictures
 from keras_tracknet.presets import DEFAULT, find_weights
+from keras_tracknet.tracks.outliers import remove_outliers
 from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.damage import Damage
 from keras_tracknet.video.reader import probe_video, read_frames, sample_frames

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+
+from keras_tracknet.tracks.tables import ABSENT, REPAIRED
+from keras_tracknet.tracks.track import Track
 
 FAR = 0.05  # of the picture's height; a nearer one does no harm
 SHARP = 2.0  # times the steps around them, that the way there and back is at least
@@ -32,3 +37,33 @@ def find_outliers(positions: np.ndarray, height: int) -> np.ndarray:
         for start in np.flatnonzero((away > SHARP * usual) & (away > FAR * height)) + 2:
             found[start : start + run] = True
     return found
+
+
+def remove_outliers(track: Track, height: int) -> Track:
+    """Return a track without positions that the ball cannot have jumped to and back from.
+
+    Args:
+        track: as detected, pixels of the source video.
+        height: of the source video, pixels.
+
+    Returns:
+        The track with status `absent` there; itself where there are none.
+    """
+    seen = np.flatnonzero(track.visibility)
+    outliers = np.zeros(len(track), bool)
+    outliers[seen] = find_outliers(track.positions[seen], height)
+    return _without(track, outliers) if outliers.any() else track
+
+
+def raw_track(track: Track) -> Track:
+    """Return a track as it was before rectification: repaired frames are absent again."""
+    return _without(track, track.status == REPAIRED)
+
+
+def _without(track: Track, frames: np.ndarray) -> Track:
+    return replace(
+        track,
+        x=np.where(frames, np.nan, track.x),
+        y=np.where(frames, np.nan, track.y),
+        status=np.where(frames, ABSENT, track.status),
+    )

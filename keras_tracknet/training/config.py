@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
+from keras_tracknet.backends import PRECISIONS
 from keras_tracknet.datasets.labels import DEFAULT_VISIBLE, VISIBLE
-from keras_tracknet.errors import InputError
-from keras_tracknet.frames.sizes import BACKGROUND_MODES
+from keras_tracknet.frames.stacking import BACKGROUND_MODES
 from keras_tracknet.models.blocks import check_count, check_input_size
 from keras_tracknet.models.resnet10 import BLOCK_FILTERS
 from keras_tracknet.models.tsm import BACKBONES, MODALITIES
-from keras_tracknet.precision import PRECISIONS
 from keras_tracknet.tracks.hidden import HIDDEN_POSITIONS
 from keras_tracknet.training.batches.augment import Augmentation
 from keras_tracknet.training.batches.clip_classes import CLASSES
-from keras_tracknet.training.run_folder import read_config
 from keras_tracknet.weights.model_file import ModelFile
 from keras_tracknet.weights.spec import VERSIONS, ModelSpec
 
@@ -36,7 +34,8 @@ CHOICES = {
 }
 
 
-def _are(values: Any, allows: Callable[[Any], bool], count: int | None = None) -> bool:
+def all_are(values: Any, allows: Callable[[Any], bool], count: int | None = None) -> bool:
+    """Return whether a value is a tuple, of so many values, that are all allowed."""
     right = isinstance(values, tuple) and all(map(allows, values))
     return right and count in (None, len(values))
 
@@ -47,9 +46,9 @@ TYPES: dict[str, Callable[[Any], bool]] = {
     "str": lambda value: isinstance(value, str),
     "int": lambda value: isinstance(value, Integral) and not isinstance(value, bool),
     "float": lambda value: isinstance(value, Real) and math.isfinite(value),
-    "tuple[int, int]": lambda value: _are(value, TYPES["int"], 2),
-    "tuple[float, float]": lambda value: _are(value, TYPES["float"], 2),
-    "tuple[str, ...]": lambda value: _are(value, TYPES["str"]),
+    "tuple[int, int]": lambda value: all_are(value, TYPES["int"], 2),
+    "tuple[float, float]": lambda value: all_are(value, TYPES["float"], 2),
+    "tuple[str, ...]": lambda value: all_are(value, TYPES["str"]),
 }
 
 # Filters of the deepest convolution at full width.
@@ -288,54 +287,3 @@ def _describe_tsm(file: ModelFile) -> dict[str, Any]:
         "width": width,
         "online": not any(getattr(layer, "bidirectional", False) for layer in file.model.layers),
     }
-
-
-def load_config(folder: Path) -> FitConfig:
-    """Read the configuration of a run.
-
-    Raises:
-        InputError: the folder holds no run, or one of a newer version.
-    """
-    content = read_config(folder)
-    unknown = content.keys() - {field.name for field in fields(FitConfig)}
-    if unknown:
-        raise InputError(
-            f"{folder}: not a run of tracknet fit, or written by a newer version (unknown"
-            f" settings: {', '.join(sorted(unknown))}); upgrade keras_tracknet."
-        )
-    try:
-        # The folder may have been moved since.
-        return FitConfig(**content | {"output": str(folder)})
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"{folder}: not a run of tracknet fit ({error}); use another folder."
-        ) from error
-
-
-def change_config(config: FitConfig, settings: dict[str, Any]) -> FitConfig:
-    """Return the configuration that a run goes on with: its own, with other epochs.
-
-    Args:
-        config: of the run.
-        settings: what is given anew.
-
-    Raises:
-        ValueError: a setting differs from the run's that cannot change any more.
-    """
-    for name, value in settings.items():
-        kept = getattr(config, name)
-        if name in ("data", "tracks") and value and kept:
-            value, kept = Path(value).resolve(), Path(kept).resolve()
-        if name not in ("epochs", "output") and value != kept:
-            raise ValueError(
-                f"`{name}` cannot change in a resumed run, which has {_show(kept)}; remove it or"
-                f' start a new run with `init="{config.output}"`.'
-            )
-    return replace(config, epochs=settings.get("epochs", config.epochs))
-
-
-def _show(value: Any) -> str:
-    """Return a setting as its option is written."""
-    if isinstance(value, tuple):
-        return ("x" if _are(value, TYPES["float"]) else ",").join(map(str, value)) or "none"
-    return "none" if value is None else str(value)

@@ -22,9 +22,9 @@ from keras_tracknet.tracks.files import read_track
 from keras_tracknet.training.batches.cache import CachedFrames, FrameCache, prepare_clips
 from keras_tracknet.training.batches.clip_batches import ClassifiedFrames, ClipBatches
 from keras_tracknet.training.batches.clip_classes import find_events
+from keras_tracknet.training.batches.feed import Batches
 from keras_tracknet.training.batches.trajectory_batches import Trajectory, TrajectoryBatches
 from keras_tracknet.training.batches.window_batches import (
-    Batches,
     LabelledFrames,
     WindowBatches,
     WindowConfig,

@@ -26,7 +26,7 @@ import numpy as np
 from keras_tracknet.backends import list_devices
 from keras_tracknet.errors import InputError
 from keras_tracknet.progress import Reporter
-from keras_tracknet.training.batches.window_batches import Batches
+from keras_tracknet.training.batches.feed import Batches
 from keras_tracknet.training.config import FitConfig
 
 JAX_HOSTS = "KERAS_DISTRIBUTION_NUM_PROCESSES"  # and _JOB_ADDRESSES and _PROCESS_ID beside it

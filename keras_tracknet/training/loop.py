@@ -13,20 +13,17 @@ from typing import Any
 
 import keras
 
+from keras_tracknet.backends import choose_precision
 from keras_tracknet.errors import InputError
 from keras_tracknet.locks import hold_lock
 from keras_tracknet.models.blocks import keras_defaults
-from keras_tracknet.precision import choose_precision
 from keras_tracknet.presets import find_weights
 from keras_tracknet.progress import Reporter
 from keras_tracknet.training.batches.clip_batches import ClipBatches
-from keras_tracknet.training.batches.window_batches import (
-    Batches,
-    WindowBatches,
-    as_py_dataset,
-    as_tf_dataset,
-)
+from keras_tracknet.training.batches.feed import Batches, as_py_dataset, as_tf_dataset
+from keras_tracknet.training.batches.window_batches import WindowBatches
 from keras_tracknet.training.config import FitConfig
+from keras_tracknet.training.config_file import write_config
 from keras_tracknet.training.data import FitData, load_fit_data
 from keras_tracknet.training.devices import Devices, choose_devices
 from keras_tracknet.training.recipes import (
@@ -35,7 +32,7 @@ from keras_tracknet.training.recipes import (
     plan_learning_rate,
     take_weights,
 )
-from keras_tracknet.training.run_folder import Recorder, write_config
+from keras_tracknet.training.run_folder import Recorder
 from keras_tracknet.training.run_state import RunState, read_state
 from keras_tracknet.weights.model_file import ModelFile, load_model, set_precision
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import math
 import signal
 import threading
@@ -16,7 +15,7 @@ from typing import Any
 import keras
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.files import explain_writing, replace_file, write_json, write_table
+from keras_tracknet.files import replace_file, write_table
 from keras_tracknet.progress import Advance, Reporter
 from keras_tracknet.tracks.plots import draw_curves
 from keras_tracknet.training.run_state import (
@@ -31,35 +30,6 @@ from keras_tracknet.weights.model_file import ModelSpec, save_model
 SAVE_EVERY = 300.0  # seconds between saves within an epoch
 STOPPING = [n for n in signal.Signals if n.name in ("SIGINT", "SIGTERM", "SIGHUP")]
 BLIND_EPOCHS = 3  # epochs without a single detection before a warning
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """Return the content of a run's `config.json`.
-
-    Raises:
-        InputError: the folder holds no run.
-    """
-    path = Path(folder) / "config.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{folder}: no run to resume; start one without `resume`.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not the configuration of a run ({error}).") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: not the configuration of a run (it contains no dictionary).")
-    return content
-
-
-def write_config(config: dict[str, Any], folder: Path) -> None:
-    """Write a run's `config.json`, creating the folder.
-
-    Raises:
-        InputError: the folder cannot be written.
-    """
-    with explain_writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    write_json(config, folder / "config.json")
 
 
 class Recorder(keras.callbacks.Callback):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -131,3 +132,11 @@ def write_image(image: np.ndarray, path: Path) -> None:
 def show_size(shape: tuple[int, ...]) -> str:
     """Width and height as people write them: `1280 x 720`."""
     return f"{shape[1]} x {shape[0]}"
+
+
+def embed_image(image: np.ndarray, *, quality: int = 80) -> str:
+    """An RGB picture as a JPEG that stands in the address itself."""
+    _, data = cv2.imencode(
+        ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
+    )
+    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"

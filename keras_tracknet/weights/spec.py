@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.frames.sizes import BACKGROUND_MODES, DIFFERENCES, FITS
+from keras_tracknet.frames.background import DIFFERENCES
+from keras_tracknet.frames.sizes import FITS
+from keras_tracknet.frames.stacking import BACKGROUND_MODES
 
 FORMAT = 1  # counts up when an older version of this package would misread what is written
 VERSIONS = ("v1", "v2", "v3", "rectifier", "tsm")
@@ -45,7 +47,7 @@ class ModelSpec:
             `interpolated` between the positions beside it.
         fit: how frames are made to fit the input, see `keras_tracknet.frames.sizes.picture_box`.
         differences: how those to the background are kept in eight bits, see
-            `keras_tracknet.frames.sizes.subtract_background`.
+            `keras_tracknet.frames.background.subtract_background`.
         stabilized: whether the frames of a window are moved so that the court stands still in them,
             see `keras_tracknet.frames.stabilization`.
         classes: what TSM tells apart.

@@ -9,11 +9,12 @@ import pytest
 from helpers_clips import write_images, write_video
 from helpers_rallies import SIZE, simulate
 
-from keras_tracknet.analysis.analysis import analyze_track, write_tables
+from keras_tracknet.analysis.analysis import analyze_track
 from keras_tracknet.analysis.court.calibration import Mark, calibrate_court
 from keras_tracknet.analysis.footage import guess_size, watch_video
 from keras_tracknet.analysis.report.page import write_report
 from keras_tracknet.analysis.run import run_analysis
+from keras_tracknet.analysis.tables import write_tables
 from keras_tracknet.errors import InputError
 from keras_tracknet.progress import Reporter
 from keras_tracknet.sports import SPORTS

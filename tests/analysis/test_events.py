@@ -5,7 +5,7 @@ import pytest
 from helpers_rallies import SIZE, count_matches, simulate, spoil_track
 
 from keras_tracknet.analysis.events import estimate_error, find_events
-from keras_tracknet.analysis.flight.flights import View
+from keras_tracknet.analysis.flight.camera import View
 from keras_tracknet.errors import InputError
 from keras_tracknet.sports import SPORTS
 from keras_tracknet.tracks.event_table import BOUNCE, HIT, LANDING, Event, read_events, write_events

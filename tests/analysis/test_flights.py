@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
-from keras_tracknet.analysis.flight.flights import Flight, Stretch, View, fit_flights, fly_states
+from keras_tracknet.analysis.flight.camera import View
+from keras_tracknet.analysis.flight.flights import Flight, Stretch, fit_flights, fly_states
 from keras_tracknet.analysis.flight.solver import solve_many
 from keras_tracknet.sports import GRAVITY, SPORTS
 from keras_tracknet.synthetic.flight import STEP, fly_balls

@@ -20,11 +20,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
+from keras_tracknet.training.batches.feed import as_tf_dataset
 from keras_tracknet.training.batches.window_batches import (
     LabelledFrames,
     WindowBatches,
     WindowConfig,
-    as_tf_dataset,
 )
 
 SIZE = (288, 512)
@@ -61,10 +61,10 @@ def measure_network_share(batches: WindowBatches, rounds: int) -> float:
     """Return which share of a training step is the network's."""
     import keras
 
+    from keras_tracknet.backends import choose_precision
     from keras_tracknet.losses import WeightedBCE
     from keras_tracknet.metrics import TrackingAccuracy, TrackingF1
     from keras_tracknet.models.v3 import build_v3
-    from keras_tracknet.precision import choose_precision
     from keras_tracknet.weights.model_file import set_precision
 
     model = build_v3(width_multiplier=0.25)

@@ -364,7 +364,7 @@ def test_times_of_another_rate_are_a_doubt(tmp_path, fps, doubtful):
     rows = [(f, 1, 10 + f, 9, f / fps) for f in range(12)]
     write_labels(tmp_path / "a.csv", rows, header="Frame,Visibility,X,Y,Time")
     problems = check_dataset(find_dataset(tmp_path)).clips[0].problems
-    said = f"own times are those of {fps:g} frames a second, the video has 25"
+    said = f"correspond to {fps:g} frames per second, but the video has 25"
     assert [said in problem for problem in problems] == [True] * doubtful
 
 

@@ -152,7 +152,7 @@ def test_labels_made_on_another_size_are_scaled(tmp_path):
     assert read_labels(dataset.clips[0], size=SIZE, frames=1).positions.tolist() == [[20, 18]]
     (problem,) = check_dataset(dataset).clips[0].problems
     assert problem.startswith(
-        "labels were made on 128 x 36 pixels, the frames are 64 x 36: scaled, though their shapes"
+        "labels were made at 128 x 36 pixels, frames have 64 x 36: positions are scaled, although"
     )
 
 

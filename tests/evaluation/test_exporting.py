@@ -12,7 +12,9 @@ from keras_tracknet_cli.main import cli
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.evaluation import exporting
-from keras_tracknet.evaluation.exporting import Verification, export, sample_windows, verify_export
+from keras_tracknet.evaluation.exporting import export
+from keras_tracknet.evaluation.sampling import sample_windows
+from keras_tracknet.evaluation.verification import Verification, verify_export
 from keras_tracknet.inference.engines import exports
 from keras_tracknet.inference.engines.conversion import Conversion
 from keras_tracknet.inference.engines.converters import _read_calibration

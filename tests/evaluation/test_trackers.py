@@ -7,7 +7,8 @@ from helpers_clips import write_labels, write_video
 from helpers_trackers import SIZE
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.evaluation.trackers import Evaluation, evaluate
+from keras_tracknet.evaluation.trackers import ClipResult, Evaluation, evaluate
+from keras_tracknet.metrics import Counts
 from keras_tracknet.progress import Reporter
 from keras_tracknet.tracks.files import read_track
 from keras_tracknet.tracks.track import Track
@@ -120,6 +121,19 @@ def test_undefined_scores_are_null(tmp_path):
     assert result["accuracy"] == 1
     assert [result[name] for name in ("precision", "recall", "f1", "rmse")] == [None] * 4
     assert Evaluation((), 4.0, "model").as_dict()["accuracy"] is None
+
+
+def test_intervals_come_from_resampling_whole_clips():
+    right, wrong = Counts(tp=8), Counts(fn=8)
+    clips = [ClipResult(str(k), right if k % 4 else wrong, 1.0) for k in range(100)]
+    intervals = Evaluation(tuple(clips), 4.0, "model").intervals
+    spread = 1.96 * (0.75 * 0.25 / 100) ** 0.5  # of a share of 100 clips; frames do not count
+    assert intervals["accuracy"] == pytest.approx((0.75 - spread, 0.75 + spread), abs=0.015)
+    f1 = [2 * share / (1 + share) for share in intervals["accuracy"]]
+    assert intervals["f1"] == pytest.approx(tuple(f1))
+    assert Evaluation(tuple(clips[:1]), 4.0, "model").intervals == {}
+    absent = [ClipResult(name, Counts(tn=8), 1.0) for name in "ab"]
+    assert Evaluation(tuple(absent), 4.0, "model").intervals == {"accuracy": (1.0, 1.0)}
 
 
 @pytest.mark.parametrize("extra", [-3, 3])

@@ -5,19 +5,19 @@ import numpy as np
 import pytest
 
 from keras_tracknet.frames import sizes as module
-from keras_tracknet.frames.sizes import (
-    aligned_empty,
+from keras_tracknet.frames.background import (
     estimate_background,
+    sample_indices,
+    subtract_background,
+)
+from keras_tracknet.frames.sizes import (
     fit_frame,
     picture_box,
     resize_frame,
-    sample_indices,
     scale_positions,
-    scale_window,
-    stack_window,
-    subtract_background,
     unfit_positions,
 )
+from keras_tracknet.frames.stacking import aligned_empty, scale_window, stack_window
 from keras_tracknet.inference.detections import decode_centroid
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)

@@ -16,7 +16,7 @@ HEAVY = (*FRAMEWORKS, "cv2", "av")
 # The package from the ground up: a module imports from its own room and from those before it.
 ROOMS = [
     ("errors", "addresses", "shortage", "files", "locks", "folders", "progress", "backends",
-     "precision", "version", "sports"),
+     "version", "sports"),
     ("video",),
     ("frames",),
     ("layers", "losses", "metrics", "models"),

@@ -37,8 +37,16 @@ def test_no_module_called_cli_is_installed():
 def test_the_version_is_said_once():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["version"] == keras_tracknet.__version__
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {keras_tracknet.__version__}\n" in citation
     result = CliRunner().invoke(cli, ["--version"])
     assert result.stdout == f"tracknet {keras_tracknet.__version__}\n"
+
+
+def test_the_image_is_built_by_the_first_command_of_readme():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    command = re.search(r"```sh\n(.*)\n```", readme)
+    assert f"RUN {command[1]}" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
 
 def find_hints():

@@ -6,8 +6,8 @@ from helpers_trackers import save_detector
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.inference import cluster
+from keras_tracknet.inference.batch import BatchSettings, predict_videos
 from keras_tracknet.inference.cluster import Worker, predict_on_cluster
-from keras_tracknet.inference.corpus import CorpusSettings, predict_corpus
 from keras_tracknet.inference.tracker import Tracker
 
 
@@ -27,8 +27,8 @@ def make_tracker(tmp_path):
 def test_a_cluster_gives_the_results_of_one_process(videos, make_tracker, tmp_path):
     pytest.importorskip("ray")
     videos[1].write_bytes(b"no video")
-    here, there = (CorpusSettings(tmp_path / name, overlay=False) for name in ("here", "there"))
-    expected = predict_corpus(make_tracker, videos, here)
+    here, there = (BatchSettings(tmp_path / name, overlay=False) for name in ("here", "there"))
+    expected = predict_videos(make_tracker, videos, here)
     outcomes = predict_on_cluster(make_tracker, videos, there)
     assert [o.state for o in outcomes] == ["finished", "failed", "finished"]
     assert [(o.state, o.frames) for o in outcomes] == [(o.state, o.frames) for o in expected]
@@ -40,7 +40,7 @@ def test_a_cluster_gives_the_results_of_one_process(videos, make_tracker, tmp_pa
 
 
 def test_a_worker_compares_settings_as_one_process_does(videos, make_tracker, tmp_path):
-    settings = CorpusSettings(tmp_path / "out", overlay=False)
+    settings = BatchSettings(tmp_path / "out", overlay=False)
     places = [(video, settings.output / video.stem) for video in videos]
     first = [Worker(make_tracker).predict(*place, settings) for place in places[:2]]
     worker = Worker(partial(make_tracker, mode="accurate"))
@@ -55,4 +55,4 @@ def test_a_worker_compares_settings_as_one_process_does(videos, make_tracker, tm
 def test_without_ray_it_is_said_how_to_get_it(videos, make_tracker, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster.importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(InputError, match="requires Ray; run: pip install"):
-        predict_on_cluster(make_tracker, videos, CorpusSettings(tmp_path))
+        predict_on_cluster(make_tracker, videos, BatchSettings(tmp_path))

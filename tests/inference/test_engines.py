@@ -191,7 +191,7 @@ class Finder:
 
 @pytest.mark.parametrize("background", ["none", "subtract", "subtract_concat", "concat"])
 def test_the_window_is_stacked_inside_as_it_is_outside(tmp_path, background):
-    from keras_tracknet.frames.sizes import scale_window, stack_window
+    from keras_tracknet.frames.stacking import scale_window, stack_window
     from keras_tracknet.inference.engines.serving import WindowStacker
 
     inputs = draw_windows(detector_spec("v3", frames=4, background=background), 1)

@@ -16,9 +16,9 @@ HELD = 60e6  # bytes: 22 of these frames; the long video has 360 more than the s
 CODE = """
 import resource, sys
 from pathlib import Path
-from keras_tracknet.inference import Tracker
-from keras_tracknet.outputs import predict_video
-from keras_tracknet.places import OutputPaths
+from keras_tracknet import Tracker
+from keras_tracknet.inference.outputs import predict_video
+from keras_tracknet.inference.places import OutputPaths
 weights, video, output = map(Path, sys.argv[1:])
 tracker = Tracker.from_file(weights, precision="float32", engine="keras")
 paths = OutputPaths.choose(video, output, ["csv"], overlay=True)

@@ -2,12 +2,8 @@ import numpy as np
 import pytest
 
 from keras_tracknet.frames.windows import triangular_weights
-from keras_tracknet.inference.rectification import (
-    raw_track,
-    rectify_track,
-    remove_outliers,
-    repair_mask,
-)
+from keras_tracknet.inference.rectification import rectify_track, repair_mask
+from keras_tracknet.tracks.outliers import raw_track, remove_outliers
 from keras_tracknet.tracks.tables import ABSENT, DETECTED, REPAIRED
 from keras_tracknet.tracks.track import Track
 

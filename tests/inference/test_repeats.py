@@ -3,6 +3,7 @@ import pytest
 from helpers_trackers import SIZE, make_detector, paint
 
 from keras_tracknet import Tracker
+from keras_tracknet.analysis.flight.repeats import undo_repeats
 from keras_tracknet.inference import stream as streams
 from keras_tracknet.inference import tracker as trackers
 from keras_tracknet.inference.repeats import (
@@ -10,7 +11,6 @@ from keras_tracknet.inference.repeats import (
     FrameOutput,
     is_repeat,
     share_outputs,
-    undo_repeats,
 )
 from keras_tracknet.video.reader import Frame
 

@@ -4,7 +4,8 @@ import pytest
 from helpers_models import build_tiny
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.training.config import FitConfig, change_config, describe_network, load_config
+from keras_tracknet.training.config import FitConfig, describe_network
+from keras_tracknet.training.config_file import change_config, load_config
 from keras_tracknet.training.recipes import build_network
 from keras_tracknet.weights.model_file import load_model, save_model
 

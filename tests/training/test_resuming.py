@@ -18,11 +18,11 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.inference import outputs
 from keras_tracknet.inference.outputs import predict_video, track_to_stdout
 from keras_tracknet.inference.places import OutputPaths
-from keras_tracknet.inference.rectification import remove_outliers
 from keras_tracknet.inference.summaries import hash_source
 from keras_tracknet.locks import hold_lock
 from keras_tracknet.progress import Reporter
 from keras_tracknet.tracks.files import read_track
+from keras_tracknet.tracks.outliers import remove_outliers
 
 
 class Notes(Reporter):

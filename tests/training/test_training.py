@@ -26,8 +26,9 @@ from keras_tracknet.tracks.track import Track
 from keras_tracknet.training import data as fit_data
 from keras_tracknet.training import loop as training
 from keras_tracknet.training.batches import window_batches as pipeline
-from keras_tracknet.training.batches.window_batches import as_py_dataset
-from keras_tracknet.training.config import FitConfig, change_config, load_config
+from keras_tracknet.training.batches.feed import as_py_dataset
+from keras_tracknet.training.config import FitConfig
+from keras_tracknet.training.config_file import change_config, load_config
 from keras_tracknet.training.data import _find_clips, load_fit_data
 from keras_tracknet.training.loop import fit, plan_fit, run_plan
 from keras_tracknet.training.run_folder import Recorder

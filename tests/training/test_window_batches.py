@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from keras_tracknet.training.batches.augment import Augmentation
+from keras_tracknet.training.batches.feed import as_py_dataset, as_tf_dataset
 from keras_tracknet.training.batches.heatmaps import (
     UNLABELLED,
     render_classes,
@@ -15,8 +16,6 @@ from keras_tracknet.training.batches.window_batches import (
     LabelledFrames,
     WindowBatches,
     WindowConfig,
-    as_py_dataset,
-    as_tf_dataset,
 )
 
 SIZE = (8, 16)  # (height, width)

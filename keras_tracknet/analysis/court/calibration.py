@@ -19,7 +19,7 @@ from keras_tracknet.analysis.court.marks import (
     read_number,
     split_marks,
 )
-from keras_tracknet.analysis.flight.flights import View
+from keras_tracknet.analysis.flight.camera import View
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import write_json
 from keras_tracknet.sports import find_sport

@@ -13,10 +13,10 @@ import numpy as np
 
 from keras_tracknet.analysis.court.calibration import calibrate_court
 from keras_tracknet.analysis.court.marks import CUSTOM, LEAST_POINTS, Mark, read_marks
-from keras_tracknet.analysis.report.charts import embed_image
 from keras_tracknet.analysis.templates import fill_template
 from keras_tracknet.errors import InputError
 from keras_tracknet.sports import find_sport
+from keras_tracknet.video.images import embed_image
 
 LARGEST_ANSWER = 1 << 16  # bytes
 PATIENCE = 10.0  # seconds that a connection may say nothing

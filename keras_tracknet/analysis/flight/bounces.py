@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_tracknet.analysis.flight.camera import View
 from keras_tracknet.analysis.flight.flights import (
     DRAG_SPREAD,
     OUTLIER,
     Flight,
     Stretch,
-    View,
     find_oddness,
     fit_flights,
     fly_states,

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from keras_tracknet.analysis.flight.bounces import WORTH, Touch, fit_bounces
-from keras_tracknet.analysis.flight.flights import Stretch, View, fit_flights
+from keras_tracknet.analysis.flight.camera import View
+from keras_tracknet.analysis.flight.flights import Stretch, fit_flights
 from keras_tracknet.analysis.flight.meetings import find_meetings
 from keras_tracknet.analysis.flight.segments import Segmenter
 from keras_tracknet.sports import Sport

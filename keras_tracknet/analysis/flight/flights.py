@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.integrate import cumulative_trapezoid
 
+from keras_tracknet.analysis.flight.camera import View
 from keras_tracknet.analysis.flight.solver import solve_many
-from keras_tracknet.sports import GRAVITY, Sport
+from keras_tracknet.sports import Sport
 
 STEP = 0.03  # seconds between two points that a flight is computed at
 DEPTH_SPREAD = 0.35  # of the distance from the camera, as a share of the view's
@@ -24,7 +25,6 @@ SPEED_SPREAD = 25.0  # m/s
 DRAG_SPREAD = 0.2  # of the logarithm of the drag: no two balls are alike, and spin changes it
 OUTLIER = 2.5  # standard deviations at which a position starts to be doubted
 GOOD = 2.3  # misfit per position at which no other guess is tried
-NEAREST = 1.0  # metres; nothing is closer to the camera
 FASTEST = 150.0  # m/s; no ball has been faster
 
 
@@ -38,52 +38,6 @@ class Attempt(NamedTuple):
 # What comes towards the camera looks slow. Of 150 random flights of a shuttlecock the first guess
 # leads to the best fit of 132, and the first two to that of 149.
 ATTEMPTS = (Attempt(0.0, SPEED_SPREAD), Attempt(-20.0, 5.0), Attempt(-45.0, 5.0))
-
-
-@dataclass(frozen=True)
-class View:
-    """The camera that sees the flights.
-
-    Attributes:
-        focal: pixels.
-        centre: (x, y) of the optical axis, pixels.
-        pitch: radians below the horizon that the camera looks down by.
-        distance: metres from the camera to the middle of the play.
-        height: metres from the floor to the camera; None where unknown.
-    """
-
-    focal: float
-    centre: tuple[float, float]
-    pitch: float
-    distance: float
-    height: float | None = None
-
-    @classmethod
-    def of_broadcast(
-        cls, size: tuple[int, int], sport: Sport, *, zoom: float = 1.6, pitch: float = 0.25
-    ) -> View:
-        """A camera behind the court that has its near end in most of the picture.
-
-        Args:
-            size: (height, width) of the picture, pixels.
-            sport: whose court it is.
-            zoom: focal length over the width of a 16:9 picture.
-            pitch: radians below the horizon.
-        """
-        height, width = size
-        focal = zoom * min(width, height * 16 / 9)
-        distance = sport.width * zoom / 0.56 + sport.length / 2
-        return cls(focal, ((width - 1) / 2, (height - 1) / 2), pitch, distance)
-
-    @property
-    def gravity(self) -> np.ndarray:
-        """`(3,)` m/s^2 along the camera's right, down and forward."""
-        return GRAVITY * np.array([0.0, np.cos(self.pitch), np.sin(self.pitch)])
-
-    def project(self, points: np.ndarray) -> np.ndarray:
-        """Project `(..., 3)` metres along the camera's axes to `(..., 2)` pixels."""
-        depth = np.maximum(points[..., 2:], NEAREST)
-        return np.asarray(self.centre) + self.focal * points[..., :2] / depth
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-from keras_tracknet.analysis.flight.flights import GOOD, Flight, Stretch, View, fit_flights
+from keras_tracknet.analysis.flight.camera import View
+from keras_tracknet.analysis.flight.flights import GOOD, Flight, Stretch, fit_flights
 from keras_tracknet.sports import Sport
 
 FLIGHT_PARAMETERS = 7  # place, velocity, and when it begins

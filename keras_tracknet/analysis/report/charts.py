@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Sequence
 
 import cv2
@@ -29,14 +28,6 @@ def colour_event(kind: str) -> str:
 def colour_rally(number: int) -> str:
     """The colour of a rally, the same for one in six."""
     return RALLY_COLOURS[(number - 1) % len(RALLY_COLOURS)]
-
-
-def embed_image(image: np.ndarray, *, quality: int = 80) -> str:
-    """An RGB picture as a JPEG that stands in the address itself."""
-    _, data = cv2.imencode(
-        ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
-    )
-    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"
 
 
 def draw_path(points: np.ndarray, colour: str, *, width: float = 2.0) -> Markup:

@@ -17,6 +17,7 @@ from keras_tracknet.files import write_text
 from keras_tracknet.tracks.event_table import HIT, KINDS
 from keras_tracknet.tracks.tables import ABSENT, REPAIRED
 from keras_tracknet.tracks.track import Track
+from keras_tracknet.video.images import embed_image
 
 LONGEST_LIST = 400  # rows of a table in the page; the CSV files have all of them
 
@@ -47,14 +48,14 @@ def write_report(
     background = None
     if video is not None:
         thumbnails, base = look_at_video(analysis, video)
-        background = charts.embed_image(base)
+        background = embed_image(base)
     page = fill_template(
         "report/page.html.j2",
         title=title,
         time_base=time_base,
         longest_list=LONGEST_LIST,
         facts=_count_facts(analysis),
-        thumbnails=[(charts.embed_image(image), _clock(time)) for time, image in thumbnails],
+        thumbnails=[(embed_image(image), _clock(time)) for time, image in thumbnails],
         kinds=[(kind, charts.colour_event(kind)) for kind in KINDS],
         trajectory=_draw_trajectory(analysis, background),
         floor=_draw_floor(analysis),
@@ -180,7 +181,7 @@ def _list_shot(shot: Shot, bounded: bool) -> tuple[str, ...]:
 
 def _draw_heat_map(analysis: Analysis, base: np.ndarray) -> str:
     positions = analysis.track.positions[analysis.track.visibility]
-    return charts.embed_image(charts.draw_heat_map(positions, analysis.size, base))
+    return embed_image(charts.draw_heat_map(positions, analysis.size, base))
 
 
 def _draw_confidence(analysis: Analysis) -> Markup:

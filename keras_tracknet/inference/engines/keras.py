@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from keras_tracknet.backends import find_device
+from keras_tracknet.backends import choose_precision, find_device
 from keras_tracknet.inference.engines.network import Network
 from keras_tracknet.inference.engines.serving import build_serving
 from keras_tracknet.models.blocks import keras_defaults
-from keras_tracknet.precision import choose_precision
 from keras_tracknet.weights.model_file import ModelFile, set_precision
 
 NAME = "keras"

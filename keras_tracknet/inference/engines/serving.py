@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_tracknet.frames.sizes import BACKGROUND_MODES
+from keras_tracknet.frames.stacking import BACKGROUND_MODES
 from keras_tracknet.models.blocks import keras_defaults
 from keras_tracknet.weights.model_file import ModelSpec
 

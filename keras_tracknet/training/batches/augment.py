@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from keras_tracknet.frames.sizes import aligned_empty
+from keras_tracknet.frames.stacking import aligned_empty
 from keras_tracknet.training.batches.heatmaps import UNLABELLED, render_disc
 
 QUALITY = (25, 75)  # JPEG's, least and greatest

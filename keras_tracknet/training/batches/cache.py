@@ -21,7 +21,8 @@ import numpy as np
 from keras_tracknet.datasets.clip import Clip
 from keras_tracknet.errors import InputError
 from keras_tracknet.folders import cache_folder
-from keras_tracknet.frames.sizes import estimate_background, resize_frame, sample_indices
+from keras_tracknet.frames.background import estimate_background, sample_indices
+from keras_tracknet.frames.sizes import resize_frame
 from keras_tracknet.video.container import check_regular
 from keras_tracknet.video.images import list_images
 from keras_tracknet.video.reader import probe_video, read_frames

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_tracknet.frames.sizes import aligned_empty, scale_window
+from keras_tracknet.frames.stacking import aligned_empty, scale_window
 from keras_tracknet.frames.windows import sample_segments, window_starts
 from keras_tracknet.training.batches.augment import Augmentation, augment_window
 from keras_tracknet.training.batches.clip_classes import CLASSES, NO_CLASS, Events, classify_windows

@@ -1,4 +1,4 @@
-"""A corpus: many videos tracked one after another, what is finished left alone."""
+"""A batch: many videos tracked one after another; finished ones are skipped."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from keras_tracknet.progress import Reporter
 from keras_tracknet.video.folder import list_videos, match_videos
 from keras_tracknet.video.reader import probe_video
 
-SUMMARY = "corpus.json"
+SUMMARY = "batch.json"
 FINISHED, SKIPPED, FAILED = "finished", "skipped", "failed"
 
 
@@ -52,13 +52,13 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class CorpusSettings:
-    """How the videos of a corpus are tracked.
+class BatchSettings:
+    """How the videos of a batch are tracked.
 
     Attributes:
-        output: folder that each video gets a folder in.
+        output: folder for the results; each video gets its own folder in it.
         formats, schema: of the tracks, as for `predict_video`.
-        overlay, plots, segments: what is written besides.
+        overlay, plots, segments: what else is written.
         overwrite: whether finished videos are tracked again.
         strict: whether a damaged video fails, instead of being tracked as far as it can be read.
     """
@@ -74,14 +74,14 @@ class CorpusSettings:
 
 
 def find_videos(source: str) -> list[Path] | None:
-    """Return the videos that a corpus consists of.
+    """Return the videos of a batch.
 
     Args:
         source: a folder with videos in it, a pattern such as `matches/*.mp4`, or a text file
-            with a path a line, relative to that file's folder.
+            with one path per line, relative to that file's folder.
 
     Returns:
-        The videos in order; None where `source` is a single video or a folder of images.
+        The videos in order; None if `source` is a single video or a folder of images.
 
     Raises:
         InputError: a list or a pattern without any video.
@@ -99,17 +99,17 @@ def find_videos(source: str) -> list[Path] | None:
     return None
 
 
-def predict_corpus(
+def predict_videos(
     make_tracker: Callable[[], Tracker],
     videos: Sequence[Path],
-    settings: CorpusSettings,
+    settings: BatchSettings,
     *,
     reporter: Reporter | None = None,
 ) -> list[Outcome]:
-    """Track many videos; one that fails does not keep the others from being tracked.
+    """Track many videos; one that fails does not stop the others.
 
-    Videos whose results are complete are skipped, interrupted ones go on where they stopped. One
-    that was tracked with other settings fails.
+    Finished videos are skipped, interrupted ones continue where they stopped, and one that was
+    tracked with other settings fails.
 
     Args:
         make_tracker: makes the tracker.
@@ -118,7 +118,7 @@ def predict_corpus(
         reporter: where progress goes.
 
     Returns:
-        An outcome for each video, which `corpus.json` in the output folder holds too.
+        An outcome for each video; `batch.json` in the output folder holds them too.
 
     Raises:
         InputError: the output folder cannot be used, or there is no such tracker.
@@ -136,9 +136,9 @@ def predict_corpus(
 
 
 def predict_one(
-    tracker: Tracker, video: Path, folder: Path, settings: CorpusSettings, reporter: Reporter
+    tracker: Tracker, video: Path, folder: Path, settings: BatchSettings, reporter: Reporter
 ) -> Outcome:
-    """Track one video of a corpus unless it is finished; what goes wrong is in the outcome."""
+    """Track one video of a batch unless it is finished; an error is part of the outcome."""
     paths = OutputPaths.inside(
         folder, settings.formats,
         overlay=settings.overlay, plots=settings.plots, segments=settings.segments,
@@ -174,10 +174,10 @@ def predict_one(
 
 @contextlib.contextmanager
 def claim_folder(output: Path) -> Iterator[None]:
-    """Keep the folder of a corpus for this run during the `with` block.
+    """Lock the folder of a batch during the `with` block.
 
     Raises:
-        InputError: it is no folder, another run writes there, or its `corpus.json` is of
+        InputError: it is no folder, another run writes there, or its `batch.json` is of
             something else.
     """
     if is_file_name(output) or (output.exists() and not output.is_dir()):
@@ -224,7 +224,7 @@ def report(outcome: Outcome, reporter: Reporter) -> None:
 
 
 def write_outcomes(outcomes: Sequence[Outcome], output: Path) -> None:
-    """Write `corpus.json`."""
+    """Write `batch.json`."""
     records: list[dict[str, Any]] = [
         {**vars(o), "video": str(o.video), "folder": str(o.folder)} for o in outcomes
     ]

@@ -7,11 +7,11 @@ from helpers_clips import write_images, write_video
 from helpers_trackers import make_detector
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.inference.corpus import (
-    CorpusSettings,
+from keras_tracknet.inference.batch import (
+    BatchSettings,
     find_videos,
     name_folders,
-    predict_corpus,
+    predict_videos,
 )
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.locks import hold_lock
@@ -106,20 +106,20 @@ def test_folders_may_be_called_like_patterns(tmp_path, name):
 def test_a_video_that_fails_does_not_stop_the_others(folder, tmp_path):
     (folder / "b.mp4").write_bytes(b"no video")
     reporter = Warnings()
-    settings = CorpusSettings(tmp_path / "out", overlay=False)
-    outcomes = predict_corpus(make_tracker, find_videos(str(folder)), settings, reporter=reporter)
+    settings = BatchSettings(tmp_path / "out", overlay=False)
+    outcomes = predict_videos(make_tracker, find_videos(str(folder)), settings, reporter=reporter)
     assert [o.state for o in outcomes] == ["finished", "failed", "finished"]
     assert len(reporter.warnings) == 1
     assert "b.mp4" in reporter.warnings[0]
     assert len(read_track(tmp_path / "out" / "c" / "track.csv")) == 7
-    summary = json.loads((tmp_path / "out" / "corpus.json").read_text())
+    summary = json.loads((tmp_path / "out" / "batch.json").read_text())
     assert (summary["finished"], summary["failed"]) == (2, 1)
     assert "b.mp4" in summary["videos"][1]["error"]
 
 
 def test_finished_videos_are_skipped_and_interrupted_ones_go_on(folder, tmp_path):
-    videos, settings = find_videos(str(folder)), CorpusSettings(tmp_path / "out", overlay=False)
-    predict_corpus(make_tracker, videos, settings)
+    videos, settings = find_videos(str(folder)), BatchSettings(tmp_path / "out", overlay=False)
+    predict_videos(make_tracker, videos, settings)
     paths = [tmp_path / "out" / name / "track.csv" for name in "abc"]
     whole = [path.read_text() for path in paths]
     # As an interruption in the middle of b would have left it.
@@ -127,7 +127,7 @@ def test_finished_videos_are_skipped_and_interrupted_ones_go_on(folder, tmp_path
     summary = paths[1].with_name("summary.json")
     summary.write_text(summary.read_text().replace('"complete": true', '"complete": false'))
     before = [path.stat().st_mtime_ns for path in paths]
-    outcomes = predict_corpus(make_tracker, videos, settings)
+    outcomes = predict_videos(make_tracker, videos, settings)
     assert [o.state for o in outcomes] == ["skipped", "finished", "skipped"]
     assert [path.read_text() for path in paths] == whole
     after = [path.stat().st_mtime_ns for path in paths]
@@ -136,14 +136,14 @@ def test_finished_videos_are_skipped_and_interrupted_ones_go_on(folder, tmp_path
 
 @pytest.mark.parametrize("settings", [{"mode": "accurate"}, {"threshold": 0.4}, {"max_gap": 2}])
 def test_videos_tracked_with_other_settings_are_told_and_kept(folder, tmp_path, settings):
-    videos, corpus = find_videos(str(folder)), CorpusSettings(tmp_path / "out", overlay=False)
-    predict_corpus(make_tracker, videos[:2], corpus)
+    videos, batch = find_videos(str(folder)), BatchSettings(tmp_path / "out", overlay=False)
+    predict_videos(make_tracker, videos[:2], batch)
     before = (tmp_path / "out" / "a" / "track.csv").stat().st_mtime_ns
     reporter = Warnings()
-    outcomes = predict_corpus(
+    outcomes = predict_videos(
         lambda: Tracker(make_detector(), precision="float32", **settings),
         videos,
-        corpus,
+        batch,
         reporter=reporter,
     )
     assert [o.state for o in outcomes] == ["failed", "failed", "finished"]
@@ -156,24 +156,24 @@ def test_videos_tracked_with_other_settings_are_told_and_kept(folder, tmp_path, 
 
 @pytest.mark.parametrize("schema", ["tracknet", "tracknetv2"])
 def test_what_somebody_else_left_there_is_kept(folder, tmp_path, schema):
-    settings = CorpusSettings(tmp_path / "out", overlay=False, schema=schema)
+    settings = BatchSettings(tmp_path / "out", overlay=False, schema=schema)
     other = tmp_path / "out" / "b" / "track.csv"
     other.parent.mkdir(parents=True)
     other.write_text("mine")
-    outcomes = predict_corpus(make_tracker, find_videos(str(folder)), settings)
+    outcomes = predict_videos(make_tracker, find_videos(str(folder)), settings)
     assert [o.state for o in outcomes] == ["finished", "failed", "finished"]
     assert "track.csv: already exists; use `overwrite=True`" in outcomes[1].error
     assert other.read_text() == "mine"
 
 
 def test_what_cannot_be_resumed_begins_anew(folder, tmp_path):
-    settings = CorpusSettings(tmp_path / "out", overlay=False, schema="tracknetv2")
-    predict_corpus(make_tracker, find_videos(str(folder)), settings)
+    settings = BatchSettings(tmp_path / "out", overlay=False, schema="tracknetv2")
+    predict_videos(make_tracker, find_videos(str(folder)), settings)
     track = tmp_path / "out" / "b" / "track.csv"
     whole, summary = track.read_text(), track.with_name("summary.json")
     track.write_text(whole[:40])
     summary.write_text(summary.read_text().replace('"complete": true', '"complete": false'))
-    outcomes = predict_corpus(make_tracker, find_videos(str(folder)), settings)
+    outcomes = predict_videos(make_tracker, find_videos(str(folder)), settings)
     assert [o.state for o in outcomes] == ["skipped", "finished", "skipped"]
     assert track.read_text() == whole
 
@@ -189,10 +189,10 @@ class BrokenTracker(Tracker):
 
 def test_a_mistake_of_ours_with_one_video_does_not_stop_the_others(folder, tmp_path):
     reporter = Warnings()
-    outcomes = predict_corpus(
+    outcomes = predict_videos(
         lambda: BrokenTracker(make_detector(), precision="float32"),
         find_videos(str(folder)),
-        CorpusSettings(tmp_path / "out", overlay=False),
+        BatchSettings(tmp_path / "out", overlay=False),
         reporter=reporter,
     )
     assert [o.state for o in outcomes] == ["finished", "failed", "finished"]
@@ -206,43 +206,43 @@ def test_an_interruption_stops_all(folder, tmp_path):
         def stream(self, source, **settings):
             raise KeyboardInterrupt
 
-    settings = CorpusSettings(tmp_path / "out", overlay=False)
+    settings = BatchSettings(tmp_path / "out", overlay=False)
     with pytest.raises(KeyboardInterrupt):
-        predict_corpus(lambda: Stopped(make_detector()), find_videos(str(folder)), settings)
+        predict_videos(lambda: Stopped(make_detector()), find_videos(str(folder)), settings)
 
 
 @pytest.mark.parametrize("name", ["tracks.csv", "tracks.mp4", "file"])
 def test_many_videos_need_a_folder(folder, tmp_path, name):
     (tmp_path / "file").touch()
-    settings = CorpusSettings(tmp_path / name, overlay=False)
+    settings = BatchSettings(tmp_path / name, overlay=False)
     with pytest.raises(InputError, match=f"{name}: not a (folder|place)"):
-        predict_corpus(make_tracker, find_videos(str(folder)), settings)
+        predict_videos(make_tracker, find_videos(str(folder)), settings)
 
 
 @pytest.mark.parametrize("content", ["[]", '{"videos": 3}', "null", "no JSON"])
-def test_a_corpus_file_of_something_else_is_kept(folder, tmp_path, content):
-    settings = CorpusSettings(tmp_path / "out", overlay=False)
+def test_a_batch_file_of_something_else_is_kept(folder, tmp_path, content):
+    settings = BatchSettings(tmp_path / "out", overlay=False)
     settings.output.mkdir()
-    (settings.output / "corpus.json").write_text(content)
-    with pytest.raises(InputError, match=r"corpus\.json: not written by tracknet predict"):
-        predict_corpus(make_tracker, find_videos(str(folder)), settings)
-    assert (settings.output / "corpus.json").read_text() == content
+    (settings.output / "batch.json").write_text(content)
+    with pytest.raises(InputError, match=r"batch\.json: not written by tracknet predict"):
+        predict_videos(make_tracker, find_videos(str(folder)), settings)
+    assert (settings.output / "batch.json").read_text() == content
 
 
-def test_two_runs_of_a_corpus_at_once(folder, tmp_path):
-    settings = CorpusSettings(tmp_path / "out", overlay=False)
+def test_two_runs_of_a_batch_at_once(folder, tmp_path):
+    settings = BatchSettings(tmp_path / "out", overlay=False)
     with (
-        hold_lock(settings.output / "corpus.json"),
+        hold_lock(settings.output / "batch.json"),
         pytest.raises(InputError, match="another tracknet process is writing there"),
     ):
-        predict_corpus(make_tracker, find_videos(str(folder)), settings)
+        predict_videos(make_tracker, find_videos(str(folder)), settings)
 
 
 def test_overwriting_tracks_all_again(folder, tmp_path):
-    videos, settings = find_videos(str(folder)), CorpusSettings(tmp_path / "out", overlay=False)
-    predict_corpus(make_tracker, videos, settings)
-    again = CorpusSettings(tmp_path / "out", overlay=False, overwrite=True)
-    assert {o.state for o in predict_corpus(make_tracker, videos, again)} == {"finished"}
+    videos, settings = find_videos(str(folder)), BatchSettings(tmp_path / "out", overlay=False)
+    predict_videos(make_tracker, videos, settings)
+    again = BatchSettings(tmp_path / "out", overlay=False, overwrite=True)
+    assert {o.state for o in predict_videos(make_tracker, videos, again)} == {"finished"}
 
 
 @pytest.mark.parametrize(
@@ -299,7 +299,7 @@ def test_joined_names_are_told_apart_too(videos):
 
 def test_a_video_named_like_a_track_has_a_folder(folder, tmp_path):
     (folder / "a.mp4").rename(folder / "a.csv.mp4")
-    settings = CorpusSettings(tmp_path / "out", overlay=False)
-    outcomes = predict_corpus(make_tracker, find_videos(str(folder)), settings)
+    settings = BatchSettings(tmp_path / "out", overlay=False)
+    outcomes = predict_videos(make_tracker, find_videos(str(folder)), settings)
     assert {o.state for o in outcomes} == {"finished"}
     assert len(read_track(tmp_path / "out" / "a.csv" / "track.csv")) == 7
