@@ -7,8 +7,6 @@ import os
 import tempfile
 from pathlib import Path
 
-from platformdirs import user_cache_dir
-
 from keras_tracknet.errors import InputError
 
 
@@ -42,6 +40,8 @@ def cache_folder(kind: str = "") -> Path:
     """
     chosen = os.environ.get("TRACKNET_CACHE")
     if not chosen:
+        from platformdirs import user_cache_dir
+
         return Path(user_cache_dir("keras_tracknet", appauthor=False)) / kind
     expanded = os.path.expanduser(chosen)
     if expanded.startswith("~"):
