@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from helpers_clips import write_images, write_labels, write_video
+from helpers_reporters import Notebook
 
 from keras_tracknet.analysis.footage import (
     Footage,
@@ -28,19 +29,6 @@ from keras_tracknet.tracks.velocity import compute_velocity
 
 BADMINTON = SPORTS["badminton"]
 NAN = np.nan
-
-
-class Notes(Reporter):
-    """Keeps what it is told."""
-
-    def __init__(self):
-        self.notes, self.warnings = [], []
-
-    def note(self, message):
-        self.notes.append(message)
-
-    def warn(self, message):
-        self.warnings.append(message)
 
 
 def move(frames, fps=None, step=4.0, first=0):
@@ -130,11 +118,11 @@ def test_milliseconds_are_not_taken_for_seconds():
 
 
 def test_what_is_odd_about_times_is_said():
-    notes = Notes()
+    notes = Notebook()
     choose_times(move(5, 60), VIDEO, notes)
     assert "correspond to 60 frames per second, but clip.mp4 has 25" in notes.warnings[0]
     slow = Footage((36, 64), 30.0, "slow.mp4", capture_fps=240.0)
-    notes = Notes()
+    notes = Notebook()
     choose_times(move(5, 30), slow, notes)
     assert "recorded at 240 frames per second, played at 30" in notes.warnings[0]
     assert "`fps=240`" in notes.warnings[0]
@@ -173,7 +161,7 @@ def unlabel_first(track):
     ],
 )
 def test_frames_are_those_of_the_video(track, frames, first, length, said):
-    notes = Notes()
+    notes = Notebook()
     found = fit_to_video(track, frames, notes)
     np.testing.assert_equal(found.x[0], first)
     assert len(found) == length
@@ -186,7 +174,7 @@ def test_a_track_of_another_video_is_refused():
 
 
 def test_positions_beyond_the_picture_are_left_out_or_stop():
-    notes = Notes()
+    notes = Notebook()
     track = move(30, step=1.0)
     track.x[7] = 5000
     found = fit_to_picture(track, (36, 64), notes)
@@ -255,7 +243,7 @@ def test_frames_counted_from_one_are_those_of_the_video(tmp_path):
     write_video(tmp_path / "clip.mp4", 8)
     rows = [(f + 1, 6 + 7 * f, 18) for f in range(8)]
     write_labels(tmp_path / "clip.csv", rows, header="frame,x,y")
-    notes = Notes()
+    notes = Notebook()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         run_analysis(tmp_path / "clip.csv", tmp_path / "out", BADMINTON, reporter=notes)

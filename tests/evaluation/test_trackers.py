@@ -4,12 +4,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from helpers_clips import write_labels, write_video
+from helpers_reporters import Notebook
 from helpers_trackers import SIZE
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.evaluation.trackers import ClipResult, Evaluation, evaluate
 from keras_tracknet.metrics import Counts
-from keras_tracknet.progress import Reporter
 from keras_tracknet.tracks.files import read_track
 from keras_tracknet.tracks.track import Track
 
@@ -198,21 +198,11 @@ def test_result_that_is_there_is_kept_unless_told_otherwise(data, tracker, tmp_p
     assert len(json.loads((tmp_path / "evaluation.json").read_text())["clips"]) == 2
 
 
-class Warnings(Reporter):
-    """Remembers what it is warned of."""
-
-    def __init__(self):
-        self.warnings = []
-
-    def warn(self, message):
-        self.warnings.append(message)
-
-
 def test_clips_that_are_left_out_are_said(data, tracker):
     write_labels(data / "three.csv", [(0, 1)], header="Frame,Visibility")
     write_video(data / "three.mp4", 2)
     write_video(data / "four.mp4", 2)
-    reporter = Warnings()
+    reporter = Notebook()
     evaluate(tracker, data, reporter=reporter)
     four, three = reporter.warnings
     assert four.startswith("four: skipped: no labels found")
@@ -222,7 +212,7 @@ def test_clips_that_are_left_out_are_said(data, tracker):
 def test_what_labels_leave_in_doubt_is_said_of_the_clips_in_use(data, tracker):
     write_labels(data / "one.csv", [*LABELS, (8, 1, 20, 20)])
     write_labels(data / "two.csv", [(frame, 1, 20, 20) for frame in range(1, 9)])
-    reporter = Warnings()
+    reporter = Notebook()
     evaluate(tracker, data, clips=["one"], reporter=reporter)
     assert reporter.warnings == ["one: 1 labels after the last frame (7) are ignored"]
     evaluate(tracker, data, clips=["two"], reporter=reporter)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from helpers_clips import write_images, write_video
+from helpers_reporters import Notebook
 from helpers_trackers import make_detector
 
 from keras_tracknet.errors import InputError
@@ -15,7 +16,6 @@ from keras_tracknet.inference.batch import (
 )
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.locks import hold_lock
-from keras_tracknet.progress import Reporter
 from keras_tracknet.tracks.files import read_track
 from keras_tracknet.tracks.overlay import write_overlay
 from keras_tracknet.tracks.track import Track
@@ -31,14 +31,6 @@ def folder(tmp_path):
     for name in ("b", "a", "c"):
         write_video(tmp_path / "videos" / f"{name}.mp4", 7)
     return tmp_path / "videos"
-
-
-class Warnings(Reporter):
-    def __init__(self):
-        self.warnings = []
-
-    def warn(self, message):
-        self.warnings.append(message)
 
 
 def test_what_is_meant_by_a_source(folder, tmp_path):
@@ -105,7 +97,7 @@ def test_folders_may_be_called_like_patterns(tmp_path, name):
 
 def test_a_video_that_fails_does_not_stop_the_others(folder, tmp_path):
     (folder / "b.mp4").write_bytes(b"no video")
-    reporter = Warnings()
+    reporter = Notebook()
     settings = BatchSettings(tmp_path / "out", overlay=False)
     outcomes = predict_videos(make_tracker, find_videos(str(folder)), settings, reporter=reporter)
     assert [o.state for o in outcomes] == ["finished", "failed", "finished"]
@@ -139,7 +131,7 @@ def test_videos_tracked_with_other_settings_are_told_and_kept(folder, tmp_path, 
     videos, batch = find_videos(str(folder)), BatchSettings(tmp_path / "out", overlay=False)
     predict_videos(make_tracker, videos[:2], batch)
     before = (tmp_path / "out" / "a" / "track.csv").stat().st_mtime_ns
-    reporter = Warnings()
+    reporter = Notebook()
     outcomes = predict_videos(
         lambda: Tracker(make_detector(), precision="float32", **settings),
         videos,
@@ -188,7 +180,7 @@ class BrokenTracker(Tracker):
 
 
 def test_a_mistake_of_ours_with_one_video_does_not_stop_the_others(folder, tmp_path):
-    reporter = Warnings()
+    reporter = Notebook()
     outcomes = predict_videos(
         lambda: BrokenTracker(make_detector(), precision="float32"),
         find_videos(str(folder)),

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 from helpers_clips import write_images, write_video
+from helpers_reporters import Notebook
 from helpers_trackers import SCRIPTED as FRAMES
 from helpers_trackers import ScriptedTracker
 
@@ -20,17 +21,8 @@ from keras_tracknet.inference.outputs import predict_video, track_to_stdout
 from keras_tracknet.inference.places import OutputPaths
 from keras_tracknet.inference.summaries import hash_source
 from keras_tracknet.locks import hold_lock
-from keras_tracknet.progress import Reporter
 from keras_tracknet.tracks.files import read_track
 from keras_tracknet.tracks.outliers import remove_outliers
-
-
-class Notes(Reporter):
-    def __init__(self):
-        self.notes = []
-
-    def note(self, message):
-        self.notes.append(message)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +117,7 @@ def test_rows_are_repaired_once_whatever_was_interrupted(
 
 
 def test_rates_are_those_of_this_run(tracker, video, tmp_path):
-    reporter = Notes()
+    reporter = Notebook()
     paths = interrupt(video, tmp_path, stop=15)
     summary = predict_video(tracker, video, paths, resume=True, reporter=reporter)
     assert (summary["frames"], summary["frames_before"]) == (FRAMES, 15)
@@ -224,7 +216,7 @@ def test_what_lies_there_without_a_summary_is_not_touched(tracker, video, tmp_pa
 
 
 def test_what_is_finished_stays_as_it_is(tracker, video, tmp_path):
-    paths, reporter = OutputPaths.inside(tmp_path, ["csv"], overlay=False), Notes()
+    paths, reporter = OutputPaths.inside(tmp_path, ["csv"], overlay=False), Notebook()
     expected = predict_video(tracker, video, paths)
     before = list_contents(tmp_path)
     assert predict_video(tracker, video, paths, resume=True, reporter=reporter) == expected

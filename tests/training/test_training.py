@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from helpers_clips import write_labels, write_match, write_pair, write_video
 from helpers_labels import tennis
+from helpers_reporters import Notebook
 from helpers_trackers import shorten_networks
 
 from keras_tracknet.errors import InputError
@@ -82,19 +83,6 @@ def configure(data, output, version="v2", **settings):
         | usual[version]
         | settings,
     )
-
-
-class Notebook(Reporter):
-    """Remembers what it is told."""
-
-    def __init__(self):
-        self.notes, self.warnings = [], []
-
-    def note(self, message):
-        self.notes.append(message)
-
-    def warn(self, message):
-        self.warnings.append(message)
 
 
 class Interrupter(Notebook):

@@ -10,25 +10,17 @@ import av
 import numpy as np
 import pytest
 from helpers_clips import draw_frames, write_images, write_video
+from helpers_reporters import Notebook
 from helpers_trackers import make_detector
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.inference.outputs import predict_video
 from keras_tracknet.inference.places import OutputPaths
 from keras_tracknet.inference.tracker import Tracker
-from keras_tracknet.progress import Reporter
 from keras_tracknet.tracks.files import read_track
 from keras_tracknet.video.reader import read_frames
 
 FRAMES = 12
-
-
-class Notes(Reporter):
-    def __init__(self):
-        self.notes = []
-
-    def note(self, message):
-        self.notes.append(message)
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +132,7 @@ def test_slow_motion_is_said_and_noted(tracker, tmp_path):
         for image in draw_frames(5):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode(None))
-    reporter = Notes()
+    reporter = Notebook()
     summary = predict(tracker, path, tmp_path / "out", reporter=reporter)
     assert (summary["fps"], summary["capture_fps"]) == ("25", 100)
     assert any("slow motion: recorded at 100" in note for note in reporter.notes)
