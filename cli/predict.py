@@ -229,7 +229,7 @@ def _say_what_is_kept(place: OutputPaths | Path, reporter: ConsoleReporter) -> I
         place: the result paths of one video, or the folder of many.
         reporter: prints the hint.
     """
-    from keras_tracknet.inference.summaries import read_summary
+    from keras_tracknet.tracks.summary import read_summary
 
     try:
         yield

@@ -79,6 +79,37 @@ def write_table(columns: Iterable[str], rows: Iterable[Iterable[object]], path: 
         writer.writerows(rows)
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the dictionary that a JSON file holds.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        InputError: it cannot be read, or holds something else.
+    """
+    try:
+        if path.exists() and not path.is_file():  # a pipe would wait for somebody to write into it
+            raise OSError(errno.EINVAL, "not a file")
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path.") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not JSON ({' '.join(str(error).split())}).") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds JSON, but no dictionary.")
+    return content
+
+
+def check_free(paths: Iterable[Path], *, overwrite: bool = False) -> None:
+    """Raise `InputError` where a result is there already, unless it may be replaced."""
+    for path in paths:
+        if path.exists() and not overwrite:
+            raise InputError(
+                f"{path}: already exists; use `overwrite=True` or choose another path."
+            )
+
+
 @contextmanager
 def explain_writing(path: Path) -> Iterator[None]:
     """Turn an `OSError` of the `with` block into an `InputError` that names `path`.

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 import numpy as np
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.progress import Reporter
+from keras_tracknet.tracks.summary import find_summary
 from keras_tracknet.tracks.timestamps import mend_times
 from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.damage import Damage
@@ -73,7 +73,7 @@ def find_footage(track_file: Path, video: Path | None) -> Footage:
     Raises:
         InputError: a video is found and cannot be read.
     """
-    summary, source = _read_summary(track_file)
+    summary, source = find_summary(track_file)
     named = summary.get("source")
     known = [Path(named)] if isinstance(named, str) and named else []
     images = any(_is(Path.is_dir, path) for path in known)
@@ -275,16 +275,6 @@ def _check_pace(times: np.ndarray, footage: Footage, reporter: Reporter) -> None
             f" {footage.source} has {footage.fps:.4g}; the times of the track are used,"
             " set `fps` to override them."
         )
-
-
-def _read_summary(track_file: Path) -> tuple[dict[str, Any], str]:
-    """Return what the summary beside a track says, and its name; nothing where there is none."""
-    for name in (f"{track_file.stem}.summary.json", "summary.json"):
-        with contextlib.suppress(OSError, ValueError, RecursionError):
-            content = json.loads(track_file.with_name(name).read_text(encoding="utf-8"))
-            if isinstance(content, dict):
-                return content, name
-    return {}, ""
 
 
 def _is(kind: Callable[[Path], bool], path: Path) -> bool:

@@ -6,7 +6,6 @@ import codecs
 import contextlib
 import glob
 import hashlib
-import json
 import os
 import traceback
 from collections import Counter
@@ -16,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.files import write_json
+from keras_tracknet.files import read_json, write_json
 from keras_tracknet.inference.outputs import find_finished, predict_video
 from keras_tracknet.inference.places import OutputPaths, is_file_name, name_result
-from keras_tracknet.inference.summaries import describe_run, read_summary
+from keras_tracknet.inference.summaries import describe_run
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.locks import hold_lock
 from keras_tracknet.progress import Reporter
+from keras_tracknet.tracks.summary import read_summary
 from keras_tracknet.video.folder import list_videos, match_videos
 from keras_tracknet.video.reader import probe_video
 
@@ -190,12 +190,12 @@ def claim_folder(output: Path) -> Iterator[None]:
 def _check_summary(path: Path) -> None:
     """Raise `InputError` where something else has the name of our summary."""
     try:
-        content = json.loads(path.read_bytes())
+        content = read_json(path)
     except FileNotFoundError:
         return
-    except (OSError, ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict) or not isinstance(content.get("videos"), list):
+    except InputError:
+        content = {}
+    if not isinstance(content.get("videos"), list):
         raise InputError(f"{path}: not written by tracknet predict; choose another path.")
 
 

@@ -17,13 +17,14 @@ from keras_tracknet.frames.background import estimate_background
 from keras_tracknet.inference.places import OutputPaths
 from keras_tracknet.inference.stages import Stopwatch
 from keras_tracknet.inference.stream import Stream
-from keras_tracknet.inference.summaries import check_same, describe_run, read_summary, restore_rows
+from keras_tracknet.inference.summaries import check_same, describe_run, restore_rows
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.locks import hold_lock
 from keras_tracknet.progress import Reporter
 from keras_tracknet.tracks.files import TrackWriter, check_format, write_track
 from keras_tracknet.tracks.overlay import write_overlay
 from keras_tracknet.tracks.plots import check_matplotlib, plot_track
+from keras_tracknet.tracks.summary import read_summary
 from keras_tracknet.tracks.track import Track, TrackRow
 from keras_tracknet.video.damage import Damage
 from keras_tracknet.video.reader import VideoInfo, probe_video, sample_frames

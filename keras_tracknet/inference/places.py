@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.files import check_free
 from keras_tracknet.tracks.files import FORMATS
 from keras_tracknet.tracks.plots import name_plots
+from keras_tracknet.tracks.summary import is_interrupted
 
 DEFAULT = Path("runs/predict")
 FOREIGN = ("json", "txt", "tsv", "xlsx", "mp4", "avi", "mkv")  # suffixes that no folder has
@@ -112,22 +112,16 @@ class OutputPaths:
         path = self.growing
         return path and path.with_name(f".{path.stem}.raw{path.suffix}")
 
-    def check_free(self) -> None:
-        """Raise `InputError` where a result is there already."""
-        for path in (*self.results, self.summary):
-            if path.exists():
-                what, step = "already exists", "use `overwrite=True`"
-                if self._is_interrupted():
-                    what, step = (
-                        "belongs to an interrupted run",
-                        "use `resume=True` or `overwrite=True`",
-                    )
-                raise InputError(f"{path}: {what}; {step} or choose another path.")
-
-    def _is_interrupted(self) -> bool:
-        with contextlib.suppress(OSError, ValueError, RecursionError, TypeError, KeyError):
-            return json.loads(self.summary.read_bytes())["complete"] is False
-        return False
+    def check_free(self, *, overwrite: bool = False) -> None:
+        """Raise `InputError` where a result is there already, unless it may be replaced."""
+        results = (*self.results, self.summary)
+        if not overwrite and is_interrupted(self.summary):
+            first = next(path for path in results if path.exists())
+            raise InputError(
+                f"{first}: belongs to an interrupted run; use `resume=True` or `overwrite=True` or"
+                " choose another path."
+            )
+        check_free(results, overwrite=overwrite)
 
 
 def is_file_name(output: Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -97,26 +96,6 @@ def hash_source(source: Path) -> str:
             file.seek(max(file.tell(), path.stat().st_size - ENDS))
             digest.update(file.read(ENDS))
     return digest.hexdigest()
-
-
-def read_summary(path: Path) -> dict[str, Any] | None:
-    """Return the summary that an earlier run left; None where there is none.
-
-    Raises:
-        InputError: something else is there.
-    """
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict) or not isinstance(content.get("complete"), bool):
-        raise InputError(
-            f"{path}: not a summary of tracknet predict; move it away, use `overwrite=True` or"
-            " choose another path."
-        )
-    return content
 
 
 def check_same(before: dict[str, Any], now: dict[str, Any], path: Path, *, exact: bool) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keras_tracknet.datasets.formats.json_file import parse_json
-from keras_tracknet.datasets.formats.recognise import read_text
 from keras_tracknet.datasets.layouts.search import Folder, LayoutSearch
+from keras_tracknet.tracks.summary import find_summary
 
 LAYOUT = "tracks of tracknet predict"
 TRACKS = ("track.csv", "track.jsonl")
@@ -21,9 +20,9 @@ def find_prediction(search: LayoutSearch, folder: Folder) -> bool:
         return False
     if any(path.stem.lower() == "track" for path in videos):
         return False  # a pair like any other
-    name = _read_source(folder)
+    name = find_summary(tracks[0])[0].get("source")
     source: Path | None = None
-    if name:
+    if isinstance(name, str) and name:
         places = (Path(name), folder.path / Path(name).name, folder.path.parent / Path(name).name)
         source = next((place for place in places if _exists(place)), None)
     elif len(videos) == 1:
@@ -39,18 +38,6 @@ def find_prediction(search: LayoutSearch, folder: Folder) -> bool:
     search.done |= {*tracks, *(path for path in folder.videos if path not in videos)}
     search.done |= {source} if source is not None else set()
     return False
-
-
-def _read_source(folder: Folder) -> str:
-    """Return the video that a summary names, empty where there is no summary."""
-    if "summary.json" not in folder.files:
-        return ""
-    try:
-        summary = parse_json(read_text(folder.files["summary.json"]))
-    except ValueError:
-        return ""
-    source = summary.get("source") if isinstance(summary, dict) else None
-    return source if isinstance(source, str) else ""
 
 
 def _exists(path: Path) -> bool:
