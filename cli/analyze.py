@@ -78,7 +78,7 @@ def analyze(
     import json
 
     from keras_tracknet.analysis.court.calibration import read_court
-    from keras_tracknet.analysis.run import check_free, run_analysis
+    from keras_tracknet.analysis.run import check_folder, run_analysis
     from keras_tracknet.inference.places import name_result
     from keras_tracknet.sports import find_sport
     from keras_tracknet.tracks.files import FORMATS
@@ -89,8 +89,7 @@ def analyze(
     tracked = source.suffix.lower().lstrip(".") in FORMATS
     ours = tracked and source.stem == "track"  # of predict, whose folder has the video's name
     folder = output or Path("runs/analyze") / name_result(source.parent if ours else source)
-    if not overwrite:
-        check_free(folder)
+    check_folder(folder, overwrite=overwrite)
     court = read_court(court_file) if court_file else None
     track = source
     if not tracked:
@@ -131,8 +130,7 @@ def _track_video(
     from keras_tracknet.inference.places import OutputPaths
 
     paths = OutputPaths.inside(folder, ["csv"], overlay=False)
-    if not overwrite:
-        paths.check_free()
+    paths.check_free(overwrite=overwrite)
     tracker = load_tracker(reporter, weights=weights, rectifier=None)
     predict_video(tracker, source, paths, overwrite=overwrite, reporter=reporter)
     return paths.tracks[0]

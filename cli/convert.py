@@ -68,14 +68,14 @@ def convert(
     tracknet convert runs/fit/v3/best.keras TrackNet_best.pt --to qaz
     """
     from keras_tracknet.errors import InputError
+    from keras_tracknet.files import check_free
 
     suffix = ".pt" if to == "qaz" else ".keras"
     if target.suffix != suffix:
         raise click.UsageError(f"OUT must end in {suffix}. Received: {target}")
     if to == "qaz" and (report or size or family != "auto"):
         raise click.UsageError("--report, --size and --family require --to keras.")
-    if target.exists() and not overwrite:
-        raise InputError(f"{target}: already exists; use --overwrite or choose another path.")
+    check_free([target], overwrite=overwrite)
 
     from keras_tracknet import checkpoints
     from keras_tracknet.presets import find_weights

@@ -127,11 +127,9 @@ def split(
     from keras_tracknet.datasets.checks import list_doubts
     from keras_tracknet.datasets.dataset import find_labelled_clips
     from keras_tracknet.datasets.splits import split_dataset, write_split
+    from keras_tracknet.files import check_free
 
-    if output.exists() and not overwrite:
-        raise click.UsageError(
-            f"{output}: already exists; use --overwrite or choose another path with -o."
-        )
+    check_free([output], overwrite=overwrite)
     names = [part for value in validation for part in value.split(",") if part]
     dataset = find_labelled_clips(folder)
     parts = split_dataset(dataset, names or None, **settings)

@@ -59,8 +59,7 @@ def track_live_source(
             raise click.UsageError(
                 "live sources can be written as csv or jsonl only; change -o or --format."
             )
-        if not overwrite:
-            paths.check_free()
+        paths.check_free(overwrite=overwrite)
     settings = {**settings, "rectifier": "none", "batch_size": 1}
     summary = predict_live(
         lambda: load_tracker(reporter, **settings),
@@ -97,8 +96,7 @@ def save_recording(
         formats,
         **{name: options[name] for name in ("overlay", "plots", "segments")},
     )
-    if not (printed or options["overwrite"] or options["resume"]):
-        paths.check_free()
+    paths.check_free(overwrite=printed or options["overwrite"] or options["resume"])
     folder = paths.summary.parent / "source"
     return recording.save(folder, overwrite=options["overwrite"], reporter=reporter)
 

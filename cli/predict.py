@@ -184,8 +184,7 @@ def predict(
     paths = OutputPaths.choose(
         video, output, wanted, overlay=overlay, plots=plots, segments=segments
     )
-    if not (overwrite or resume):
-        paths.check_free()
+    paths.check_free(overwrite=overwrite or resume)
     tracker = load_tracker(reporter, **settings)
     with _say_what_is_kept(paths, reporter):
         summary = predict_video(

@@ -8,7 +8,15 @@ import sys
 import pytest
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.files import explain_writing, replace_file, write_json, write_table, write_text
+from keras_tracknet.files import (
+    check_free,
+    explain_writing,
+    read_json,
+    replace_file,
+    write_json,
+    write_table,
+    write_text,
+)
 
 
 def write_halves(path, between):
@@ -136,3 +144,46 @@ def test_names_that_are_no_utf_8_can_be_written(tmp_path):
     assert (tmp_path / "table.csv").read_text(encoding="utf-8") == "video\ncaf\\udce9.mp4\n"
     write_json({"video": name}, tmp_path / "summary.json")
     assert json.loads((tmp_path / "summary.json").read_text())["video"] == name
+
+
+def test_what_is_there_is_replaced_only_when_told(tmp_path):
+    first, second = tmp_path / "a.csv", tmp_path / "b.csv"
+    check_free([first, second])
+    second.touch()
+    with pytest.raises(InputError, match=r"b\.csv: already exists; use `overwrite=True`"):
+        check_free([first, second])
+    check_free([first, second], overwrite=True)
+
+
+def test_json_comes_back(tmp_path):
+    write_json({"clip": "Finale ä", "frames": [1, 2]}, tmp_path / "a.json")
+    assert read_json(tmp_path / "a.json") == {"clip": "Finale ä", "frames": [1, 2]}
+    (tmp_path / "b.json").write_text('{"a": 1}', encoding="utf-8-sig")  # as Windows' editors do
+    assert read_json(tmp_path / "b.json") == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "not JSON"),
+        (b'{"a": ', "not JSON"),
+        (b"\xff\xfe{}", "not JSON"),
+        (b"[" * 100_000, r"not JSON \(maximum recursion depth"),
+        (b"[1, 2]", "holds JSON, but no dictionary"),
+        (b"null", "holds JSON, but no dictionary"),
+    ],
+)
+def test_json_that_is_damaged_is_told_in_a_line(tmp_path, content, said):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(InputError, match=rf"a\.json: {said}") as caught:
+        read_json(tmp_path / "a.json")
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    for path in (tmp_path, tmp_path / "pipe.json"):
+        with pytest.raises(InputError, match=r"cannot be read \(not a file\)"):
+            read_json(path)
+    with pytest.raises(FileNotFoundError):
+        read_json(tmp_path / "nothing.json")

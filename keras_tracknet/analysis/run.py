@@ -25,6 +25,7 @@ from keras_tracknet.analysis.report.page import write_report
 from keras_tracknet.analysis.tables import write_tables
 from keras_tracknet.datasets.formats.recognise import read_label_file, recognise_format
 from keras_tracknet.errors import InputError
+from keras_tracknet.files import check_free
 from keras_tracknet.progress import Reporter
 from keras_tracknet.sports import Sport
 from keras_tracknet.tracks.files import read_track
@@ -123,13 +124,9 @@ def run_analysis(
     }
 
 
-def check_free(folder: Path) -> None:
-    """Raise `InputError` where a result is there already."""
-    for name in (*RESULTS, CLIPS):
-        if (folder / name).exists():
-            raise InputError(
-                f"{folder / name}: already exists; use `overwrite=True` or choose another path."
-            )
+def check_folder(folder: Path, *, overwrite: bool = False) -> None:
+    """Raise `InputError` where the results of an analysis are already, unless replaceable."""
+    check_free((folder / name for name in (*RESULTS, CLIPS)), overwrite=overwrite)
 
 
 class _Placed(NamedTuple):

@@ -65,8 +65,7 @@ def run_demo(
     """
     reporter = reporter or Reporter()
     paths = OutputPaths.inside(folder, ["csv"], overlay=False)
-    if not overwrite:
-        paths.check_free()
+    paths.check_free(overwrite=overwrite)
     config = RallyConfig(seed=seed)
     with reporter.track("rendering a rally", config.frames, unit="frames") as advance:
         video = write_rally(config, folder)

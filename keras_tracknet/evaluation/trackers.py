@@ -14,8 +14,7 @@ from keras_tracknet.datasets.checks import list_doubts
 from keras_tracknet.datasets.clip import Clip
 from keras_tracknet.datasets.dataset import find_labelled_clips, pick_clips, read_labels
 from keras_tracknet.datasets.labels import DEFAULT_VISIBLE
-from keras_tracknet.errors import InputError
-from keras_tracknet.files import explain_writing, write_json
+from keras_tracknet.files import check_free, explain_writing, write_json
 from keras_tracknet.frames.sizes import scale_positions
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.metrics import TOLERANCE, Counts, count_outcomes
@@ -161,8 +160,7 @@ def prepare_folder(output: Path, overwrite: bool) -> None:
         InputError: an evaluation is there and is not to be replaced, or it cannot be written.
     """
     result = output / "evaluation.json"
-    if result.exists() and not overwrite:
-        raise InputError(f"{result}: already exists; use `overwrite=True` or choose another path.")
+    check_free([result], overwrite=overwrite)
     with explain_writing(output):
         output.mkdir(parents=True, exist_ok=True)
         result.unlink(missing_ok=True)  # beside tracks of another one it would be wrong

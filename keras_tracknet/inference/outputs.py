@@ -85,8 +85,8 @@ def predict_video(
                 reporter.note(f"{paths.summary.parent}: already finished, nothing to do")
                 return finished
             rows = _read_earlier(described, paths, reporter)
-        elif not overwrite:
-            paths.check_free()
+        else:
+            paths.check_free(overwrite=overwrite)
         run = _Run(tracker, source, info, paths, described, reporter, rows, strict)
         return run.predict()
 

@@ -9,8 +9,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from keras_tracknet.errors import InputError
-from keras_tracknet.files import explain_writing
+from keras_tracknet.files import check_free, explain_writing
 from keras_tracknet.synthetic.config import RENDERER, RallyConfig
 from keras_tracknet.synthetic.rally import simulate_rally
 from keras_tracknet.tracks.event_table import write_events
@@ -139,12 +138,8 @@ def render_rallies(
         InputError: a rally is there already, or the folder cannot be written.
     """
     configs = [replace(first, seed=first.seed + number) for number in range(count)]
-    for config in configs:
-        path = Path(folder) / f"{name_rally(config)}.mp4"
-        if path.exists() and not overwrite:
-            raise InputError(
-                f"{path}: already exists; use `overwrite=True` or choose another path."
-            )
+    videos = [Path(folder) / f"{name_rally(config)}.mp4" for config in configs]
+    check_free(videos, overwrite=overwrite)
     paths = []
     for number, config in enumerate(configs, 1):
         paths.append(write_rally(config, folder, events=True))

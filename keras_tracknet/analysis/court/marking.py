@@ -14,6 +14,7 @@ from keras_tracknet.analysis.court.drawing import draw_court
 from keras_tracknet.analysis.court.marks import CUSTOM, Mark, check_marks, parse_marks, read_marks
 from keras_tracknet.analysis.court.page import pick_marks
 from keras_tracknet.errors import InputError
+from keras_tracknet.files import check_free
 from keras_tracknet.sports import find_sport
 from keras_tracknet.video.images import write_image
 from keras_tracknet.video.reader import read_frames
@@ -55,11 +56,7 @@ def mark_court(
         raise InputError(
             f"{path}: courts are written as JSON, with a PNG next to it; use the suffix .json."
         )
-    for file in (path, drawing):
-        if file.exists() and not overwrite:
-            raise InputError(
-                f"{file}: already exists; use `overwrite=True` or choose another path."
-            )
+    check_free((path, drawing), overwrite=overwrite)
     image = _read_picture(video, at)
     size = image.shape[:2]
     if points is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.files import check_free
 from keras_tracknet.inference.engines.network import DESCRIPTION
 from keras_tracknet.inference.engines.saved_model import GRAPH
 
@@ -26,14 +27,10 @@ def check_place(output: Path, *, overwrite: bool) -> None:
     Raises:
         InputError: something is there already; with `overwrite` only if it is no export.
     """
-    for part in _list_parts(output):
-        if not os.path.lexists(part):
-            continue
-        if not overwrite:
-            raise InputError(
-                f"{part}: already exists; use `overwrite=True` or choose another path."
-            )
-        if not is_export(output):
+    parts = _list_parts(output)
+    check_free(parts, overwrite=overwrite)
+    for part in parts:
+        if os.path.lexists(part) and not is_export(output):
             raise InputError(
                 f"{part}: was not written by tracknet export and is not overwritten; choose"
                 " another path."
