@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.files import write_json
 
 if TYPE_CHECKING:  # Keras is loaded when a network is, not to say what there is
     from keras_tracknet.weights.model_file import ModelFile
@@ -223,7 +224,7 @@ def _write_manifest(preset: Preset) -> None:
     entries = {p.name: asdict(p) for p in (*list_presets().values(), preset)}
     for entry in entries.values():
         entry.pop("name")
-    MANIFEST.write_text(json.dumps(dict(sorted(entries.items())), indent=1) + "\n")
+    write_json(dict(sorted(entries.items())), MANIFEST)
     list_presets.cache_clear()
 
 

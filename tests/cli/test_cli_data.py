@@ -138,7 +138,7 @@ def test_split_of_a_single_clip_warns(tmp_path):
 def test_split_replaces_nothing_unless_told(tmp_path):
     write_match(tmp_path / "match1", ["a", "b"])
     assert call("split", tmp_path, "--val", "match1/a").exit_code == 0
-    assert call("split", tmp_path).exit_code == 2
+    assert call("split", tmp_path).exit_code == 1
     assert call("split", tmp_path, "--overwrite", "--val", "match1/b").exit_code == 0
 
 
