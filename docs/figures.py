@@ -16,6 +16,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from rooms import draw_rooms
 
 import keras_tracknet as kt
 from keras_tracknet.frames.background import estimate_background, subtract_background
@@ -47,6 +48,7 @@ def main(folder: Path) -> None:
         "windows.svg": draw_windows(),
         "rectifier.svg": draw_rectifier(),
         "shift.svg": draw_shift(),
+        "rooms.svg": draw_rooms(),
     }
     for name, figure in figures.items():
         kind = {"metadata": {"Date": None}} if name.endswith(".svg") else {"dpi": 100}

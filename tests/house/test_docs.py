@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 import pytest
 from keras_tracknet_cli.main import cli
+from test_imports import ROOMS
 
 import keras_tracknet
 from keras_tracknet.presets import DEMO
@@ -116,6 +117,23 @@ def test_reference_has_every_public_name_on_one_page():
     for name in reference["MODULES"]:
         assert importlib.util.find_spec(f"keras_tracknet.{name}") is not None
         assert f"::: keras_tracknet.{name}\n" in pages[f"reference/modules/{name}.md"]
+
+
+def test_the_architecture_page_is_that_of_the_code():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (?:ground|`(\w+)/`) \| (.*?) \|", text, re.MULTILINE)
+    assert [{folder, *re.findall(r"`(\w+)`", files)} - {""} for folder, files in rows] == [
+        set(room) for room in ROOMS
+    ]
+    figure = runpy.run_path(str(ROOT / "docs" / "rooms.py"))
+    assert figure["ROOMS"] == ("ground", *(folder for folder, _ in rows[1:]))
+    for importer, imported in figure["count_imports"]():
+        assert figure["ROOMS"].index(imported) < figure["ROOMS"].index(importer)
+    steps = re.findall(r"\| `(\w+)` \| `([\w/]+\.py)` \|", text)
+    assert len(steps) == 19
+    for name, module in steps:
+        code = (ROOT / "keras_tracknet" / module).read_text(encoding="utf-8")
+        assert re.search(rf"^(?:def|class) {name}\b", code, re.MULTILINE), (name, module)
 
 
 LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
