@@ -80,7 +80,7 @@ def court(
         overwrite=overwrite,
         announce=lambda address: click.echo(f"open {address} to mark the court", err=True),
     )
-    for line in summary.pop("doubts"):
+    for line in summary.pop("warnings"):
         reporter.warn(line)
     if as_json:
         click.echo(json.dumps(summary))

@@ -124,7 +124,7 @@ def split(
     Whole matches or whole clips are held out, never single frames, because neighbouring frames look
     alike. Clips in a test folder are used for neither.
     """
-    from keras_tracknet.datasets.checks import list_doubts
+    from keras_tracknet.datasets.checks import list_warnings
     from keras_tracknet.datasets.dataset import find_labelled_clips
     from keras_tracknet.datasets.splits import split_dataset, write_split
     from keras_tracknet.files import check_free
@@ -138,8 +138,8 @@ def split(
         f"{len(parts.train)} training, {len(parts.validation)} validation, {len(parts.test)} test"
     )
     click.echo(f"{counts} (validation: {', '.join(parts.validation[:8])})", err=True)
-    for doubt in list_doubts(dataset, ()):
-        click.echo(f"tracknet: warning: {doubt}", err=True)
+    for warning in list_warnings(dataset, ()):
+        click.echo(f"tracknet: warning: {warning}", err=True)
     if parts.train == parts.validation:
         click.echo(
             "tracknet: warning: only one clip found; it is used for both training and validation",
@@ -174,7 +174,7 @@ def convert(
     Videos and images are hard-linked, or copied if that is not possible. For COCO, videos are
     extracted to images.
     """
-    from keras_tracknet.datasets.checks import list_doubts
+    from keras_tracknet.datasets.checks import list_warnings
     from keras_tracknet.datasets.conversion import convert_dataset
     from keras_tracknet.datasets.dataset import find_labelled_clips
 
@@ -183,8 +183,8 @@ def convert(
     reporter = ConsoleReporter(quiet=quiet)
     dataset = find_labelled_clips(folder, visible=visible)
     # Labels counted from 1 fit once they are converted.
-    for doubt in list_doubts(dataset, () if first_frame else dataset.clips):
-        reporter.warn(doubt)
+    for warning in list_warnings(dataset, () if first_frame else dataset.clips):
+        reporter.warn(warning)
     with reporter.track("converting", len(dataset.clips), unit="clips") as advance:
         notes = convert_dataset(
             dataset, output, to, first_frame=first_frame, progress=lambda _clip: advance(1)
@@ -221,9 +221,9 @@ def _print_report(report: DatasetReport) -> None:
         )
         console.print(table)
     lines = [f"{clip.name}: {line}" for clip in report.clips for line in clip.problems]
-    if lines or report.doubts:
+    if lines or report.warnings:
         console.print("\nPlease check:")
-    for line in (*lines, *report.doubts):
+    for line in (*lines, *report.warnings):
         console.print(f"- {line}")
     if report.sheet:
         console.print(f"\n{report.sheet}")

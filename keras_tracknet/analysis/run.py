@@ -170,8 +170,8 @@ def _read_positions(track_file: Path, footage: Footage) -> Track:
         if footage.video is None or footage.size is None or not recognise_format(track_file):
             raise
         table = read_label_file(track_file, open_media(footage.video))
-        for doubt in table.doubts:
-            warnings.warn(f"{track_file}: {doubt}.", stacklevel=2)
+        for warning in table.warnings:
+            warnings.warn(f"{track_file}: {warning}.", stacklevel=2)
         return table.track(footage.size)
 
 

@@ -18,7 +18,7 @@ from keras_tracknet.video.images import show_size
 from keras_tracknet.video.media import estimate_frames, number_images, open_media
 from keras_tracknet.video.reader import probe_video, read_frames
 
-MOST_LINES = 12  # of doubts, before a run
+MOST_LINES = 12  # of warnings, before a run
 DENSE = 24  # labels without a hole that are too many for a sample
 RATES = 0.05  # by which the labels' frames a second may differ from the video's
 SHAPES = 0.02  # by which the shape of a picture may differ from another's
@@ -57,7 +57,7 @@ class DatasetReport:
     """What a dataset holds, clip by clip.
 
     Attributes:
-        root, layout, doubts: as in `Dataset`.
+        root, layout, warnings: as in `Dataset`.
         clips: a report each, by name.
         sheet: the contact sheet, None where none was drawn.
     """
@@ -65,7 +65,7 @@ class DatasetReport:
     root: Path
     layout: str
     clips: tuple[ClipReport, ...]
-    doubts: tuple[str, ...]
+    warnings: tuple[str, ...]
     sheet: Path | None = None
 
     @property
@@ -91,16 +91,16 @@ class DatasetReport:
         }
 
 
-def list_doubts(dataset: Dataset, clips: Sequence[Clip]) -> list[str]:
+def list_warnings(dataset: Dataset, clips: Sequence[Clip]) -> list[str]:
     """Return what was left out or looks wrong, a line each, before clips are made use of.
 
-    A doubt that several clips give rise to is one line.
+    Equal warnings of several clips become one line.
 
     Args:
         dataset: as `find_dataset` returns it.
         clips: those of them that are used; their videos are opened, not decoded.
     """
-    lines = [*dataset.doubts]
+    lines = [*dataset.warnings]
     for clip in clips:
         lines += [f"{clip.name}: {problem}" for problem in _check_clip(clip, exact=False).problems]
     alike: dict[str, list[str]] = {}
@@ -124,11 +124,11 @@ def check_dataset(dataset: Dataset) -> DatasetReport:
     Args:
         dataset: as `find_dataset` returns it.
     """
-    doubts = dataset.doubts
+    warnings = dataset.warnings
     if len(dataset.clips) == 1:
-        doubts += ("only one clip: a model would be trained and validated on the same clip",)
+        warnings += ("only one clip: a model would be trained and validated on the same clip",)
     reports = tuple(_check_clip(clip, exact=True) for clip in dataset.clips)
-    return DatasetReport(dataset.root, dataset.layout, reports, doubts)
+    return DatasetReport(dataset.root, dataset.layout, reports, warnings)
 
 
 def _check_clip(clip: Clip, *, exact: bool) -> ClipReport:

@@ -69,7 +69,7 @@ def check_labels(
         reporter: where progress goes.
 
     Returns:
-        The report with the sheet, and with a doubt where labels seem to be of other frames.
+        The report with the sheet, and with a warning where labels seem to be of other frames.
 
     Raises:
         InputError: the file cannot be written.
@@ -81,9 +81,9 @@ def check_labels(
     if not samples:
         return report
     write_sheet(samples, path)
-    doubt = doubt_frames(samples)
-    doubts = (*report.doubts, doubt) if doubt else report.doubts
-    return replace(report, doubts=doubts, sheet=path.resolve())
+    warning = check_frames(samples)
+    warnings = (*report.warnings, warning) if warning else report.warnings
+    return replace(report, warnings=warnings, sheet=path.resolve())
 
 
 def sample_labels(
@@ -136,8 +136,8 @@ def write_sheet(samples: Iterable[Sample], path: Path) -> None:
     write_image(draw_sheet(samples), path)
 
 
-def doubt_frames(samples: Iterable[Sample]) -> str:
-    """Return a doubt where the ball is at its labels a frame before or after, or never.
+def check_frames(samples: Iterable[Sample]) -> str:
+    """Return a warning where the ball is at its labels a frame before or after, or never.
 
     Where a fast ball is, its frame differs from the two others. The difference is taken in the
     middle of the enlarged part, and compared between the three frames.

@@ -41,20 +41,20 @@ class Dataset:
         root: the folder.
         layout: the layouts found, with the number of clips and the units of their labels.
         clips: every clip that has both frames and readable labels, by name.
-        doubts: what was left out or looked wrong, a line each.
+        warnings: what was left out or looked wrong, a line each.
     """
 
     root: Path
     layout: str
     clips: tuple[Clip, ...]
-    doubts: tuple[str, ...]
+    warnings: tuple[str, ...]
 
-    def describe_doubts(self) -> str:
+    def describe_warnings(self) -> str:
         """Return in one line what was left out or looked wrong; empty when nothing was."""
-        if not self.doubts:
+        if not self.warnings:
             return ""
-        first = self.doubts[0].rstrip(".")
-        more = f", and {len(self.doubts) - 1} more" if len(self.doubts) > 1 else ""
+        first = self.warnings[0].rstrip(".")
+        more = f", and {len(self.warnings) - 1} more" if len(self.warnings) > 1 else ""
         return f"{first}{more}; run tracknet data check {self.root} to list all problems."
 
 
@@ -85,8 +85,8 @@ def find_dataset(root: Path, *, visible: str = DEFAULT_VISIBLE) -> Dataset:
     search = LayoutSearch(root, visible)
     _visit(search, root, MAX_DEPTH)
     clips = tuple(sorted(search.clips, key=lambda clip: clip.name))
-    doubts = dict.fromkeys([*search.doubts, *_doubt_units(clips)])
-    return Dataset(root, search.describe(), clips, tuple(doubts))
+    warnings = dict.fromkeys([*search.warnings, *_check_units(clips)])
+    return Dataset(root, search.describe(), clips, tuple(warnings))
 
 
 def find_labelled_clips(root: Path, *, visible: str = DEFAULT_VISIBLE) -> Dataset:
@@ -97,7 +97,9 @@ def find_labelled_clips(root: Path, *, visible: str = DEFAULT_VISIBLE) -> Datase
     """
     dataset = find_dataset(root, visible=visible)
     if not dataset.clips:
-        why = dataset.describe_doubts() or f"run tracknet data check {root} to see what is missing."
+        why = (
+            dataset.describe_warnings() or f"run tracknet data check {root} to see what is missing."
+        )
         raise InputError(f"{root}: no labelled clips found; {why}")
     return dataset
 
@@ -162,12 +164,12 @@ def _no_such_clip(name: str, clips: tuple[Clip, ...]) -> str:
     )
 
 
-def _doubt_units(clips: tuple[Clip, ...]) -> list[str]:
-    doubts = []
+def _check_units(clips: tuple[Clip, ...]) -> list[str]:
+    warnings = []
     for group in dict.fromkeys(clip.group for clip in clips):
         known = [clip.table.units for clip in clips if clip.group == group]
         units = Counter(filter(None, known))
         if len(units) > 1:
             counts = ", ".join(f"{count} in {unit}" for unit, count in units.most_common())
-            doubts.append(f"{group}: labels use different units ({counts}); check them")
-    return doubts
+            warnings.append(f"{group}: labels use different units ({counts}); check them")
+    return warnings

@@ -47,13 +47,13 @@ class LabelTable:
         x, y: `(rows,)` float64 in `units`, NaN where the ball is not visible.
         units: `pixels` of the source video, `fraction` of its width and height, or None
             where no row is visible.
-        doubts: what looked wrong, a line each.
+        warnings: what looked wrong, a line each.
         format: how the labels were written, empty for a plain table of frames.
         size: (height, width) in pixels of the picture that the labels were made on, where
             they say so.
         offset: pixels to add to a position, -0.5 where it was measured from the picture's edge.
         fps: frames a second as the labels' own times have it, where there are some.
-        open_end: whether labels end where somebody stopped, which the doubts say.
+        open_end: whether labels end where somebody stopped, which the warnings say.
     """
 
     frame: np.ndarray
@@ -61,7 +61,7 @@ class LabelTable:
     x: np.ndarray
     y: np.ndarray
     units: str | None
-    doubts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     format: str = ""
     size: tuple[int, int] | None = None
     offset: float = 0.0
@@ -75,7 +75,7 @@ class LabelTable:
         *,
         visible: str = DEFAULT_VISIBLE,
         units: str | None = None,
-        doubts: Iterable[str] = (),
+        warnings: Iterable[str] = (),
         format: str = "",
         size: tuple[int, int] | None = None,
         offset: float = 0.0,
@@ -91,7 +91,7 @@ class LabelTable:
             labels: one a frame at most.
             visible: the worst grade that counts as visible, out of `VISIBLE`.
             units: of the positions; decided by what they are when omitted.
-            doubts, format, size, offset, fps, open_end: as the attributes.
+            warnings, format, size, offset, fps, open_end: as the attributes.
 
         Raises:
             InputError: no row is left.
@@ -100,13 +100,13 @@ class LabelTable:
         rows = [label for label in every if 0 <= label.frame <= LAST_FRAME]
         array = np.array(rows, dtype=np.float64).reshape(-1, 4)
         seen = (array[:, 1] > NO_BALL) & (array[:, 1] <= VISIBLE[visible])
-        notes = [*doubts]
+        notes = [*warnings]
         if len(rows) < len(every):
             lost = len(every) - len(rows)
             notes.append(f"{lost} labels of frames below 0 or above {LAST_FRAME} are skipped")
-        doubt = _doubt_visibility(array, seen)
-        if doubt:
-            notes.append(doubt)
+        warning = _check_visibility(array, seen)
+        if warning:
+            notes.append(warning)
         blank = seen & ~(np.abs(array[:, 2:]) < FAR).all(axis=1)
         if blank.any():
             notes.append(f"{blank.sum()} rows are visible without a position: read as unlabelled")
@@ -117,16 +117,16 @@ class LabelTable:
             )
         positions = np.where(seen[:, None], array[:, 2:], np.nan)
         if units is None or not seen.any():
-            units, doubt = _decide_units(positions[seen].T)
-            if doubt:
-                notes.append(doubt)
+            units, warning = _decide_units(positions[seen].T)
+            if warning:
+                notes.append(warning)
         return cls(
             frame=array[:, 0].astype(np.int64),
             visibility=seen,
             x=positions[:, 0],
             y=positions[:, 1],
             units=units,
-            doubts=tuple(notes),
+            warnings=tuple(notes),
             format=format,
             size=size,
             offset=offset,
@@ -160,8 +160,10 @@ class LabelTable:
 
     def placed(self, media: Media) -> LabelTable:
         """Return the table with frames counted as those of a clip, see `Media.place`."""
-        frames, doubt = media.place(self.frame)
-        return replace(self, frame=frames, doubts=(*self.doubts, *([doubt] if doubt else [])))
+        frames, warning = media.place(self.frame)
+        return replace(
+            self, frame=frames, warnings=(*self.warnings, *([warning] if warning else []))
+        )
 
     def shifted(self, frames: int) -> LabelTable:
         """Return the table with every row moved by a number of frames; those before 0 are lost."""
@@ -197,8 +199,8 @@ class LabelTable:
         return Track.from_positions(columns[0], columns[1], columns[2], labelled=columns[3])
 
 
-def _doubt_visibility(array: np.ndarray, seen: np.ndarray) -> str:
-    """Return a doubt where positions stand beside what counts as invisible, and only there."""
+def _check_visibility(array: np.ndarray, seen: np.ndarray) -> str:
+    """Return a warning where positions stand beside what counts as invisible, and only there."""
     placed = np.isfinite(array[:, 2:]).all(axis=1) & (array[:, 2:] > 0).any(axis=1)
     if not seen.any() or seen.all() or placed[seen].mean() > 0.1 or placed[~seen].mean() < 0.9:
         return ""
@@ -209,7 +211,7 @@ def _doubt_visibility(array: np.ndarray, seen: np.ndarray) -> str:
 
 
 def _decide_units(visible: np.ndarray) -> tuple[str | None, str]:
-    """Return the units of `visible` (2, positions), and a doubt where they are not clear."""
+    """Return the units of `visible` (2, positions), and a warning where they are not clear."""
     if not visible.size:
         return None, ""
     small = ((visible >= -0.1) & (visible <= 1.1)).all(axis=0)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from keras_tracknet.backends import choose_precision
-from keras_tracknet.datasets.checks import list_doubts
+from keras_tracknet.datasets.checks import list_warnings
 from keras_tracknet.datasets.dataset import Clip, find_labelled_clips, pick_clips
 from keras_tracknet.errors import InputError
 from keras_tracknet.evaluation.trackers import prepare_folder
@@ -121,8 +121,8 @@ def evaluate_classes(
         raise InputError(f"{file.path}: window length is not recorded; train it with tracknet fit.")
     dataset = find_labelled_clips(data)
     found = pick_clips(dataset.clips, clips) if clips else dataset.clips
-    for doubt in list_doubts(dataset, found):
-        reporter.warn(doubt)
+    for warning in list_warnings(dataset, found):
+        reporter.warn(warning)
     if output is not None:
         prepare_folder(output, overwrite)
     cached = read_clips(found, file.spec.input_size, reporter)

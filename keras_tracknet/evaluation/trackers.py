@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_tracknet.datasets.checks import list_doubts
+from keras_tracknet.datasets.checks import list_warnings
 from keras_tracknet.datasets.clip import Clip
 from keras_tracknet.datasets.dataset import find_labelled_clips, pick_clips, read_labels
 from keras_tracknet.datasets.labels import DEFAULT_VISIBLE
@@ -133,8 +133,8 @@ def evaluate(
     reporter = reporter or Reporter()
     dataset = find_labelled_clips(data, visible=visible)
     found = pick_clips(dataset.clips, clips) if clips else dataset.clips
-    for doubt in list_doubts(dataset, found):
-        reporter.warn(doubt)
+    for warning in list_warnings(dataset, found):
+        reporter.warn(warning)
     if output is not None:
         prepare_folder(output, overwrite)
     results = []

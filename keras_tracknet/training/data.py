@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_tracknet.datasets.checks import list_doubts
+from keras_tracknet.datasets.checks import list_warnings
 from keras_tracknet.datasets.clip import Clip
 from keras_tracknet.datasets.dataset import find_labelled_clips, read_labels
 from keras_tracknet.datasets.splits import split_clips
@@ -153,8 +153,8 @@ def _find_clips(config: FitConfig, reporter: Reporter) -> tuple[Sequence[Clip], 
     train, validation = split_clips(
         dataset, config.validation or None, train=config.training or None, seed=config.seed
     )
-    for doubt in list_doubts(dataset, [*train, *(c for c in validation if c not in train)]):
-        reporter.warn(doubt)
+    for warning in list_warnings(dataset, [*train, *(c for c in validation if c not in train)]):
+        reporter.warn(warning)
     if set(c.name for c in train) == set(c.name for c in validation):
         reporter.note(f"{root}: only one clip found; it is used for both training and validation.")
     return train, validation

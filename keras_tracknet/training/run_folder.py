@@ -63,7 +63,7 @@ class Recorder(keras.callbacks.Callback):
         self.history, self.reporter = list(state.history), reporter
         self._state, self._steps, self._data = state, state.steps, state.data
         self._figures: dict[str, Any] = state.figures
-        self._doubtful = False  # whether the loss of this epoch is known to be no number
+        self._diverged = False  # whether the loss of this epoch is known to be no number
         self.advance: Advance = Reporter.ignore
         self.validation_steps = validation_steps
         self._advance_validation: Advance = Reporter.ignore
@@ -121,7 +121,7 @@ class Recorder(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Note the time; where the epoch was begun before, go on with its figures."""
         state, self._state = self._state, RunState()
-        self._figures, self._doubtful = {}, False
+        self._figures, self._diverged = {}, False
         self._epoch_began = time.monotonic() - (state.seconds if state.figures else 0.0)
         if state.figures and not write_metrics(self.model, state.metrics):
             self.reporter.warn(f"epoch {epoch + 1}: metrics cover only the steps after resuming.")
@@ -137,8 +137,8 @@ class Recorder(keras.callbacks.Callback):
         figures = {k: float(v) for k, v in self._figures.items() if k in ("loss", "f1")}
         self._end_step()
         self.advance(1, **figures)
-        if not self._doubtful and not _is_finite(figures):
-            self._doubtful = True  # with float16 a step may be left out, and all is well
+        if not self._diverged and not _is_finite(figures):
+            self._diverged = True  # with float16 a step may be left out, and all is well
             if is_lost(self.model):
                 raise self._explain_loss(len(self.history))
         if time.monotonic() - self._saved_at > SAVE_EVERY:

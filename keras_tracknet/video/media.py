@@ -89,7 +89,7 @@ class Media:
             numbers: `(rows,)` int64, frames as the labels number them.
 
         Returns:
-            (frames, doubt): `(rows,)` int64 counted from 0; and what is unsure, else empty.
+            (frames, warning): `(rows,)` int64 counted from 0; and what is unsure, else empty.
         """
         named = number_images(self.images)
         if named is None or not len(numbers) or np.array_equal(named, np.arange(len(named))):
@@ -98,11 +98,11 @@ class Media:
             return numbers, ""
         frames = np.searchsorted(named, numbers)
         unsure = numbers.max() < len(named)
-        doubt = (
+        warning = (
             f"images are numbered from {named[0]}: labels refer to image numbers, so label"
             f" {numbers[0]} belongs to {self.images[frames[0]]}"
         )
-        return frames, doubt if unsure else ""
+        return frames, warning if unsure else ""
 
 
 def open_media(path: Path) -> Media:

@@ -40,7 +40,7 @@ def test_check_prints_a_row_a_clip_and_the_totals(tmp_path):
     assert "Please check" not in result.stdout
 
 
-def test_check_prints_doubts_after_the_table(tmp_path):
+def test_check_prints_warnings_after_the_table(tmp_path):
     write_pair(tmp_path, "first")
     write_video(tmp_path / "second.mp4")
     result = run(tmp_path)

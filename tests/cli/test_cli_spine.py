@@ -417,8 +417,8 @@ def test_what_cannot_be_used_is_one_line_with_the_next_step(
     before = list_files(tmp_path)
     result = tracknet(*(part.format(**places, out=tmp_path / "out") for part in command), "--quiet")
     assert (result.exit_code, result.stdout) == (1, ""), result.stderr
-    *doubts, line = result.stderr.splitlines()
-    assert all(doubt.startswith("tracknet: warning: c: 1 labels after") for doubt in doubts)
+    *told, line = result.stderr.splitlines()
+    assert all(warning.startswith("tracknet: warning: c: 1 labels after") for warning in told)
     assert line.startswith("tracknet: ")
     assert line.endswith((".", "?"))
     assert message in line

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_tracknet.datasets.checks import check_dataset, list_doubts
+from keras_tracknet.datasets.checks import check_dataset, list_warnings
 from keras_tracknet.datasets.dataset import find_dataset, read_labels
 
 SCRIPT = Path(__file__).parents[3] / "shared" / "cases" / "labels.py"
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(
     not SCRIPT.is_file() or not shutil.which("ffmpeg"), reason="the cases or ffmpeg are not here"
 )
 
-# Case: (frames with a ball, labelled frames, part of each doubt).
+# Case: (frames with a ball, labelled frames, part of each warning).
 CASES = {
     "coco_strid": (range(12), range(12), []),
     "csv_minus1": (THIRDS, EVERY, ["20 rows are below 0 and there is no visibility column"]),
@@ -51,7 +51,7 @@ def cases(tmp_path_factory):
 
 @pytest.mark.parametrize("case", CASES)
 def test_ball_is_where_it_was_labelled(cases, case):
-    seen, labelled, doubts = CASES[case]
+    seen, labelled, warnings = CASES[case]
     dataset = find_dataset(cases / case)
     (clip,) = dataset.clips
     track = read_labels(clip, size=SIZE, frames=max(labelled[-1] + 1, len(labelled)))
@@ -60,13 +60,13 @@ def test_ball_is_where_it_was_labelled(cases, case):
     assert np.flatnonzero(track.labelled).tolist() == list(labelled)
     truth = np.stack([20 + 4 * frames, 90 - frames], axis=-1)
     assert np.linalg.norm(track.positions[frames] - truth, axis=1).max() < 0.6
-    for said in (check_dataset(dataset).doubts, list_doubts(dataset, dataset.clips)):
+    for said in (check_dataset(dataset).warnings, list_warnings(dataset, dataset.clips)):
         said = [line for line in said if "only one clip" not in line]
-        assert len(said) == len(doubts)
-        assert all(doubt in line for doubt, line in zip(doubts, said, strict=True))
+        assert len(said) == len(warnings)
+        assert all(warning in line for warning, line in zip(warnings, said, strict=True))
 
 
 def test_ids_that_match_nothing_are_not_trusted(cases):
     dataset = find_dataset(cases / "coco_step")
     assert dataset.clips == ()
-    assert "9 of 12 annotations refer to images that are not listed" in dataset.doubts[0]
+    assert "9 of 12 annotations refer to images that are not listed" in dataset.warnings[0]

@@ -12,8 +12,8 @@ from keras_tracknet.datasets.clip import Clip
 from keras_tracknet.datasets.contact_sheet import (
     RING_COLOUR,
     Sample,
+    check_frames,
     check_labels,
-    doubt_frames,
     draw_sheet,
     sample_labels,
     write_sheet,
@@ -38,7 +38,7 @@ def write_flight(root, frames=12):
 
 
 @pytest.mark.parametrize(
-    ("shift", "doubt"),
+    ("shift", "warning"),
     [
         (0, ""),
         (1, "one frame too late"),
@@ -46,19 +46,19 @@ def write_flight(root, frames=12):
         (3, "nothing moves at the labelled positions"),
     ],
 )
-def test_labels_of_another_frame_are_a_doubt(tmp_path, shift, doubt):
+def test_labels_of_another_frame_are_a_warning(tmp_path, shift, warning):
     clip = write_flight(tmp_path)
     samples = sample_labels([replace(clip, table=clip.table.shifted(shift))], 8)
-    found = doubt_frames(samples)
-    assert doubt in found
-    assert bool(doubt) is bool(found)
+    found = check_frames(samples)
+    assert warning in found
+    assert bool(warning) is bool(found)
 
 
-def test_slow_balls_raise_no_doubt(tmp_path):
+def test_slow_balls_raise_no_warning(tmp_path):
     clip = write_flight(tmp_path)
     samples = [replace(s, speed=1.0) for s in sample_labels([clip], 8)]
     assert len(samples) == 8
-    assert doubt_frames(samples) == ""
+    assert check_frames(samples) == ""
 
 
 def test_samples_are_spread_over_clips_and_frames(tmp_path):
@@ -129,14 +129,14 @@ def test_place_that_cannot_be_written_is_an_input_error(tmp_path):
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared footage is not here")
 @pytest.mark.parametrize(
-    ("shift", "doubt"), [(0, ""), (1, "one frame too late"), (-1, "one frame too early")]
+    ("shift", "warning"), [(0, ""), (1, "one frame too late"), (-1, "one frame too early")]
 )
-def test_shared_footage_shows_which_frame_its_labels_are_for(shift, doubt):
+def test_shared_footage_shows_which_frame_its_labels_are_for(shift, warning):
     clips = find_dataset(SHARED / "tennis" / "us-open").clips
     moved = [replace(clip, table=clip.table.shifted(shift)) for clip in clips]
-    found = doubt_frames(sample_labels(moved))
-    assert doubt in found
-    assert bool(doubt) is bool(found)
+    found = check_frames(sample_labels(moved))
+    assert warning in found
+    assert bool(warning) is bool(found)
 
 
 def test_damaged_images_are_not_shown(tmp_path):

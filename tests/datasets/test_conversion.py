@@ -35,7 +35,7 @@ def test_converted_dataset_gives_the_same_tracks(tmp_path, write, to):
     dataset = find_dataset(tmp_path / "in")
     assert convert_dataset(dataset, tmp_path / "out", to) == []
     converted = find_dataset(tmp_path / "out")
-    assert converted.doubts == ()
+    assert converted.warnings == ()
     assert_same_tracks(read_tracks(dataset), read_tracks(converted))
     assert [clip.frames for clip in check_dataset(converted).clips] == [6]
 

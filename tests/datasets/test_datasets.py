@@ -55,7 +55,7 @@ def test_match_folders_are_found_at_every_usual_depth(tmp_path, prefix, clips, g
     assert names(dataset.clips) == clips
     assert {(clip.group, clip.part) for clip in dataset.clips} == {(group, part)}
     assert dataset.layout == "match folders (Shuttlecock Trajectory): 2 with positions in pixels"
-    assert dataset.doubts == ()
+    assert dataset.warnings == ()
 
 
 def test_corrected_labels_are_preferred_rally_by_rally(tmp_path):
@@ -89,7 +89,7 @@ def test_drop_frame_says_which_frames_count(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "doubt"),
+    ("text", "warning"),
     [
         ("{", "cannot be used"),
         ("[]", "cannot be used"),
@@ -99,13 +99,13 @@ def test_drop_frame_says_which_frames_count(tmp_path):
         ('{"start": {"1_1_01_00": null}, "end": {"1_1_01_00": 5}}', "cannot be used"),
     ],
 )
-def test_unusable_drop_frame_is_a_doubt(tmp_path, text, doubt):
+def test_unusable_drop_frame_is_a_warning(tmp_path, text, warning):
     write_match(tmp_path / "match1", ["1_01_00"])
     (tmp_path / "drop_frame.json").write_text(text)
     dataset = find_dataset(tmp_path)
     assert dataset.clips[0].evaluated is None
-    assert len(dataset.doubts) == 1
-    assert doubt in dataset.doubts[0]
+    assert len(dataset.warnings) == 1
+    assert warning in dataset.warnings[0]
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".MP4", ".avi", ".mkv", ".mov"])
@@ -141,7 +141,7 @@ def test_mixed_layouts_below_one_folder_are_all_found(tmp_path):
         "volleyball/serve",
     ]
     assert dataset.layout.count(": 1 with positions in pixels") == 3
-    assert dataset.doubts == ()
+    assert dataset.warnings == ()
 
 
 @pytest.mark.parametrize("other", ["a.txt", "a.json", "a_notes.xml"])
@@ -152,7 +152,9 @@ def test_other_texts_beside_a_video_are_passed_over(tmp_path, other):
         (tmp_path / name).write_text("{}")
     dataset = find_dataset(tmp_path)
     assert [clip.labels.name for clip in dataset.clips] == ["a.csv"]
-    assert [doubt.partition(" (")[0] for doubt in dataset.doubts] == ["b: skipped: no labels found"]
+    assert [warning.partition(" (")[0] for warning in dataset.warnings] == [
+        "b: skipped: no labels found"
+    ]
 
 
 def test_folder_with_nothing_usable_has_no_clips(tmp_path):
@@ -188,7 +190,7 @@ def _mixed_units(root):
 
 
 @pytest.mark.parametrize(
-    ("build", "doubt"),
+    ("build", "warning"),
     [
         (lambda root: write_video(root / "a.mp4"), "a: skipped: no labels found"),
         (lambda root: write_labels(root / "a.csv"), "a: skipped: labels without a video"),
@@ -200,17 +202,17 @@ def _mixed_units(root):
         (_mixed_units, "labels use different units (1 in pixels, 1 in fraction"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_one_doubt(tmp_path, build, doubt):
+def test_what_does_not_fit_is_one_warning(tmp_path, build, warning):
     build(tmp_path)
-    doubts = find_dataset(tmp_path).doubts
-    assert len(doubts) == 1
-    assert doubt in doubts[0]
+    warnings = find_dataset(tmp_path).warnings
+    assert len(warnings) == 1
+    assert warning in warnings[0]
 
 
 def test_table_that_is_no_label_file_is_not_mentioned(tmp_path):
     write_pair(tmp_path, "a")
     write_labels(tmp_path / "players.csv", [(1, "Lin")], header="number,name")
-    assert find_dataset(tmp_path).doubts == ()
+    assert find_dataset(tmp_path).warnings == ()
 
 
 # --- labels
@@ -267,7 +269,7 @@ def test_own_track_file_serves_as_labels(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("positions", "units", "doubtful"),
+    ("positions", "units", "warned"),
     [
         ([(0.5, 0.5), (0.0, 1.0)], "fraction", False),
         ([(640, 360), (0.5, 0.5)], "pixels", False),
@@ -278,11 +280,11 @@ def test_own_track_file_serves_as_labels(tmp_path):
         ([], None, False),
     ],
 )
-def test_units_are_decided_by_what_the_positions_are(tmp_path, positions, units, doubtful):
+def test_units_are_decided_by_what_the_positions_are(tmp_path, positions, units, warned):
     rows = [(frame, 1, *position) for frame, position in enumerate(positions)]
     table = read_table(write_labels(tmp_path / "a.csv", [*rows, (99, 0, -1, -1)]))
     assert table.units == units
-    assert bool(table.doubts) is doubtful
+    assert bool(table.warnings) is warned
 
 
 @pytest.mark.parametrize(
@@ -310,7 +312,7 @@ def test_visible_row_without_a_position_is_unlabelled(tmp_path, cell):
         write_labels(tmp_path / "a.csv", [(0, 1, cell, 3), (1, 1, 3, 3), (2, 0, cell, cell)])
     )
     assert table.frame.tolist() == [1, 2]
-    assert "1 rows are visible without a position" in table.doubts[0]
+    assert "1 rows are visible without a position" in table.warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -501,5 +503,5 @@ def test_shared_footage_is_read_whole(folder, clips, labelled, visible):
         "labelled": labelled,
         "visible": visible,
     }
-    assert report.doubts == ()
+    assert report.warnings == ()
     assert not [clip for clip in report.clips if clip.problems]

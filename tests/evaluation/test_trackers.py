@@ -209,7 +209,7 @@ def test_clips_that_are_left_out_are_said(data, tracker):
     assert three.startswith("three: skipped: ")
 
 
-def test_what_labels_leave_in_doubt_is_said_of_the_clips_in_use(data, tracker):
+def test_label_warnings_are_those_of_the_clips_in_use(data, tracker):
     write_labels(data / "one.csv", [*LABELS, (8, 1, 20, 20)])
     write_labels(data / "two.csv", [(frame, 1, 20, 20) for frame in range(1, 9)])
     reporter = Notebook()

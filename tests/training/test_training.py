@@ -810,7 +810,7 @@ def test_data_without_a_window_is_an_input_error(tmp_path, write, version, messa
     assert not (tmp_path / "run").exists()
 
 
-def test_few_labels_are_enough_and_what_they_leave_in_doubt_is_said(tmp_path):
+def test_few_labels_are_enough_and_their_warnings_are_said(tmp_path):
     write_too_few_labels(tmp_path)
     write_labels(tmp_path / "a.csv", [(0, 1, 6, 18), (4, 1, 6, 18), (99, 1, 6, 18)])
     reporter = Notebook()

@@ -43,7 +43,7 @@ def mark_court(
         announce: is told the address of the page.
 
     Returns:
-        Files, errors in pixels, and doubts, a line each.
+        Files, errors in pixels, and warnings, a line each.
 
     Raises:
         InputError: the video cannot be read, the points make no court, or the files are there
@@ -67,7 +67,7 @@ def mark_court(
     write_court(court, path)
     write_image(draw_court(image, court), drawing)
     errors = court.errors()
-    doubts = [
+    warnings = [
         (
             f"{mark.name} is {error:.1f} pixels away from where the other points place it; mark it"
             " again."
@@ -76,7 +76,7 @@ def mark_court(
         if error > POOR_ERROR * image.shape[0]
     ]
     if court.camera() is None:
-        doubts.append(
+        warnings.append(
             "the points do not determine the camera position; lower bounds of speeds are not"
             " available."
         )
@@ -87,7 +87,7 @@ def mark_court(
         "marks": len(marks),
         "error_rms": float(np.sqrt((errors**2).mean())),
         "error_max": float(errors.max()),
-        "doubts": doubts,
+        "warnings": warnings,
     }
 
 

@@ -21,7 +21,7 @@ TELLING = 8  # positions of a flight that says something about the camera
 WITNESSES = 12  # longest flights that the camera is estimated from
 WITNESSED_TOUCHES = 24  # of those with the most positions around them
 WITNESSED_PLAYS = 5  # longest stretches without a gap that they are looked for in
-DOUBTED = 10.0  # misfit per position; a flight that misses by more was none
+MOST_MISFIT = 10.0  # misfit per position; a flight that misses by more was none
 LEAST_BOUNCES = 3  # that tell how high the camera is
 
 
@@ -85,7 +85,7 @@ def estimate_view(
             view = View.of_broadcast(size, sport, zoom=zoom, pitch=pitch)
             fitted = fit_flights(parts, error, sport, view)
             known[zoom, pitch] = sum(
-                min(flight.misfit, DOUBTED * len(part.times))
+                min(flight.misfit, MOST_MISFIT * len(part.times))
                 for flight, part in zip(fitted, parts, strict=True)
             ) + float(np.minimum(fit_bounces(touches, error, sport, view).excess, WORTH).sum())
         return known[zoom, pitch]

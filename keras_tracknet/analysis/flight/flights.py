@@ -49,7 +49,7 @@ class Flight:
         state: `(7,)` place in metres and velocity in m/s at its start, along the camera's axes,
             and the logarithm of its drag over the sport's.
         misfit: what is left to explain: the sum over all positions of the squared distance in
-            standard deviations, doubtful ones counting less, and how far the distance from
+            standard deviations, warned ones counting less, and how far the distance from
             the camera and the speed are from usual ones.
         sport: gives the drag.
         view: sees it.

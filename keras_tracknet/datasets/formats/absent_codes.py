@@ -17,7 +17,7 @@ def read_codes(labels: list[Label]) -> tuple[list[Label], list[str]]:
     near that corner.
 
     Returns:
-        (labels, doubts).
+        (labels, warnings).
 
     Raises:
         InputError: 0,0 may be a place as well as no ball.
@@ -42,14 +42,14 @@ def read_codes(labels: list[Label]) -> tuple[list[Label], list[str]]:
     ]
 
 
-def doubt_codes(labels: list[Label]) -> tuple[list[Label], list[str]]:
+def drop_codes(labels: list[Label]) -> tuple[list[Label], list[str]]:
     """Take positions that look like codes from rows that say that a ball is seen.
 
     -1,-1 is no place in a picture, and 0,0 none where a ball is twice. Such rows contradict
     themselves, so their frames are unlabelled.
 
     Returns:
-        (labels, doubts).
+        (labels, warnings).
     """
     places = np.array([(label.x, label.y) for label in labels]).reshape(-1, 2)
     seen = np.array([label.grade != NO_BALL for label in labels], dtype=bool)
@@ -57,7 +57,7 @@ def doubt_codes(labels: list[Label]) -> tuple[list[Label], list[str]]:
     zero = seen & (places == 0).all(axis=1)
     if zero.sum() == 1:
         zero[:] = False
-    doubts = [
+    warnings = [
         (
             f"{rows.sum()} rows are visible at {text} (first: frame"
             f" {labels[int(rows.argmax())].frame}): read as unlabelled"
@@ -66,7 +66,7 @@ def doubt_codes(labels: list[Label]) -> tuple[list[Label], list[str]]:
         if rows.any()
     ]
     codes = below | zero
-    return [label for label, code in zip(labels, codes, strict=True) if not code], doubts
+    return [label for label, code in zip(labels, codes, strict=True) if not code], warnings
 
 
 def _write_absent(labels: list[Label], absent: np.ndarray) -> list[Label]:

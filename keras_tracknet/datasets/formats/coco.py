@@ -91,9 +91,9 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
                 left_out.add("annotations without a box or keypoint", f"image {key}", frames[key])
             else:
                 labels.append(label)
-    doubts = []
+    warnings = []
     if not media.images and any(map(_is_sampled, document["images"])):
-        doubts.append(
+        warnings.append(
             "frames are numbered as in Roboflow file names, which count from 0 only if every frame"
             " of the video was extracted"
         )
@@ -102,7 +102,7 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
         merged,
         visible=visible,
         units=PIXELS,
-        doubts=[*doubts, *more],
+        warnings=[*warnings, *more],
         format=FORMAT,
         size=_find_size(document["images"], frames),
     )

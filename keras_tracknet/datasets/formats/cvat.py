@@ -73,7 +73,7 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
     left_out = LeftOut()
     objects = list(_find_objects(root, media, left_out))
     if not objects:
-        why = "; ".join(left_out.doubts()) or "expected a track labelled ball"
+        why = "; ".join(left_out.warnings()) or "expected a track labelled ball"
         raise InputError(f"{path}: contains no points or boxes ({why}).")
     named = {drawn.name for drawn in objects if drawn.name.strip()}
     ball = choose_ball(named, path)
@@ -99,20 +99,20 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
     standing -= {label.frame for label in labels if label.grade != NO_BALL}
     left_out.frames |= standing
     last = max(drawn.frame for drawn in objects)
-    merged, doubts = merge_labels(labels, _find_frames(root, media, last), left_out)
+    merged, warnings = merge_labels(labels, _find_frames(root, media, last), left_out)
     names = [image.get("name", "") for image in root.iter("image")] if media.images else []
     missing = [name for name in names if media.find_image(name, folders=False) is None]
     if missing:
-        doubts.append(
+        warnings.append(
             f"{len(missing)} images are missing (first: {shorten(missing[0])}) and are skipped"
         )
     if standing:
-        doubts.append(f"{len(standing)} frames after the last keyframe are read as unlabelled")
+        warnings.append(f"{len(standing)} frames after the last keyframe are read as unlabelled")
     return LabelTable.from_labels(
         merged,
         visible=visible,
         units=PIXELS,
-        doubts=doubts,
+        warnings=warnings,
         format=FORMAT,
         size=_find_size(root),
         open_end=bool(standing),

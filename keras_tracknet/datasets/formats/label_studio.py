@@ -82,7 +82,7 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
     balls = [value for value in values if _class(value) == ball]
     sequences = [_read_sequence(path, value) for value in balls]
     try:
-        scale, doubts = find_scale(balls, [box for boxes in sequences for box in boxes], media)
+        scale, warnings = find_scale(balls, [box for boxes in sequences for box in boxes], media)
     except InputError as error:
         raise InputError(f"{path}: {error}; export it again.") from error
     stated = max((read_number(value.get("framesCount")) for value in balls), default=math.nan)
@@ -100,13 +100,13 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
     known = {label.frame for label in labels}
     unknown = {frame for keyframes in tracks for frame in _after_last(keyframes, count)} - known
     if unknown:
-        doubts.append(f"{len(unknown)} frames after the last keyframe are read as unlabelled")
+        warnings.append(f"{len(unknown)} frames after the last keyframe are read as unlabelled")
     merged, more = merge_labels(labels, sorted(set(range(count)) - unknown), left_out)
     return LabelTable.from_labels(
         merged,
         visible=visible,
         units=FRACTION,
-        doubts=[*doubts, *more],
+        warnings=[*warnings, *more],
         format=FORMAT,
         offset=-HALF_PIXEL,
         open_end=bool(unknown),

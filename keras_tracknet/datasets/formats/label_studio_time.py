@@ -28,7 +28,7 @@ def find_scale(
         media: the video.
 
     Returns:
-        (scale, doubts): 1 where both count alike, or nobody knows.
+        (scale, warnings): 1 where both count alike, or nobody knows.
 
     Raises:
         InputError: both count differently, and there are no times.
@@ -54,20 +54,20 @@ def find_scale(
     scale = fps / rate
     if math.isnan(count) and abs(scale - 1) * frames <= 1:
         return 1.0, []
-    doubts = []
+    warnings = []
     if abs(scale - 1) * frames > 1:
-        doubts.append(
+        warnings.append(
             f"labels use {rate:.5g} frames per second, but the video has {fps:.5g}: they are"
             " matched by time"
         )
     else:
         scale = 1.0
     if abs(count * scale - frames) > max(2, CLOSE * frames):
-        doubts.append(
+        warnings.append(
             f"labels cover {count * scale / fps:.1f} s of video, but this one has"
             f" {frames / fps:.1f} s: they may belong to another cut"
         )
-    return scale, doubts
+    return scale, warnings
 
 
 def _find_rate(stated: float, boxes: list[dict[str, Any]]) -> float:

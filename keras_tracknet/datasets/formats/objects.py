@@ -43,7 +43,7 @@ class LeftOut:
         else:
             self.frames.add(frame)
 
-    def doubts(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """Return a line for each kind of thing: how many, the first, and what becomes of it."""
         return [
             f"{len(found)} {what} (first: {found[0]}) are read as unlabelled"
@@ -66,7 +66,7 @@ def merge_labels(
         left_out: what could not be made out; frames with several balls are added.
 
     Returns:
-        (labels, doubts), ascending by frame.
+        (labels, warnings), ascending by frame.
     """
     found: dict[int, set[Label]] = {}
     for label in labels:
@@ -82,15 +82,15 @@ def merge_labels(
             kept.append(seen[0] if seen else Label(frame, NO_BALL, math.nan, math.nan))
     settled = {label.frame for label in kept} | left_out.frames
     empty = [frame for frame in frames if frame not in settled]
-    doubts = left_out.doubts()
+    warnings = left_out.warnings()
     if left_out.astray and empty:
-        doubts.append(
+        warnings.append(
             f"{len(empty)} frames without a label (first: frame {empty[0]}) are read as"
             " unlabelled, since skipped objects may belong to them"
         )
     elif empty:
         kept = sorted([*kept, *(Label(frame, NO_BALL, math.nan, math.nan) for frame in empty)])
-    return kept, doubts
+    return kept, warnings
 
 
 def choose_ball(names: Iterable[str], path: Path) -> str:

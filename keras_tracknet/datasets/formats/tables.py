@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keras_tracknet.datasets.formats.absent_codes import doubt_codes, read_codes
+from keras_tracknet.datasets.formats.absent_codes import drop_codes, read_codes
 from keras_tracknet.datasets.formats.json_file import parse_json
 from keras_tracknet.datasets.formats.objects import read_number, shorten
 from keras_tracknet.datasets.labels import (
@@ -120,16 +120,16 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
         lines[label.frame] = line
         times[label.frame] = read_number(cells.get("time"))
         labels.append(label)
-    doubts = (
+    warnings = (
         [f"{len(missing)} labels refer to missing images (first: {shorten(missing[0])})"]
         if missing
         else []
     )
     try:
-        labels, more = (doubt_codes if kind.seen else read_codes)(labels)
-        doubts += more
+        labels, more = (drop_codes if kind.seen else read_codes)(labels)
+        warnings += more
         table = LabelTable.from_labels(
-            labels, visible=visible, doubts=doubts, format=kind.format, fps=_find_rate(times)
+            labels, visible=visible, warnings=warnings, format=kind.format, fps=_find_rate(times)
         )
     except InputError as error:
         raise InputError(f"{path}: {error}; expected {EXPECTED}.") from error

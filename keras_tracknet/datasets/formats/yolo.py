@@ -56,7 +56,7 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
         InputError: no file can be read, or the ball is not to be told from the rest.
     """
     left_out = LeftOut()
-    files, doubts = _name_files(path, media) if media.images else _number_files(path, media)
+    files, warnings = _name_files(path, media) if media.images else _number_files(path, media)
     boxes: dict[int, list[tuple[int, float, float]]] = {}
     for frame, file in files.items():
         try:
@@ -72,7 +72,7 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
     ]
     merged, more = merge_labels(labels, files, left_out)
     return LabelTable.from_labels(
-        merged, units=FRACTION, doubts=[*doubts, *more], format=FORMAT, offset=-HALF_PIXEL
+        merged, units=FRACTION, warnings=[*warnings, *more], format=FORMAT, offset=-HALF_PIXEL
     )
 
 

@@ -35,11 +35,11 @@ def find_collection(search: LayoutSearch, folder: Folder) -> bool:
                     if source not in search.done:
                         covered[source] = format.covered(path, open_media(source))
         except InputError as error:
-            search.doubts.append(f"skipped: {error}")
+            search.warnings.append(f"skipped: {error}")
             search.done.add(path)
             continue
         if not any(covered.values()):
-            search.doubts.append(
+            search.warnings.append(
                 f"{path}: skipped: none of the videos or images that it names was found"
             )
         for source in _tell_apart(search, path, covered):
@@ -96,7 +96,7 @@ def _tell_apart(search: LayoutSearch, path: Path, covered: dict[Path, set[Hashab
         if len(near) == 1:
             return clear + near
     if unclear:
-        search.doubts.append(
+        search.warnings.append(
             f"{path}: skipped: matches {len(unclear)} clips (first: {search.name(unclear[0])});"
             " add folders to its image names"
         )

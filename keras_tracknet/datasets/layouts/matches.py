@@ -59,10 +59,10 @@ def _evaluated_frames(
         if any(not 0 <= int(first) < int(last) for first, last in spans.values()):
             raise ValueError("a rally ends before it starts")
     except (OSError, ArithmeticError, ValueError, TypeError, KeyError) as error:
-        search.doubts.append(f"{path}: cannot be used ({error}); all frames are evaluated")
+        search.warnings.append(f"{path}: cannot be used ({error}); all frames are evaluated")
         return {}
     if not spans:
-        search.doubts.append(
+        search.warnings.append(
             f"{path}: lists no rally of {match.name}; all its frames are evaluated"
         )
     return {rally: (int(first), int(last)) for rally, (first, last) in spans.items()}

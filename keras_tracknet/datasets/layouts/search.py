@@ -61,14 +61,14 @@ class LayoutSearch:
         root: the folder; clips are named from there.
         visible: the worst grade that counts as visible, out of `VISIBLE`.
         clips: those found so far.
-        doubts: what was left out or looked wrong, a line each.
+        warnings: what was left out or looked wrong, a line each.
         done: folders and files that belong to something found, not to be looked at again.
     """
 
     root: Path
     visible: str = DEFAULT_VISIBLE
     clips: list[Clip] = field(default_factory=list)
-    doubts: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     done: set[Path] = field(default_factory=set)
     _layouts: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     _sources: dict[Path, str] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class LayoutSearch:
     _formats: dict[Path, ModuleType | None] = field(default_factory=dict)
 
     def listing(self, path: Path) -> Folder:
-        """List a folder, at its first call; one that cannot be read is a doubt and empty."""
+        """List a folder, at its first call; an unreadable folder gives a warning and is empty."""
         if path not in self._folders:
             files: dict[str, Path] = {}
             folders: dict[str, Path] = {}
@@ -91,7 +91,7 @@ class LayoutSearch:
                     elif entry.is_file():  # and no pipe, that nobody may write into
                         files[entry.name.lower()] = entry
             except OSError as error:
-                self.doubts.append(f"{path}: cannot be read ({error.strerror})")
+                self.warnings.append(f"{path}: cannot be read ({error.strerror})")
             self._folders[path] = Folder(path, files, folders)
         return self._folders[path]
 
@@ -121,7 +121,7 @@ class LayoutSearch:
         read: Read = read_label_file,
         **more: Any,
     ) -> None:
-        """Add a clip, or a doubt about what it lacks.
+        """Add a clip, or a warning about what it lacks.
 
         Args:
             layout: how it lies.
@@ -133,24 +133,24 @@ class LayoutSearch:
             more: further attributes of the `Clip`.
         """
         if source is None:
-            self.doubts.append(f"{name}: skipped: labels without a video or images ({labels})")
+            self.warnings.append(f"{name}: skipped: labels without a video or images ({labels})")
         elif labels is None:
-            self.doubts.append(
+            self.warnings.append(
                 f"{name}: skipped: no labels found ({source})" + self._name_unknown(source)
             )
         elif any(clip.name == name for clip in self.clips):
-            self.doubts.append(f"{name}: skipped: another clip has this name ({source})")
+            self.warnings.append(f"{name}: skipped: another clip has this name ({source})")
         elif twin := self._sources.get(source.resolve()):
             # Under two names it could be validated on what has trained.
-            self.doubts.append(f"{name}: skipped: same footage as {twin}")
+            self.warnings.append(f"{name}: skipped: same footage as {twin}")
         else:
             try:
                 table = read(labels, open_media(source), self.visible)
             except InputError as error:
                 why = str(error) if str(labels) in str(error) else f"{labels}: {error}."
-                self.doubts.append(f"{name}: skipped: {why}")
+                self.warnings.append(f"{name}: skipped: {why}")
                 return
-            self.doubts += [f"{name}: {doubt}" for doubt in table.doubts]
+            self.warnings += [f"{name}: {warning}" for warning in table.warnings]
             self._layouts[", ".join(filter(None, (layout, table.format))), table.units] += 1
             clip = Clip(name, source, labels, self.name(place), table, self.part(place))
             self.clips.append(replace(clip, **more))
@@ -197,11 +197,11 @@ class LayoutSearch:
         return next(filter(None, parts), "")
 
     def pick_videos(self, paths: list[Path]) -> dict[str, Path]:
-        """Return videos by stem; a second container of one video is a doubt."""
+        """Return videos by stem; a second container of a video gives a warning."""
         videos: dict[str, Path] = {}
         for path in paths:
             if path.stem in videos:
-                self.doubts.append(f"{path}: skipped in favour of {videos[path.stem].name}")
+                self.warnings.append(f"{path}: skipped in favour of {videos[path.stem].name}")
             videos.setdefault(path.stem, path)
         return videos
 

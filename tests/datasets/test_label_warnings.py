@@ -17,7 +17,7 @@ from helpers_labels import (
     write_text,
 )
 
-from keras_tracknet.datasets.checks import check_dataset, list_doubts
+from keras_tracknet.datasets.checks import check_dataset, list_warnings
 from keras_tracknet.datasets.dataset import find_dataset, read_labels
 from keras_tracknet.datasets.formats.objects import read_key, read_number
 from keras_tracknet.datasets.formats.recognise import LABEL_SUFFIXES, read_label_file
@@ -36,7 +36,7 @@ def read_only(folder, frames=FRAMES):
     """Return the track of the only clip below a folder, and what is said of it."""
     dataset = find_dataset(folder)
     (clip,) = dataset.clips
-    return read_labels(clip, size=SIZE, frames=frames), dataset.doubts
+    return read_labels(clip, size=SIZE, frames=frames), dataset.warnings
 
 
 def states(track):
@@ -62,14 +62,14 @@ def test_frames_at_another_rate_are_mapped_by_time(tmp_path, minimal):
     write_video(tmp_path / "a.mp4", 25)  # at 25 frames a second
     moves = [{**BOX, "frame": 5 * k + 1, "time": k / 4, "x": 20 * k} for k in range(4)]
     write_task(tmp_path / "a.json", moves, minimal, framesCount=20, duration=1.0)
-    track, doubts = read_only(tmp_path, 25)
+    track, warnings = read_only(tmp_path, 25)
     # A box at 5 k of 20 frames is at 6.25 k of 25, and its middle at 5 + 20 k per cent.
     frames = np.arange(19)
     np.testing.assert_allclose(track.x[:19], WIDTH * (0.05 + 0.2 * frames / 6.25) - 0.5)
     assert states(track) == "b" * 20 + "?" * 5
     assert (
         "labels use 20 frames per second, but the video has 25: they are matched by time"
-        in doubts[0]
+        in warnings[0]
     )
 
 
@@ -80,17 +80,17 @@ def test_counts_that_disagree_without_times_are_refused(tmp_path):
     assert dataset.clips == ()
     assert (
         "labels are for 20 frames, but the video has 25, and there are no times"
-        in dataset.doubts[0]
+        in dataset.warnings[0]
     )
 
 
-def test_labels_of_another_cut_are_a_doubt(tmp_path):
+def test_labels_of_another_cut_are_a_warning(tmp_path):
     write_video(tmp_path / "a.mp4", 25)
     boxes = [{**BOX, "frame": f + 1, "time": f / 25, "x": 4 * f} for f in range(10)]
     write_task(tmp_path / "a.json", boxes, framesCount=10, duration=0.4)
-    track, doubts = read_only(tmp_path, 25)
+    track, warnings = read_only(tmp_path, 25)
     assert states(track)[:10] == "b" * 10
-    assert "labels cover 0.4 s of video, but this one has 1.0 s" in doubts[0]
+    assert "labels cover 0.4 s of video, but this one has 1.0 s" in warnings[0]
 
 
 def test_boxes_filled_in_after_the_last_keyframe_are_nobodys(tmp_path):
@@ -99,10 +99,10 @@ def test_boxes_filled_in_after_the_last_keyframe_are_nobodys(tmp_path):
     filled = [{**BOX, "frame": f, "x": 10 * f, "auto": True} for f in (2, 3)]
     standing = [{**BOX, "frame": f, "x": 30, "auto": True} for f in (5, 6)]
     write_task(tmp_path / "a.json", [*by_hand, *filled, *standing], framesCount=6)
-    track, doubts = read_only(tmp_path)
+    track, warnings = read_only(tmp_path)
     assert states(track) == "bbbb??"
     np.testing.assert_allclose(track.x[:4], WIDTH * np.array([0.05, 0.15, 0.25, 0.35]) - 0.5)
-    assert "2 frames after the last keyframe are read as unlabelled" in doubts[0]
+    assert "2 frames after the last keyframe are read as unlabelled" in warnings[0]
 
 
 @pytest.mark.parametrize("degrees", [0, 30, 90, 180, 315, -45])
@@ -141,7 +141,7 @@ def test_boxes_that_cannot_be_made_out_leave_frames_unlabelled(tmp_path, change,
     ]
     write_task(tmp_path / "a.json", boxes, framesCount=5)
     if expected is None:
-        assert "box without a frame" in find_dataset(tmp_path).doubts[0]
+        assert "box without a frame" in find_dataset(tmp_path).warnings[0]
     else:
         assert states(read_only(tmp_path, 5)[0]) == expected
 
@@ -171,13 +171,13 @@ def write_cvat(folder, *tracks, meta="<meta><task><size>6</size></task></meta>")
 )
 def test_middle_of_every_shape_that_has_one_is_read(tmp_path, shape, position):
     write_cvat(tmp_path, [shape], ['<points frame="3" points="10,10"/>'])
-    track, doubts = read_only(tmp_path)
+    track, warnings = read_only(tmp_path)
     if position:
         assert states(track) == "b--b--"
         assert tuple(track.positions[0]) == position
     else:
         assert states(track) == "?--b--"
-        assert "1 shapes of type" in doubts[0]
+        assert "1 shapes of type" in warnings[0]
 
 
 def test_shape_that_stands_still_after_its_last_keyframe_is_nobodys(tmp_path):
@@ -187,9 +187,9 @@ def test_shape_that_stands_still_after_its_last_keyframe_is_nobodys(tmp_path):
         for f, key in enumerate(keyframes)
     ]
     write_cvat(tmp_path, shapes)
-    track, doubts = read_only(tmp_path)
+    track, warnings = read_only(tmp_path)
     assert states(track) == "bbb??-"
-    assert "2 frames after the last keyframe are read as unlabelled" in doubts[0]
+    assert "2 frames after the last keyframe are read as unlabelled" in warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -257,13 +257,13 @@ def write_coco(folder, images=None, annotations=None, categories=None):
 def test_annotations_that_cannot_be_made_out_leave_frames_unlabelled(tmp_path, parts, expected):
     write_coco(tmp_path, **parts)
     if expected is None:  # a quarter of the annotations are of an image that is not listed
-        assert "1 of 4 annotations are of images that it does not list" in str(
-            find_dataset(tmp_path).doubts
+        assert "1 of 4 annotations refer to images that are not listed" in str(
+            find_dataset(tmp_path).warnings
         )
         return
-    track, doubts = read_only(tmp_path)
+    track, warnings = read_only(tmp_path)
     assert states(track) == expected
-    assert bool(doubts) is ("?" in expected)
+    assert bool(warnings) is ("?" in expected)
     for frame in np.flatnonzero(track.visibility):
         np.testing.assert_allclose(track.positions[frame], BALL[frame])
 
@@ -271,7 +271,7 @@ def test_annotations_that_cannot_be_made_out_leave_frames_unlabelled(tmp_path, p
 @pytest.mark.parametrize(
     ("strangers", "expected"), [(0, "b" * 10 + "--"), (1, "b" * 10 + "??"), (2, None)]
 )
-def test_ids_of_unlisted_images_leave_the_others_in_doubt(tmp_path, strangers, expected):
+def test_ids_of_unlisted_images_leave_the_others_unlabelled(tmp_path, strangers, expected):
     write_images(tmp_path, 12)
     numbers = [*range(10), *range(70, 70 + strangers)]
     document = {
@@ -281,16 +281,18 @@ def test_ids_of_unlisted_images_leave_the_others_in_doubt(tmp_path, strangers, e
     }
     write_text(tmp_path / "labels.json", json.dumps(document))
     if expected is None:
-        assert "2 of 12 annotations refer to images" in find_dataset(tmp_path).doubts[0]
+        assert "2 of 12 annotations refer to images" in find_dataset(tmp_path).warnings[0]
         return
-    track, doubts = read_only(tmp_path, 12)
+    track, warnings = read_only(tmp_path, 12)
     assert states(track) == expected
     said = [
         "1 annotations of unknown images (first: image 70)",
         "2 frames without a label (first: frame 10)",
     ]
-    assert [part in line for part, line in zip(said, doubts, strict=False)] == [True] * len(doubts)
-    assert len(doubts) == 2 * strangers
+    assert [part in line for part, line in zip(said, warnings, strict=False)] == [True] * len(
+        warnings
+    )
+    assert len(warnings) == 2 * strangers
 
 
 @pytest.mark.parametrize(
@@ -313,7 +315,7 @@ def test_frames_far_beyond_the_video_cost_nothing(tmp_path):
     write_labels(tmp_path / "a.csv", [(0, 1, 6, 18), (9_999_999, 1, 6, 18)])
     dataset = find_dataset(tmp_path)
     assert states(read_labels(dataset.clips[0], size=SIZE, frames=FRAMES)) == "b?????"
-    (line,) = list_doubts(dataset, dataset.clips)
+    (line,) = list_warnings(dataset, dataset.clips)
     assert line == "a: 1 labels after the last frame (5) are ignored"
 
 
@@ -321,7 +323,7 @@ def test_frames_far_beyond_the_video_cost_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("header", "rows", "expected", "doubt"),
+    ("header", "rows", "expected", "warning"),
     [
         ("frame,x,y", [(0, -1, -1), (1, 20, 20), (2, -999, -999)], "-b-", "2 rows are below 0"),
         ("frame,x,y", [(0, 0, 0), (1, 20, 20), (2, 24, 20)], "-bb", "1 rows are 0,0"),
@@ -339,11 +341,11 @@ def test_frames_far_beyond_the_video_cost_nothing(tmp_path):
         ("Frame,Visibility,X,Y", [(0, 1, "1e308", 9), (1, 1, 20, 20)], "?b", "without a position"),
     ],
 )  # fmt: skip
-def test_absence_written_into_a_position_is_no_place(tmp_path, header, rows, expected, doubt):
+def test_absence_written_into_a_position_is_no_place(tmp_path, header, rows, expected, warning):
     write_video(tmp_path / "a.mp4", len(rows))
     write_labels(tmp_path / "a.csv", rows, header=header)
     dataset = find_dataset(tmp_path)
-    assert [doubt in line for line in dataset.doubts] == ([True] if doubt else [])
+    assert [warning in line for line in dataset.warnings] == ([True] if warning else [])
     if expected is None:
         assert dataset.clips == ()
     else:
@@ -351,21 +353,21 @@ def test_absence_written_into_a_position_is_no_place(tmp_path, header, rows, exp
         assert states(track) == expected
 
 
-def test_labels_that_end_early_are_a_doubt(tmp_path):
+def test_labels_that_end_early_are_a_warning(tmp_path):
     write_video(tmp_path / "a.mp4", 30)
     write_labels(tmp_path / "a.csv", [(f, 1, 10 + f, 9) for f in range(24)])
     (clip,) = check_dataset(find_dataset(tmp_path)).clips
     assert "every frame up to 23 has a label, the remaining 6 have none" in clip.problems[0]
 
 
-@pytest.mark.parametrize(("fps", "doubtful"), [(25, False), (25.3, False), (24, False), (50, True)])
-def test_times_of_another_rate_are_a_doubt(tmp_path, fps, doubtful):
+@pytest.mark.parametrize(("fps", "warned"), [(25, False), (25.3, False), (24, False), (50, True)])
+def test_times_of_another_rate_are_a_warning(tmp_path, fps, warned):
     write_video(tmp_path / "a.mp4", 12)  # at 25 frames a second
     rows = [(f, 1, 10 + f, 9, f / fps) for f in range(12)]
     write_labels(tmp_path / "a.csv", rows, header="Frame,Visibility,X,Y,Time")
     problems = check_dataset(find_dataset(tmp_path)).clips[0].problems
     said = f"correspond to {fps:g} frames per second, but the video has 25"
-    assert [said in problem for problem in problems] == [True] * doubtful
+    assert [said in problem for problem in problems] == [True] * warned
 
 
 # --- YOLO
@@ -375,29 +377,29 @@ def test_whole_numbers_of_classes_may_have_decimals(tmp_path):
     write_images(tmp_path / "images", 2)
     write_text(tmp_path / "labels/0.txt", "0.000e+00 0.5 0.5 0.1 0.1\n")
     write_text(tmp_path / "labels/1.txt", "0.0 0.25 0.5 0.1 0.1\n")
-    track, doubts = read_only(tmp_path, 2)
-    assert (track.x.tolist(), doubts) == ([31.5, 15.5], ())
+    track, warnings = read_only(tmp_path, 2)
+    assert (track.x.tolist(), warnings) == ([31.5, 15.5], ())
 
 
-@pytest.mark.parametrize(("first", "expected", "doubts"), [(0, "bb-???", 0), (1, "bb-???", 1)])
+@pytest.mark.parametrize(("first", "expected", "warnings"), [(0, "bb-???", 0), (1, "bb-???", 1)])
 @pytest.mark.parametrize("place", ["labels", "."])
-def test_texts_of_a_videos_frames_are_read(tmp_path, place, first, expected, doubts):
+def test_texts_of_a_videos_frames_are_read(tmp_path, place, first, expected, warnings):
     write_video(tmp_path / "a.mp4")
     for frame, text in enumerate(("0 0.25 0.5 0.1 0.1 0.9\n", "0 0.5 0.5 0.1 0.1 0.9\n", "")):
         write_text(tmp_path / place / f"a_{frame + first}.txt", text)
     track, said = read_only(tmp_path)
     assert states(track) == expected
     assert track.x[:2].tolist() == [15.5, 31.5]
-    assert len(said) == doubts
+    assert len(said) == warnings
 
 
 def test_broken_text_leaves_its_image_unlabelled(tmp_path):
     write_images(tmp_path / "images", 2)
     write_text(tmp_path / "labels/0.txt", "0 0.5 0.5 0.1 0.1\n")
     write_text(tmp_path / "labels/1.txt", "0 0.1 0.1 0.2 0.1 0.2 0.2\n")  # a polygon
-    track, doubts = read_only(tmp_path, 2)
+    track, warnings = read_only(tmp_path, 2)
     assert states(track) == "b?"
-    assert "1 text files without lines of class x y width height" in doubts[0]
+    assert "1 text files without lines of class x y width height" in warnings[0]
 
 
 # --- everything
@@ -416,7 +418,7 @@ BROKEN = (
 
 
 @pytest.mark.parametrize("write", [coco_boxes, label_studio], ids=lambda write: write.__name__)
-def test_any_value_anywhere_is_at_most_a_doubt(tmp_path, write):
+def test_any_value_anywhere_is_at_most_a_warning(tmp_path, write):
     write(tmp_path)
     (path,) = tmp_path.rglob("*.json")
     document = json.loads(path.read_text())
@@ -426,11 +428,11 @@ def test_any_value_anywhere_is_at_most_a_doubt(tmp_path, write):
             dataset = find_dataset(tmp_path)
             for clip in dataset.clips:
                 assert len(read_labels(clip, size=SIZE, frames=FRAMES)) == FRAMES
-            assert all("\n" not in doubt for doubt in dataset.doubts)
+            assert all("\n" not in warning for warning in dataset.warnings)
 
 
 @pytest.mark.parametrize("write", DATASETS, ids=lambda write: write.__name__)
-def test_any_content_is_at_most_a_doubt(tmp_path, write):
+def test_any_content_is_at_most_a_warning(tmp_path, write):
     write(tmp_path)
     paths = [path for path in tmp_path.rglob("*") if path.suffix in LABEL_SUFFIXES]
     for content in BROKEN:
@@ -438,7 +440,7 @@ def test_any_content_is_at_most_a_doubt(tmp_path, write):
             path.write_bytes(content)
         dataset = find_dataset(tmp_path)
         assert not any(clip.table.visibility.any() for clip in dataset.clips)
-        assert dataset.doubts
+        assert dataset.warnings
 
 
 def _places(document, above=()):
@@ -480,15 +482,15 @@ def test_ids_are_the_same_however_they_are_written(value, key):
     assert read_key(value) == key
 
 
-# --- where doubts are said
+# --- where warnings are said
 
 
-def test_doubts_alike_are_one_line(tmp_path):
+def test_warnings_alike_are_one_line(tmp_path):
     for name in ("a", "b", "c"):
         write_video(tmp_path / f"{name}.mp4", 3)
         write_labels(tmp_path / f"{name}.csv", [(0, 1, 6, 18), (7, 1, 6, 18)])
     dataset = find_dataset(tmp_path)
-    first, second = list_doubts(dataset, dataset.clips)
+    first, second = list_warnings(dataset, dataset.clips)
     assert first == "a: 1 labels after the last frame (2) are ignored (and 2 more like it)"
     assert second == f"run tracknet data check {tmp_path} to list all"
 
@@ -497,8 +499,8 @@ def test_files_beside_a_video_that_are_no_labels_are_named(tmp_path):
     write_video(tmp_path / "a.mp4")
     write_text(tmp_path / "a.json", "")
     write_text(tmp_path / "project.json", '{"tasks": []}')
-    (doubt,) = find_dataset(tmp_path).doubts
-    assert doubt.endswith("; unknown label format: a.json, project.json")
+    (warning,) = find_dataset(tmp_path).warnings
+    assert warning.endswith("; unknown label format: a.json, project.json")
 
 
 @pytest.mark.parametrize("named", [False, True])
@@ -512,15 +514,15 @@ def test_track_of_predict_finds_its_video(tmp_path, named):
         write_text(run / "summary.json", json.dumps({"source": str(video)}))
     dataset = find_dataset(tmp_path / "runs")
     assert [(clip.name, clip.source) for clip in dataset.clips] == [("match", video)]
-    assert dataset.doubts == ()
+    assert dataset.warnings == ()
     assert "tracks of tracknet predict" in dataset.layout
 
 
 @pytest.mark.parametrize("summary", ["[]", '{"source": 1}', "{", '{"source": "/no/such.mp4"}'])
-def test_track_without_its_video_is_a_doubt(tmp_path, summary):
+def test_track_without_its_video_is_a_warning(tmp_path, summary):
     write_labels(tmp_path / "match" / "track.csv")
     write_text(tmp_path / "match" / "summary.json", summary)
-    assert "match: labels without a video" in find_dataset(tmp_path).doubts[0]
+    assert "match: skipped: labels without a video" in find_dataset(tmp_path).warnings[0]
 
 
 def test_same_footage_under_two_names_is_one_clip(tmp_path):
@@ -530,13 +532,13 @@ def test_same_footage_under_two_names_is_one_clip(tmp_path):
     (tmp_path / "twin").symlink_to(tmp_path / "match")
     dataset = find_dataset(tmp_path)
     assert [clip.name for clip in dataset.clips] == ["match/a"]
-    assert dataset.doubts == ("twin/a: skipped: same footage as match/a",)
+    assert dataset.warnings == ("twin/a: skipped: same footage as match/a",)
 
 
 def test_file_about_other_videos_says_so(tmp_path):
     write_video(tmp_path / "b.mp4")
     write_task(tmp_path / "project.json", [{**BOX, "frame": 1, "x": 0}], framesCount=6)
-    first, second = find_dataset(tmp_path).doubts
+    first, second = find_dataset(tmp_path).warnings
     assert "project.json: skipped: none of the videos or images that it names was found" in first
     assert second.startswith("b: skipped: no labels found")
 
@@ -546,9 +548,9 @@ def test_images_that_are_not_there_are_counted(tmp_path):
     shape = '<box label="ball" xtl="28.5" ytl="12.5" xbr="32.5" ybr="16.5"/>'
     images = "".join(f'<image id="{f}" name="a/{f}.png">{shape}</image>' for f in range(3))
     write_text(tmp_path / "a.xml", f"<annotations>{images}</annotations>")
-    track, doubts = read_only(tmp_path, 2)
+    track, warnings = read_only(tmp_path, 2)
     assert track.positions.tolist() == [[30, 14], [30, 14]]
-    assert doubts == ("a: 1 images are missing (first: a/2.png) and are skipped",)
+    assert warnings == ("a: 1 images are missing (first: a/2.png) and are skipped",)
 
 
 def test_below_zero_is_no_ball_in_a_file_of_positions(tmp_path):
