@@ -18,9 +18,9 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from keras_tracknet.evaluation.classifiers import ClipEvaluation
     from keras_tracknet.evaluation.trackers import Evaluation
     from keras_tracknet.metrics import Counts
+    from keras_tracknet.training.classifier.evaluation import ClipEvaluation
 
 
 @click.command()
@@ -91,7 +91,7 @@ def evaluate(
     path = find_weights(settings["weights"] or DEFAULT).tracker
     spec = read_spec(path) if find_engine(path) == KERAS else None
     if spec is not None and spec.version == "tsm":
-        from keras_tracknet.evaluation.classifiers import evaluate_classes
+        from keras_tracknet.training.classifier.evaluation import evaluate_classes
 
         reporter.note(f"weights: {path} (tsm)")
         classified = evaluate_classes(

@@ -26,7 +26,7 @@ from keras_tracknet.presets import find_weights
 from keras_tracknet.sports import SPORTS
 from keras_tracknet.tracks.event_table import HIT
 from keras_tracknet.training.batches.cache import FrameCache
-from keras_tracknet.training.batches.clip_classes import CLASSES, NO_CLASS, classify_windows
+from keras_tracknet.training.classifier.clip_classes import CLASSES, NO_CLASS, classify_windows
 from keras_tracknet.training.data import load_classified
 from keras_tracknet.weights.model_file import ModelFile
 

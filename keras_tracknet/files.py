@@ -110,6 +110,22 @@ def check_free(paths: Iterable[Path], *, overwrite: bool = False) -> None:
             )
 
 
+def prepare_place(path: Path, overwrite: bool) -> None:
+    """Create the folder of a result; the result that is to be replaced goes.
+
+    Args:
+        path: file that is written last, so that its folder is whole where it exists.
+        overwrite: whether to replace one.
+
+    Raises:
+        InputError: it exists and is not to be replaced, or cannot be written.
+    """
+    check_free([path], overwrite=overwrite)
+    with explain_writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)  # beside the files of another result it would be wrong
+
+
 @contextmanager
 def explain_writing(path: Path) -> Iterator[None]:
     """Turn an `OSError` of the `with` block into an `InputError` that names `path`.

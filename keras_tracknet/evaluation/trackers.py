@@ -14,7 +14,7 @@ from keras_tracknet.datasets.checks import list_warnings
 from keras_tracknet.datasets.clip import Clip
 from keras_tracknet.datasets.dataset import find_labelled_clips, pick_clips, read_labels
 from keras_tracknet.datasets.labels import DEFAULT_VISIBLE
-from keras_tracknet.files import check_free, explain_writing, write_json
+from keras_tracknet.files import prepare_place, write_json
 from keras_tracknet.frames.sizes import scale_positions
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.metrics import TOLERANCE, Counts, count_outcomes
@@ -136,7 +136,7 @@ def evaluate(
     for warning in list_warnings(dataset, found):
         reporter.warn(warning)
     if output is not None:
-        prepare_folder(output, overwrite)
+        prepare_place(output / "evaluation.json", overwrite)
     results = []
     total = sum(probe_video(clip.source).frames or 0 for clip in found)
     with reporter.track("evaluating", total, unit="frames") as advance:
@@ -151,19 +151,6 @@ def evaluate(
     if output is not None:
         write_json(evaluation.as_dict(), output / "evaluation.json")
     return evaluation
-
-
-def prepare_folder(output: Path, overwrite: bool) -> None:
-    """Create the folder of an evaluation; the result of one that is to be replaced goes.
-
-    Raises:
-        InputError: an evaluation is there and is not to be replaced, or it cannot be written.
-    """
-    result = output / "evaluation.json"
-    check_free([result], overwrite=overwrite)
-    with explain_writing(output):
-        output.mkdir(parents=True, exist_ok=True)
-        result.unlink(missing_ok=True)  # beside tracks of another one it would be wrong
 
 
 def count_clip(

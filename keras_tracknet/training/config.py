@@ -17,7 +17,7 @@ from keras_tracknet.models.resnet10 import BLOCK_FILTERS
 from keras_tracknet.models.tsm import BACKBONES, MODALITIES
 from keras_tracknet.tracks.hidden import HIDDEN_POSITIONS
 from keras_tracknet.training.batches.augment import Augmentation
-from keras_tracknet.training.batches.clip_classes import CLASSES
+from keras_tracknet.training.classifier.clip_classes import CLASSES
 from keras_tracknet.weights.model_file import ModelFile
 from keras_tracknet.weights.spec import VERSIONS, ModelSpec
 

@@ -20,8 +20,6 @@ from keras_tracknet.progress import Reporter
 from keras_tracknet.synthetic import name_rallies, write_rallies
 from keras_tracknet.tracks.files import read_track
 from keras_tracknet.training.batches.cache import CachedFrames, FrameCache, prepare_clips
-from keras_tracknet.training.batches.clip_batches import ClassifiedFrames, ClipBatches
-from keras_tracknet.training.batches.clip_classes import find_events
 from keras_tracknet.training.batches.feed import Batches
 from keras_tracknet.training.batches.trajectory_batches import Trajectory, TrajectoryBatches
 from keras_tracknet.training.batches.window_batches import (
@@ -29,6 +27,8 @@ from keras_tracknet.training.batches.window_batches import (
     WindowBatches,
     WindowConfig,
 )
+from keras_tracknet.training.classifier.clip_batches import ClassifiedFrames, ClipBatches
+from keras_tracknet.training.classifier.clip_classes import find_events
 from keras_tracknet.training.config import FitConfig
 from keras_tracknet.video.media import estimate_frames
 from keras_tracknet.video.reader import probe_video

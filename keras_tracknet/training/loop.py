@@ -19,9 +19,9 @@ from keras_tracknet.locks import hold_lock
 from keras_tracknet.models.blocks import keras_defaults
 from keras_tracknet.presets import find_weights
 from keras_tracknet.progress import Reporter
-from keras_tracknet.training.batches.clip_batches import ClipBatches
 from keras_tracknet.training.batches.feed import Batches, as_py_dataset, as_tf_dataset
 from keras_tracknet.training.batches.window_batches import WindowBatches
+from keras_tracknet.training.classifier.clip_batches import ClipBatches
 from keras_tracknet.training.config import FitConfig
 from keras_tracknet.training.config_file import write_config
 from keras_tracknet.training.data import FitData, load_fit_data

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from keras_tracknet.synthetic import RallyConfig, simulate_rally
-from keras_tracknet.training.batches.clip_classes import (
+from keras_tracknet.training.classifier.clip_classes import (
     CLASSES,
     Events,
     assign_sides,

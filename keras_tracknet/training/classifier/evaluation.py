@@ -14,13 +14,12 @@ from keras_tracknet.backends import choose_precision
 from keras_tracknet.datasets.checks import list_warnings
 from keras_tracknet.datasets.dataset import Clip, find_labelled_clips, pick_clips
 from keras_tracknet.errors import InputError
-from keras_tracknet.evaluation.trackers import prepare_folder
-from keras_tracknet.files import replace_file, write_json, write_table
+from keras_tracknet.files import prepare_place, replace_file, write_json, write_table
 from keras_tracknet.models.blocks import keras_defaults
 from keras_tracknet.progress import Reporter
 from keras_tracknet.tracks.plots import draw_confusion
-from keras_tracknet.training.batches.clip_batches import ClassifiedFrames, ClipBatches
 from keras_tracknet.training.batches.feed import as_py_dataset
+from keras_tracknet.training.classifier.clip_batches import ClassifiedFrames, ClipBatches
 from keras_tracknet.training.data import load_classified, read_clips
 from keras_tracknet.weights.model_file import ModelFile, set_precision
 
@@ -124,7 +123,7 @@ def evaluate_classes(
     for warning in list_warnings(dataset, found):
         reporter.warn(warning)
     if output is not None:
-        prepare_folder(output, overwrite)
+        prepare_place(output / "evaluation.json", overwrite)
     cached = read_clips(found, file.spec.input_size, reporter)
     loaded = [
         _keep_evaluated(clip, load_classified(clip, frames, file.spec.span))

@@ -10,8 +10,13 @@ import numpy as np
 from keras_tracknet.frames.stacking import aligned_empty, scale_window
 from keras_tracknet.frames.windows import sample_segments, window_starts
 from keras_tracknet.training.batches.augment import Augmentation, augment_window
-from keras_tracknet.training.batches.clip_classes import CLASSES, NO_CLASS, Events, classify_windows
 from keras_tracknet.training.batches.window_batches import even_chances
+from keras_tracknet.training.classifier.clip_classes import (
+    CLASSES,
+    NO_CLASS,
+    Events,
+    classify_windows,
+)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from keras_tracknet.training.batches.augment import Augmentation
-from keras_tracknet.training.batches.clip_batches import ClassifiedFrames, ClipBatches
-from keras_tracknet.training.batches.clip_classes import CLASSES, Events
+from keras_tracknet.training.classifier.clip_batches import ClassifiedFrames, ClipBatches
+from keras_tracknet.training.classifier.clip_classes import CLASSES, Events
 
 SIZE = (8, 16)  # (height, width)
 LENGTH = 8

@@ -14,10 +14,10 @@ from helpers_models import build_tiny, randomize_weights
 from keras_tracknet_cli import main
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.evaluation.classifiers import ClipEvaluation, evaluate_classes
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.progress import Reporter
-from keras_tracknet.training.batches.clip_classes import CLASSES
+from keras_tracknet.training.classifier.clip_classes import CLASSES
+from keras_tracknet.training.classifier.evaluation import ClipEvaluation, evaluate_classes
 from keras_tracknet.training.run_folder import Recorder
 from keras_tracknet.training.run_state import RunState
 from keras_tracknet.weights.model_file import (

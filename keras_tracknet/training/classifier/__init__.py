@@ -1,0 +1,1 @@
+"""Experimental: training and evaluating a classifier of clips, TSM."""
