@@ -16,19 +16,21 @@ from .options import (
     SEED,
     SHARE,
     SIZE,
+    ExperimentalCommand,
+    ExperimentalOption,
     precision_option,
     quiet_option,
     visible_option,
 )
 
 
-@click.command()
+@click.command(cls=ExperimentalCommand)
 @click.option(
     "--version",
     type=click.Choice(["v1", "v2", "v3", "rectifier", "tsm"]),
     default="v3",
     show_default=True,
-    help="Network to train; tsm is a clip classifier.",
+    help="Network to train; tsm, a clip classifier, is experimental.",
 )
 @click.option(
     "--data",
@@ -226,6 +228,7 @@ from .options import (
 )
 @click.option(
     "--backbone",
+    cls=ExperimentalOption,
     type=click.Choice(["resnet10", "mobilenet_v2", "resnet50"]),
     default="resnet10",
     show_default=True,
@@ -233,6 +236,7 @@ from .options import (
 )
 @click.option(
     "--modality",
+    cls=ExperimentalOption,
     type=click.Choice(["difference", "rgb"]),
     default="difference",
     show_default=True,
@@ -240,13 +244,17 @@ from .options import (
 )
 @click.option(
     "--span",
+    cls=ExperimentalOption,
     type=POSITIVE,
     default=0.5,
     show_default=True,
     help="Length of a TSM window, in seconds.",
 )
 @click.option(
-    "--online", is_flag=True, help="Train TSM for live streams: it sees past frames only."
+    "--online",
+    cls=ExperimentalOption,
+    is_flag=True,
+    help="Train TSM for live streams: it sees past frames only.",
 )
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Random seed.")
 @click.option(
@@ -279,7 +287,7 @@ def fit(resume: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
     from keras_tracknet.presets import find_weights
     from keras_tracknet.training.config import FitConfig, describe_network
     from keras_tracknet.training.config_file import change_config, load_config
-    from keras_tracknet.training.devices import join_hosts
+    from keras_tracknet.training.hosts import join_hosts
     from keras_tracknet.training.loop import plan_fit, run_plan
     from keras_tracknet.weights.model_file import load_model
 

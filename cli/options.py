@@ -51,6 +51,24 @@ class NumberType(click.ParamType):
         return number
 
 
+class ExperimentalOption(click.Option):
+    """An option of a feature that may change or go in any release."""
+
+
+class ExperimentalCommand(click.Command):
+    """A command whose help lists its experimental options last, under a title of their own."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the options."""
+        params = self.get_params(ctx)
+        experimental = [param for param in params if isinstance(param, ExperimentalOption)]
+        usual = [param for param in params if param not in experimental]
+        for title, listed in (("Options", usual), ("Experimental", experimental)):
+            with formatter.section(title):
+                records = (param.get_help_record(ctx) for param in listed)
+                formatter.write_dl([record for record in records if record is not None])
+
+
 def parse_rate(value: Any) -> Fraction:
     """Parse frames per second such as 60, 29.97 or 30000/1001."""
     numerator = str(value).partition("/")[0]

@@ -11,7 +11,15 @@ import click
 from click.core import ParameterSource
 
 from .failures import repeat_command
-from .options import NumberType, json_option, overwrite_option, quiet_option, tracker_options
+from .options import (
+    ExperimentalCommand,
+    ExperimentalOption,
+    NumberType,
+    json_option,
+    overwrite_option,
+    quiet_option,
+    tracker_options,
+)
 
 if TYPE_CHECKING:
     from keras_tracknet.inference.batch import BatchSettings
@@ -20,7 +28,7 @@ if TYPE_CHECKING:
     from .console import ConsoleReporter
 
 
-@click.command()
+@click.command(cls=ExperimentalCommand)
 @click.argument("source", metavar="VIDEO")
 @tracker_options
 @click.option(
@@ -59,6 +67,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--ray",
+    cls=ExperimentalOption,
     is_flag=False,
     flag_value="local",
     metavar="[ADDRESS]",

@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 from keras_tracknet_cli.main import cli
+from keras_tracknet_cli.options import ExperimentalOption
 
 import keras_tracknet
 from keras_tracknet.presets import list_presets
@@ -135,7 +136,8 @@ def write_commands() -> Iterator[str]:
             record = option.get_help_record(context)
             if record is not None:
                 names, text = (html.escape(cell).replace("|", "&#124;") for cell in record)
-                yield f"| <code>{names}</code> | {text} |"
+                mark = "Experimental: " if isinstance(option, ExperimentalOption) else ""
+                yield f"| <code>{names}</code> | {mark}{text} |"
         yield ""
 
 

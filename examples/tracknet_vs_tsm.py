@@ -82,13 +82,13 @@ def run_tsm(file: ModelFile, clip) -> SimpleNamespace:
         ]
     )
     seconds = time.perf_counter() - began
-    truth = classify_windows(frames.events, starts, length)
+    truth = classify_windows(frames.play, starts, length)
     known = truth != NO_CLASS
     centres = starts + length / 2
     hit = said[:, :2].sum(axis=1)  # near and far
     peaks, _ = find_peaks(np.pad(hit, 1), height=SURE, distance=max(1, length // 2 // STEP))
     return SimpleNamespace(
-        centres=centres, said=said, hit=hit, events=frames.events, seconds=seconds,
+        centres=centres, said=said, hit=hit, play=frames.play, seconds=seconds,
         right=said.argmax(axis=1)[known] == truth[known], hits=centres[peaks - 1],
     )  # fmt: skip
 
@@ -121,7 +121,7 @@ def draw_contrast(tracknet: SimpleNamespace, tsm: SimpleNamespace) -> Figure:
     what.stackplot(tsm.centres - 0.5, tsm.said.T, labels=CLASSES, colors=COLOURS)
     what.set(ylabel="probability", xlabel="frame", ylim=(0, 1))
     what.set_title("TSM: what happens in the window around a frame? (lines: labelled hits)")
-    for hit, near in zip(tsm.events.hits, tsm.events.near, strict=True):
+    for hit, near in zip(tsm.play.hits, tsm.play.near, strict=True):
         what.axvline(hit - 0.5, color=COLOURS[0 if near else 1], lw=2.5)
         what.axvline(hit - 0.5, color="white", lw=0.8)
     for axes in (where, what):
@@ -139,7 +139,7 @@ def main(data: Path, names: list[str], tracker: str, tsm: str, output: Path) -> 
     for first, second in runs:
         agreed = [h for h in first.hits if np.interp(h, second.centres, second.hit) >= SURE]
         for name, found in (("track", first.hits), ("tsm", second.hits), ("both", agreed)):
-            hits[name] += match_hits(second.events.hits, found)
+            hits[name] += match_hits(second.play.hits, found)
     error = np.nanmedian(np.concatenate([first.error for first, _ in runs]))
     accuracy = np.concatenate([second.right for _, second in runs]).mean()
     frames = sum(len(first.track) for first, _ in runs)

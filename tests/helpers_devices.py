@@ -20,6 +20,7 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.progress import Reporter
 from keras_tracknet.training import devices
 from keras_tracknet.training.config import FitConfig
+from keras_tracknet.training.hosts import join_hosts
 from keras_tracknet.training.loop import plan_fit, run_plan
 
 USUAL: dict[str, Any] = {
@@ -105,7 +106,7 @@ def main(folder: Path, *names: str) -> None:
             if name.startswith("one"):
                 patch.setattr(devices, "list_devices", lambda: ["cpu:0"])
             told = train(folder, name)
-        if devices.join_hosts().index == 0:
+        if join_hosts().index == 0:
             (folder / f"{name}.json").write_text(json.dumps(told))
 
 

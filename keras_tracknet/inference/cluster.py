@@ -1,4 +1,4 @@
-"""A batch of videos on a Ray cluster: every device takes the next video that nobody has taken."""
+"""Experimental: a batch of videos on a Ray cluster, where every device takes the next free one."""
 
 from __future__ import annotations
 

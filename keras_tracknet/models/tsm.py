@@ -1,4 +1,4 @@
-"""TSM, the temporal shift module (Lin et al. 2019, ICCV): what happens in a clip."""
+"""Experimental: TSM, the temporal shift module (Lin et al. 2019, ICCV): what happens in a clip."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from keras_tracknet.layers import (
     TemporalShift,
 )
 from keras_tracknet.models.blocks import BATCH_NORM, check_count, keras_defaults
-from keras_tracknet.models.resnet10 import stack_resnet10
+from keras_tracknet.models.resnet10 import BLOCK_FILTERS, stack_resnet10
 
 BACKBONES = ("mobilenet_v2", "resnet50", "resnet10")
 MODALITIES = ("rgb", "difference")
@@ -40,6 +40,8 @@ def build_tsm(
     name: str = "tsm",
 ) -> keras.Model:
     """Build a classifier of clips: a network for pictures whose features move in time.
+
+    Experimental: it may change or go in any release.
 
     Each frame passes through a network for pictures; in every residual branch,
     before its first convolution, a part of the channels comes from the neighbouring frames
@@ -183,6 +185,29 @@ def reset_stream(model: keras.Model) -> None:
     for layer in model.layers:
         if isinstance(layer, CachedShift | CachedDifference):
             layer.reset()
+
+
+def describe_tsm(model: keras.Model) -> dict[str, Any]:
+    """Return the settings of a network from `build_tsm` that its layers tell.
+
+    Returns:
+        `backbone`, `modality`, `width` (the width multiplier) and `online`.
+    """
+    named = {layer.name: layer for layer in model.layers}
+    backbone, width = "resnet50", 1.0
+    # The last convolution whose filters are a multiple of the width.
+    for name, stem, filters in (
+        ("mobilenet_v2", "block_16_project", 320),
+        ("resnet10", "block4_2_conv", BLOCK_FILTERS[-1]),
+    ):
+        if stem in named:
+            backbone, width = name, named[stem].filters / filters
+    return {
+        "backbone": backbone,
+        "modality": "difference" if "difference" in named else "rgb",
+        "width": width,
+        "online": not any(getattr(layer, "bidirectional", False) for layer in model.layers),
+    }
 
 
 def _scale(x: Any, modality: str, backbone: str) -> Any:

@@ -13,8 +13,7 @@ from keras_tracknet.backends import PRECISIONS
 from keras_tracknet.datasets.labels import DEFAULT_VISIBLE, VISIBLE
 from keras_tracknet.frames.stacking import BACKGROUND_MODES
 from keras_tracknet.models.blocks import check_count, check_input_size
-from keras_tracknet.models.resnet10 import BLOCK_FILTERS
-from keras_tracknet.models.tsm import BACKBONES, MODALITIES
+from keras_tracknet.models.tsm import BACKBONES, MODALITIES, describe_tsm
 from keras_tracknet.tracks.hidden import HIDDEN_POSITIONS
 from keras_tracknet.training.batches.augment import Augmentation
 from keras_tracknet.training.classifier.clip_classes import CLASSES
@@ -245,7 +244,8 @@ def describe_network(file: ModelFile) -> dict[str, Any]:
     """
     spec = file.spec
     if spec.version == "tsm":
-        return _describe_tsm(file)
+        kept = {"frames": spec.frames, "input_size": spec.input_size, "span": spec.span}
+        return {"version": "tsm"} | kept | describe_tsm(file.model)
     filters = [
         layer.filters
         for layer in file.model.layers
@@ -265,25 +265,3 @@ def describe_network(file: ModelFile) -> dict[str, Any]:
     if spec.version == "v3":
         network["background"] = spec.background
     return network
-
-
-def _describe_tsm(file: ModelFile) -> dict[str, Any]:
-    layers = {layer.name: layer for layer in file.model.layers}
-    backbone, width = "resnet50", 1.0
-    # The last convolution whose filters are a multiple of the width.
-    for name, stem, filters in (
-        ("mobilenet_v2", "block_16_project", 320),
-        ("resnet10", "block4_2_conv", BLOCK_FILTERS[-1]),
-    ):
-        if stem in layers:
-            backbone, width = name, layers[stem].filters / filters
-    return {
-        "version": "tsm",
-        "frames": file.spec.frames,
-        "input_size": file.spec.input_size,
-        "span": file.spec.span,
-        "backbone": backbone,
-        "modality": "difference" if "difference" in layers else "rgb",
-        "width": width,
-        "online": not any(getattr(layer, "bidirectional", False) for layer in file.model.layers),
-    }

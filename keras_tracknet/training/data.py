@@ -19,7 +19,7 @@ from keras_tracknet.frames.sizes import scale_positions
 from keras_tracknet.progress import Reporter
 from keras_tracknet.synthetic import name_rallies, write_rallies
 from keras_tracknet.tracks.files import read_track
-from keras_tracknet.training.batches.cache import CachedFrames, FrameCache, prepare_clips
+from keras_tracknet.training.batches.cache import FrameCache, read_clips
 from keras_tracknet.training.batches.feed import Batches
 from keras_tracknet.training.batches.trajectory_batches import Trajectory, TrajectoryBatches
 from keras_tracknet.training.batches.window_batches import (
@@ -27,8 +27,7 @@ from keras_tracknet.training.batches.window_batches import (
     WindowBatches,
     WindowConfig,
 )
-from keras_tracknet.training.classifier.clip_batches import ClassifiedFrames, ClipBatches
-from keras_tracknet.training.classifier.clip_classes import find_events
+from keras_tracknet.training.classifier.data import load_clip_batches
 from keras_tracknet.training.config import FitConfig
 from keras_tracknet.video.media import estimate_frames
 from keras_tracknet.video.reader import probe_video
@@ -71,7 +70,7 @@ def load_fit_data(config: FitConfig, reporter: Reporter, devices: int = 1) -> Fi
     if config.version == "rectifier":
         training, validating = _trajectory_batches(config, train, validation)
     elif config.version == "tsm":
-        training, validating = _clip_batches(config, train, validation, reporter)
+        training, validating = load_clip_batches(config, train, validation, reporter)
     else:
         training, validating = _window_batches(
             config, train, validation, reporter, VALIDATION_BATCH * devices
@@ -96,45 +95,6 @@ def load_clip(clip: Clip, frames: Any, size: tuple[int, int]) -> LabelledFrames:
     track = read_labels(clip, size=frames.source_size, frames=len(frames.frames))
     positions = scale_positions(track.positions, frames.source_size, size)
     return LabelledFrames(frames.frames, frames.background, positions, track.labelled)
-
-
-def load_classified(clip: Clip, frames: CachedFrames, span: float) -> ClassifiedFrames:
-    """Return a clip's cached frames with what happens in them.
-
-    Args:
-        clip: where the labels are.
-        frames: of the clip.
-        span: seconds that a window lasts.
-    """
-    track = read_labels(clip, size=frames.source_size, frames=len(frames))
-    fps = float(frames.fps)
-    events = find_events(track.positions / frames.source_size[0], track.labelled, fps)
-    return ClassifiedFrames(frames.frames, events, max(1, round(span * fps)))
-
-
-def read_clips(
-    clips: Sequence[Clip], size: tuple[int, int], reporter: Reporter
-) -> list[CachedFrames]:
-    """Return the frames of clips at the model's size, decoding those that are new.
-
-    Args:
-        clips: of a dataset.
-        size: (height, width) in pixels.
-        reporter: where progress goes.
-
-    Raises:
-        InputError: a clip cannot be read, or the cache cannot be written.
-    """
-    with reporter.track("reading clips", total=len(clips), unit="clips") as advance:
-        finished = 0
-
-        def progress(index: int, _clip: Clip, _frames: int) -> None:
-            nonlocal finished
-            if index >= finished:
-                advance(index + 1 - finished)
-                finished = index + 1
-
-        return prepare_clips(clips, size, FrameCache(), progress)
 
 
 def _find_clips(config: FitConfig, reporter: Reporter) -> tuple[Sequence[Clip], Sequence[Clip]]:
@@ -197,32 +157,6 @@ def _window_batches(
                 batch_size=min(config.batch_size, most),
                 training=False,
             ),
-        )
-    except ValueError as error:
-        raise InputError(f"{config.data}: {error}") from error
-
-
-def _clip_batches(
-    config: FitConfig, train: Sequence[Clip], validation: Sequence[Clip], reporter: Reporter
-) -> tuple[ClipBatches, ClipBatches]:
-    spec = config.spec
-
-    def batches(clips: Sequence[Clip], **settings: Any) -> ClipBatches:
-        cached = read_clips(clips, spec.input_size, reporter)
-        loaded = [load_classified(c, f, spec.span) for c, f in zip(clips, cached, strict=True)]
-        made = ClipBatches(loaded, spec.frames, batch_size=config.batch_size, **settings)
-        reporter.note(f"windows: {made.describe()}")
-        return made
-
-    try:
-        return (
-            batches(
-                train,
-                augmentation=config.augmentation,
-                seed=config.seed,
-                windows=config.windows,
-            ),
-            batches(validation, training=False),
         )
     except ValueError as error:
         raise InputError(f"{config.data}: {error}") from error

@@ -10,8 +10,6 @@ nothing of Keras's batch normalisation.
 
 from __future__ import annotations
 
-import json
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -28,24 +26,7 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.progress import Reporter
 from keras_tracknet.training.batches.feed import Batches
 from keras_tracknet.training.config import FitConfig
-
-JAX_HOSTS = "KERAS_DISTRIBUTION_NUM_PROCESSES"  # and _JOB_ADDRESSES and _PROCESS_ID beside it
-TENSORFLOW_HOSTS = "TF_CONFIG"
-
-
-@dataclass(frozen=True)
-class Hosts:
-    """The machines, or processes, that train together.
-
-    Attributes:
-        count: how many there are.
-        index: number of this one; the first, 0, writes the run folder.
-        strategy: TensorFlow's, which has to be made before all else; None elsewhere.
-    """
-
-    count: int = 1
-    index: int = 0
-    strategy: Any = None
+from keras_tracknet.training.hosts import ALONE, Hosts, join_hosts, mend_multi_worker_fit
 
 
 @dataclass(frozen=True)
@@ -60,7 +41,7 @@ class Devices:
     """
 
     count: int = 1
-    hosts: Hosts = Hosts()
+    hosts: Hosts = ALONE
     strategy: Any = None
 
     def describe(self) -> str:
@@ -107,7 +88,7 @@ class Devices:
                 layer.synchronized = True
         if self.hosts.count > 1:
             with self.scope():
-                _mend_multi_worker_fit(model, batches.batch(0, 0))
+                mend_multi_worker_fit(model, batches.batch(0, 0))
 
     @contextmanager
     def own_folder(self, folder: Path) -> Iterator[Path]:
@@ -156,42 +137,6 @@ class SharedBatches:
         size = self.batch_size // self._hosts.count
         start = self._hosts.index * size
         return tuple(part[start : start + size] for part in parts)
-
-
-@cache
-def join_hosts() -> Hosts:
-    """Join the hosts that the environment names; call it before anything is computed.
-
-    JAX reads KERAS_DISTRIBUTION_JOB_ADDRESSES, KERAS_DISTRIBUTION_NUM_PROCESSES and
-    KERAS_DISTRIBUTION_PROCESS_ID, as `keras.distribution.initialize` does; TensorFlow TF_CONFIG,
-    a cluster of workers.
-
-    Raises:
-        InputError: they cannot be joined, or not by this backend.
-    """
-    backend = keras.backend.backend()
-    try:
-        if backend == "jax" and JAX_HOSTS in os.environ:
-            import jax
-
-            keras.distribution.initialize()
-            return Hosts(jax.process_count(), jax.process_index())
-        if backend == "tensorflow" and _find_place()[0] > 1:
-            import tensorflow as tf
-
-            return Hosts(*_find_place(), tf.distribute.MultiWorkerMirroredStrategy())
-    except (RuntimeError, ValueError, KeyError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise InputError(
-            f"connecting to the other hosts failed ({reason}); check"
-            f" {JAX_HOSTS if backend == 'jax' else TENSORFLOW_HOSTS}."
-        ) from error
-    if JAX_HOSTS in os.environ:
-        raise InputError(
-            f"{JAX_HOSTS} requires JAX; set KERAS_BACKEND=jax, or unset {JAX_HOSTS} (TensorFlow"
-            f" uses {TENSORFLOW_HOSTS}, PyTorch trains on one host)."
-        )
-    return Hosts()
 
 
 def choose_devices(config: FitConfig, reporter: Reporter) -> Devices:
@@ -244,32 +189,3 @@ def _mirror(names: tuple[str, ...]) -> Any:
     import tensorflow as tf
 
     return tf.distribute.MirroredStrategy(names)
-
-
-def _mend_multi_worker_fit(model: keras.Model, batch: tuple[np.ndarray, ...]) -> None:
-    """Let `fit` and `evaluate` run on several hosts.
-
-    Keras 3.15 takes their mean of a whole batch, to see its shape, and of the figures of a step
-    along an axis that these have not got (keras-team/keras, issue 20585).
-
-    Args:
-        model: compiled; it is built here, since `fit` no longer does it.
-        batch: inputs and targets.
-    """
-    model._symbolic_build(data_batch=batch)
-    model._maybe_symbolic_build = lambda **_data: None
-
-    def add_axis(step: Any) -> Any:
-        return lambda data: {name: value[None] for name, value in step(data).items()}
-
-    model.train_step, model.test_step = add_axis(model.train_step), add_axis(model.test_step)
-
-
-def _find_place() -> tuple[int, int]:
-    """Return how many hosts TF_CONFIG names, and the number of this one."""
-    config = json.loads(os.environ.get(TENSORFLOW_HOSTS) or "{}")
-    chiefs, workers = (len(config.get("cluster", {}).get(k, ())) for k in ("chief", "worker"))
-    if chiefs + workers < 2:
-        return 1, 0
-    task = config["task"]
-    return chiefs + workers, int(task["index"]) + (chiefs if task["type"] == "worker" else 0)

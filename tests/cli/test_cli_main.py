@@ -264,3 +264,11 @@ def test_help_keeps_the_lines_of_lists_and_examples(command):
     text = CliRunner().invoke(main.cli, [*command, "--help"]).output
     assert "\\b" not in text
     assert any(line.startswith(("  tracknet ", "  - ")) for line in text.splitlines())
+
+
+def test_experimental_options_stand_last_in_the_help():
+    text = CliRunner().invoke(main.cli, ["fit", "--help"]).output
+    usual, _, experimental = text.partition("\nExperimental:\n")
+    assert "--epochs" in usual
+    assert all(name in experimental for name in ("--backbone", "--modality", "--span", "--online"))
+    assert "--help" not in experimental

@@ -34,6 +34,7 @@ FOLDERS = 12
 # tf.data, its strategies, TensorBoard's log, and formats that only TensorFlow writes and runs.
 MAY_IMPORT_TENSORFLOW = (
     "inference.engines.", "training.batches.", "training.run_folder.", "training.devices.",
+    "training.hosts.",
 )  # fmt: skip
 
 

@@ -12,15 +12,14 @@ import pytest
 from helpers_clips import write_labels, write_video
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.training import devices
+from keras_tracknet.training import devices, hosts
 from keras_tracknet.training.config import FitConfig
 from keras_tracknet.training.devices import (
     Devices,
-    Hosts,
     SharedBatches,
     choose_devices,
-    join_hosts,
 )
+from keras_tracknet.training.hosts import Hosts, join_hosts
 from keras_tracknet.weights.model_file import load_model
 
 SCRIPT = Path(__file__).parents[1] / "helpers_devices.py"
@@ -211,7 +210,7 @@ class Notebook(devices.Reporter):
 @pytest.fixture
 def alone(monkeypatch):
     """No hosts in the environment, and none remembered."""
-    for name in (devices.JAX_HOSTS, devices.TENSORFLOW_HOSTS):
+    for name in (hosts.JAX_HOSTS, hosts.TENSORFLOW_HOSTS):
         monkeypatch.delenv(name, raising=False)
     join_hosts.cache_clear()
     yield monkeypatch
@@ -245,19 +244,19 @@ def test_pytorch_says_that_it_uses_one_device(alone):
 @pytest.mark.parametrize("backend_name", ["tensorflow", "torch"])
 def test_hosts_of_another_backend_are_refused(alone, backend_name):
     alone.setattr(devices.keras.backend, "backend", lambda: backend_name)
-    alone.setenv(devices.JAX_HOSTS, "2")
+    alone.setenv(hosts.JAX_HOSTS, "2")
     with pytest.raises(InputError, match="KERAS_DISTRIBUTION_NUM_PROCESSES is for JAX"):
-        devices.join_hosts()
+        join_hosts()
 
 
 @pytest.mark.parametrize("config", ["{", '{"cluster": {"worker": ["a:1", "b:1"]}}'])
 def test_unreadable_hosts_are_an_input_error(alone, config):
     alone.setattr(devices.keras.backend, "backend", lambda: "tensorflow")
-    alone.setenv(devices.TENSORFLOW_HOSTS, config)
+    alone.setenv(hosts.TENSORFLOW_HOSTS, config)
     with pytest.raises(
         InputError, match=r"connecting to the other hosts failed .*; check TF_CONFIG"
     ):
-        devices.join_hosts()
+        join_hosts()
 
 
 def test_rectifier_is_refused_on_several_hosts(alone):

@@ -23,6 +23,7 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.folders import cache_folder
 from keras_tracknet.frames.background import estimate_background, sample_indices
 from keras_tracknet.frames.sizes import resize_frame
+from keras_tracknet.progress import Reporter
 from keras_tracknet.video.container import check_regular
 from keras_tracknet.video.images import list_images
 from keras_tracknet.video.reader import probe_video, read_frames
@@ -176,6 +177,31 @@ def prepare_clips(
             report(len(cached))
         prepared.append(cached)
     return prepared
+
+
+def read_clips(
+    clips: Sequence[Clip], size: tuple[int, int], reporter: Reporter
+) -> list[CachedFrames]:
+    """Return the frames of clips at the model's size, decoding those that are new.
+
+    Args:
+        clips: of a dataset.
+        size: (height, width) in pixels.
+        reporter: where progress goes.
+
+    Raises:
+        InputError: a clip cannot be read, or the cache cannot be written.
+    """
+    with reporter.track("reading clips", total=len(clips), unit="clips") as advance:
+        finished = 0
+
+        def progress(index: int, _clip: Clip, _frames: int) -> None:
+            nonlocal finished
+            if index >= finished:
+                advance(index + 1 - finished)
+                finished = index + 1
+
+        return prepare_clips(clips, size, FrameCache(), progress)
 
 
 def hash_source(source: Path) -> str:

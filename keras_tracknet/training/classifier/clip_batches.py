@@ -14,7 +14,7 @@ from keras_tracknet.training.batches.window_batches import even_chances
 from keras_tracknet.training.classifier.clip_classes import (
     CLASSES,
     NO_CLASS,
-    Events,
+    PlayLabels,
     classify_windows,
 )
 
@@ -25,12 +25,12 @@ class ClassifiedFrames:
 
     Attributes:
         frames: `(frames, height, width, 3)` uint8 at the model's size; may be a memory map.
-        events: what happens in it.
+        play: what happens in it.
         length: frames of the clip in a window.
     """
 
     frames: np.ndarray
-    events: Events
+    play: PlayLabels
     length: int
 
 
@@ -132,5 +132,5 @@ def _classified_starts(clip: ClassifiedFrames, training: bool) -> list[tuple[int
     """Return the first frame of each window that has a class, with the class."""
     step = 1 if training else max(1, clip.length // 4)
     starts = window_starts(len(clip.frames), clip.length, step)
-    classes = classify_windows(clip.events, np.array(starts, int), clip.length)
+    classes = classify_windows(clip.play, np.array(starts, int), clip.length)
     return [(s, int(c)) for s, c in zip(starts, classes, strict=True) if c != NO_CLASS]

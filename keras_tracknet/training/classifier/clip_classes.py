@@ -1,4 +1,9 @@
-"""What happens in a window of a badminton rally, told from its labelled track.
+"""Labels for a classifier of clips: what happens in a badminton rally, by its labelled track.
+
+This is a rule of its own, not the one by which `tracknet analyze` finds events. That one
+(`keras_tracknet.analysis.events.find_events`) fits whole flights to a predicted track of any sport,
+and tells hits from bounces. A label also has to say which player hits, when the shuttle is in play
+and where nobody knows, and must not change with the solver: a trained classifier learned it.
 
 The rule, for a camera behind the court:
 
@@ -39,8 +44,8 @@ LONGEST_FLIGHT = 3.2
 
 
 @dataclass(frozen=True)
-class Events:
-    """What happens in a clip.
+class PlayLabels:
+    """Hits and play in a labelled clip.
 
     Attributes:
         hits: `(hits,)` int, the first frame after each hit.
@@ -55,24 +60,24 @@ class Events:
     labelled: np.ndarray
 
 
-def find_events(positions: np.ndarray, labelled: np.ndarray, fps: float) -> Events:
-    """Find the hits and the play in a labelled track.
+def label_play(positions: np.ndarray, labelled: np.ndarray, fps: float) -> PlayLabels:
+    """Label the hits and the play of a track.
 
     Args:
         positions: `(frames, 2)`, (x, y) in heights of the picture; NaN for no shuttle.
         labelled: `(frames,)` bool.
         fps: frames a second.
     """
-    hits = find_hits(positions, fps)
+    hits = label_hits(positions, fps)
     near = assign_sides(_height_at(positions, hits))
-    return Events(hits, near, find_play(positions, hits, fps), np.asarray(labelled, bool))
+    return PlayLabels(hits, near, find_play(positions, hits, fps), np.asarray(labelled, bool))
 
 
-def find_hits(positions: np.ndarray, fps: float) -> np.ndarray:
+def label_hits(positions: np.ndarray, fps: float) -> np.ndarray:
     """Return the first frame after each hit.
 
     Args:
-        positions, fps: as for `find_events`.
+        positions, fps: as for `label_play`.
 
     Returns:
         `(hits,)` int, ascending.
@@ -132,8 +137,8 @@ def find_play(positions: np.ndarray, hits: np.ndarray, fps: float) -> np.ndarray
     """Return in which frames the shuttle is in play.
 
     Args:
-        positions, fps: as for `find_events`.
-        hits: from `find_hits`.
+        positions, fps: as for `label_play`.
+        hits: from `label_hits`.
 
     Returns:
         `(frames,)` bool.
@@ -152,11 +157,11 @@ def find_play(positions: np.ndarray, hits: np.ndarray, fps: float) -> np.ndarray
     return playing
 
 
-def classify_windows(events: Events, starts: np.ndarray, length: int) -> np.ndarray:
+def classify_windows(play: PlayLabels, starts: np.ndarray, length: int) -> np.ndarray:
     """Return the class of each window of a clip.
 
     Args:
-        events: of the clip.
+        play: of the clip.
         starts: `(windows,)` int, the first frame of each window.
         length: frames in a window.
 
@@ -166,13 +171,13 @@ def classify_windows(events: Events, starts: np.ndarray, length: int) -> np.ndar
     classes = np.full(len(starts), NO_CLASS)
     for window, start in enumerate(starts):
         frames = slice(start, start + length)
-        distance = np.abs(events.hits - 0.5 - (start + (length - 1) / 2))
-        if not events.labelled[frames].all():
+        distance = np.abs(play.hits - 0.5 - (start + (length - 1) / 2))
+        if not play.labelled[frames].all():
             continue
         if (distance <= length / 4).any():
-            classes[window] = 0 if events.near[distance.argmin()] else 1
-        elif not ((events.hits > start) & (events.hits < start + length)).any():
-            playing = events.playing[frames]
+            classes[window] = 0 if play.near[distance.argmin()] else 1
+        elif not ((play.hits > start) & (play.hits < start + length)).any():
+            playing = play.playing[frames]
             if playing.all() or not playing.any():
                 classes[window] = 2 if playing[0] else 3
     return classes

@@ -18,9 +18,10 @@ from keras_tracknet.files import prepare_place, replace_file, write_json, write_
 from keras_tracknet.models.blocks import keras_defaults
 from keras_tracknet.progress import Reporter
 from keras_tracknet.tracks.plots import draw_confusion
+from keras_tracknet.training.batches.cache import read_clips
 from keras_tracknet.training.batches.feed import as_py_dataset
 from keras_tracknet.training.classifier.clip_batches import ClassifiedFrames, ClipBatches
-from keras_tracknet.training.data import load_classified, read_clips
+from keras_tracknet.training.classifier.data import load_classified
 from keras_tracknet.weights.model_file import ModelFile, set_precision
 
 BATCH_SIZE = 8
@@ -162,10 +163,10 @@ def _keep_evaluated(clip: Clip, frames: ClassifiedFrames) -> ClassifiedFrames:
     """Take the frames that the dataset leaves out of evaluations as unlabelled."""
     if clip.evaluated is None:
         return frames
-    labelled = frames.events.labelled.copy()
+    labelled = frames.play.labelled.copy()
     start, stop = clip.evaluated
     labelled[:start] = labelled[stop:] = False
-    return replace(frames, events=replace(frames.events, labelled=labelled))
+    return replace(frames, play=replace(frames.play, labelled=labelled))
 
 
 def _write(evaluation: ClipEvaluation, output: Path) -> None:

@@ -3,7 +3,7 @@ import pytest
 
 from keras_tracknet.training.batches.augment import Augmentation
 from keras_tracknet.training.classifier.clip_batches import ClassifiedFrames, ClipBatches
-from keras_tracknet.training.classifier.clip_classes import CLASSES, Events
+from keras_tracknet.training.classifier.clip_classes import CLASSES, PlayLabels
 
 SIZE = (8, 16)  # (height, width)
 LENGTH = 8
@@ -18,8 +18,8 @@ def number_frames(count, first=0):
 def make_clip(count=40, first=0, hits=(21,), near=(True,), begins=21):
     """A clip without play until a hit, with it from there on."""
     playing = np.arange(count) >= begins
-    events = Events(np.array(hits, int), np.array(near, bool), playing, np.ones(count, bool))
-    return ClassifiedFrames(number_frames(count, first), events, LENGTH)
+    labels = PlayLabels(np.array(hits, int), np.array(near, bool), playing, np.ones(count, bool))
+    return ClassifiedFrames(number_frames(count, first), labels, LENGTH)
 
 
 def read_numbers(inputs):
@@ -97,6 +97,6 @@ def test_fewer_windows_are_drawn_anew_each_epoch():
 
 def test_clips_without_a_class_are_refused():
     clip = make_clip()
-    clip.events.labelled[:] = False
+    clip.play.labelled[:] = False
     with pytest.raises(ValueError, match="no window has a class"):
         ClipBatches([clip], 4, batch_size=1)

@@ -4,12 +4,12 @@ import pytest
 from keras_tracknet.synthetic import RallyConfig, simulate_rally
 from keras_tracknet.training.classifier.clip_classes import (
     CLASSES,
-    Events,
+    PlayLabels,
     assign_sides,
     classify_windows,
-    find_events,
-    find_hits,
     find_play,
+    label_hits,
+    label_play,
 )
 
 FPS = 30.0
@@ -33,16 +33,16 @@ def play(*parts):
 
 
 def find(positions):
-    return find_events(positions, np.ones(len(positions), bool), FPS)
+    return label_play(positions, np.ones(len(positions), bool), FPS)
 
 
 RALLY = play(rest(FAR, 20), fly(FAR, NEAR), fly(NEAR, FAR), fly(FAR, NEAR), rest(NEAR, 30))
 
 
 def test_hits_of_a_rally_are_found_with_their_sides():
-    events = find(RALLY)
-    assert events.hits.tolist() == pytest.approx([20, 44, 68], abs=1)
-    assert events.near.tolist() == [False, True, False]
+    labels = find(RALLY)
+    assert labels.hits.tolist() == pytest.approx([20, 44, 68], abs=1)
+    assert labels.near.tolist() == [False, True, False]
 
 
 def test_play_goes_from_the_first_hit_until_the_shuttle_rests():
@@ -84,17 +84,17 @@ def test_shuttle_that_comes_back_from_above_is_not_hit_there():
     ids=["summit", "slowed by the air", "rest"],
 )
 def test_what_air_and_gravity_do_is_no_hit(flight):
-    assert find_hits(flight, FPS).tolist() == []
+    assert label_hits(flight, FPS).tolist() == []
 
 
 def test_landing_is_no_hit():
-    assert find_hits(play(fly(FAR, NEAR), rest(NEAR, 20)), FPS).tolist() == []
+    assert label_hits(play(fly(FAR, NEAR), rest(NEAR, 20)), FPS).tolist() == []
 
 
 def test_double_the_frame_rate_gives_the_same_moments():
     times = np.arange(0, len(RALLY) - 1, 0.5)
     doubled = np.stack([np.interp(times, range(len(RALLY)), axis) for axis in RALLY.T], axis=1)
-    assert find_hits(doubled, 2 * FPS) / 2 == pytest.approx([20, 44, 68], abs=1)
+    assert label_hits(doubled, 2 * FPS) / 2 == pytest.approx([20, 44, 68], abs=1)
 
 
 def test_players_take_turns_where_the_height_alone_would_err():
@@ -116,9 +116,9 @@ def test_play_ends_where_the_shuttle_is_last_seen():
 
 
 def test_clip_without_a_shuttle_has_no_play():
-    events = find(np.full((30, 2), np.nan))
-    assert len(events.hits) == len(events.near) == 0
-    assert not events.playing.any()
+    labels = find(np.full((30, 2), np.nan))
+    assert len(labels.hits) == len(labels.near) == 0
+    assert not labels.playing.any()
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,8 @@ def test_clip_without_a_shuttle_has_no_play():
 def test_window_is_called_after_its_middle(start, expected):
     playing, labelled = np.zeros(60, bool), np.ones(60, bool)
     playing[18:40], labelled[50] = True, False
-    events = Events(np.array([18, 30]), np.array([False, True]), playing, labelled)
-    (found,) = classify_windows(events, np.array([start]), 8)
+    labels = PlayLabels(np.array([18, 30]), np.array([False, True]), playing, labelled)
+    (found,) = classify_windows(labels, np.array([start]), 8)
     assert (None if found < 0 else CLASSES[found]) == expected
 
 
