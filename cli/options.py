@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from keras_tracknet.progress import Reporter
 
 
-class NumberType(click.ParamType):
+class NumberType(click.ParamType):  # type: ignore[type-arg]  # generic in recent versions only
     """A number within bounds; nan and infinity are rejected.
 
     Args:
@@ -77,7 +77,7 @@ def parse_rate(value: Any) -> Fraction:
     return Fraction(value)
 
 
-class PairType(click.ParamType):
+class PairType(click.ParamType):  # type: ignore[type-arg]  # generic in recent versions only
     """Two numbers joined by x, such as 288x512 (height x width).
 
     Args:

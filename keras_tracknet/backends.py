@@ -83,7 +83,7 @@ def backend_in_use() -> str | None:
         return None
     import keras
 
-    return keras.backend.backend()
+    return str(keras.backend.backend())
 
 
 def list_devices() -> list[str]:
@@ -92,7 +92,7 @@ def list_devices() -> list[str]:
 
     backend = keras.backend.backend()
     if backend in ("tensorflow", "jax"):
-        return keras.distribution.list_devices()
+        return list(keras.distribution.list_devices())
     if backend == "torch":
         import torch
 

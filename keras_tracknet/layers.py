@@ -40,7 +40,7 @@ def temporal_shift(x: Any, divisor: int = 8, *, bidirectional: bool = True) -> A
 
 
 @keras.saving.register_keras_serializable("keras_tracknet")
-class TemporalShift(keras.layers.Layer):
+class TemporalShift(keras.layers.Layer):  # type: ignore[misc]
     """`temporal_shift` for a network that takes the frames of a clip as a batch.
 
     Args:
@@ -89,7 +89,7 @@ class TemporalShift(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_tracknet")
-class CachedShift(keras.layers.Layer):
+class CachedShift(keras.layers.Layer):  # type: ignore[misc]
     """The online `temporal_shift` of a stream that comes one frame a call.
 
     Keeps the channels that move until the next call (Lin et al. 2019, section 3.3), so that a
@@ -143,7 +143,7 @@ class CachedShift(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_tracknet")
-class FrameDifference(keras.layers.Layer):
+class FrameDifference(keras.layers.Layer):  # type: ignore[misc]
     """By how much each frame of a clip differs from the one before.
 
     One of the inputs of Wang et al. 2016 ("RGB difference"). What stands still is 0, as is the
@@ -167,7 +167,7 @@ class FrameDifference(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_tracknet")
-class CachedDifference(keras.layers.Layer):
+class CachedDifference(keras.layers.Layer):  # type: ignore[misc]
     """The `FrameDifference` of a stream that comes one frame a call; `reset` begins another.
 
     Args:
@@ -214,7 +214,7 @@ class CachedDifference(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_tracknet")
-class Consensus(keras.layers.Layer):
+class Consensus(keras.layers.Layer):  # type: ignore[misc]
     """The mean of what is said of a clip's frames (Wang et al. 2016, equation 1).
 
     Args:

@@ -139,7 +139,7 @@ def _mean_per_sample(values: Any) -> Any:
     return ops.mean(values, axis=tuple(range(1, len(values.shape))))
 
 
-class _FunctionLoss(keras.losses.Loss):
+class _FunctionLoss(keras.losses.Loss):  # type: ignore[misc]
     """A loss that calls one of the functions above with the arguments in `settings`."""
 
     def __init__(

@@ -121,7 +121,7 @@ def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else math.nan
 
 
-class TrackingMetric(keras.metrics.Metric):
+class TrackingMetric(keras.metrics.Metric):  # type: ignore[misc]
     """Base of the metrics that compare heatmaps by the positions in them.
 
     The predicted position is the map's highest pixel where that exceeds the threshold, the

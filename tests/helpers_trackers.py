@@ -14,7 +14,8 @@ from keras_tracknet.models.blocks import conv_block
 from keras_tracknet.models.v3 import INPUT_NAMES, input_channels
 from keras_tracknet.tracks.tables import DETECTED
 from keras_tracknet.tracks.track import TrackRow
-from keras_tracknet.weights.model_file import ModelFile, ModelSpec, save_model
+from keras_tracknet.weights.model_file import ModelFile, save_model
+from keras_tracknet.weights.spec import ModelSpec
 
 SIZE = (32, 64)  # (height, width) of the model's input
 SCRIPTED = 16  # rows of a scripted tracker

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from keras_tracknet.analysis.court.calibration import CUSTOM, Court
+from keras_tracknet.analysis.court.calibration import Court
+from keras_tracknet.analysis.court.marks import CUSTOM
 from keras_tracknet.analysis.events import EventList, find_events
 from keras_tracknet.analysis.flight.segments import LONGEST_GAP
 from keras_tracknet.analysis.rallies import Rally

@@ -154,9 +154,9 @@ class LabelTable:
         """Return `(rows,)` bool: positions more than `MARGIN` pixels off the picture."""
         x, y = self.positions(size)
         height, width = size
-        return (np.maximum(-x, x - (width - 1)) > MARGIN + HALF_PIXEL) | (
-            np.maximum(-y, y - (height - 1)) > MARGIN + HALF_PIXEL
-        )
+        off = np.maximum(np.maximum(-x, x - (width - 1)), np.maximum(-y, y - (height - 1)))
+        beyond: np.ndarray = off > MARGIN + HALF_PIXEL
+        return beyond
 
     def placed(self, media: Media) -> LabelTable:
         """Return the table with frames counted as those of a clip, see `Media.place`."""

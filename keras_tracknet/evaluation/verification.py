@@ -157,7 +157,8 @@ def _run(network: Network, window: np.ndarray, background: np.ndarray) -> np.nda
     inputs = [np.stack([resize_frame(frame, size) for frame in window])[None]]
     if network.spec.background != "none":
         inputs.append(resize_frame(background, size)[None])
-    return network.run(inputs)[0]
+    maps: np.ndarray = network.run(inputs)[0]
+    return maps
 
 
 def _score(weights: Path, exported: Path, source: Path, reporter: Reporter) -> dict[str, Any]:

@@ -111,4 +111,5 @@ def scale_positions(
         `(..., 2)`, (x, y) in pixels of a picture of `to_size`.
     """
     factor = np.array([to_size[1] / from_size[1], to_size[0] / from_size[0]])
-    return (np.asarray(positions, dtype=np.float64) + 0.5) * factor - 0.5
+    scaled: np.ndarray = (np.asarray(positions, dtype=np.float64) + 0.5) * factor - 0.5
+    return scaled

@@ -51,7 +51,9 @@ def stack_window(
     if sum(1 if plane.ndim == 2 else 3 for plane in planes) > MERGE_LIMIT:
         return np.dstack(planes)
     stacked = cv2.merge(planes)  # several times faster than np.dstack
-    return stacked.reshape(*stacked.shape[:2], -1)  # a single plane comes without channels
+    # A single plane comes without channels.
+    merged: np.ndarray = stacked.reshape(*stacked.shape[:2], -1)
+    return merged
 
 
 def scale_window(stacked: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -61,7 +63,8 @@ def scale_window(stacked: np.ndarray, out: np.ndarray | None = None) -> np.ndarr
         stacked: uint8 of any shape.
         out: float32 of that shape to fill instead of a new array.
     """
-    return np.multiply(stacked, np.float32(1 / 255), out=out, dtype=np.float32)
+    scaled: np.ndarray = np.multiply(stacked, np.float32(1 / 255), out=out, dtype=np.float32)
+    return scaled
 
 
 def aligned_empty(shape: tuple[int, ...]) -> np.ndarray:

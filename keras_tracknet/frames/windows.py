@@ -84,7 +84,8 @@ def sample_segments(
         [2, 6, 10, 14]
     """
     places = (np.arange(segments) + offsets) * clip_frames / segments
-    return np.minimum(places.astype(int), clip_frames - 1)
+    frames: np.ndarray = np.minimum(places.astype(int), clip_frames - 1)
+    return frames
 
 
 def triangular_weights(frames: int) -> np.ndarray:
@@ -98,7 +99,8 @@ def triangular_weights(frames: int) -> np.ndarray:
     """
     place = np.arange(frames)
     weights = np.minimum(place + 1, frames - place).astype(np.float64)
-    return weights / weights.sum()
+    shares: np.ndarray = weights / weights.sum()
+    return shares
 
 
 class Window(NamedTuple):
@@ -207,7 +209,8 @@ class WindowMerger:
         total = self._frames - min(places) if min(places) > 0 else weights.sum()
         shares = (weights / total).astype(np.float32)
         maps = [share * heatmap for share, (_, heatmap) in zip(shares, votes, strict=True)]
-        return np.sum(maps, axis=0)
+        merged: np.ndarray = np.sum(maps, axis=0)
+        return merged
 
 
 def _merge(votes: list[tuple[int, np.ndarray]]) -> np.ndarray:
@@ -215,4 +218,5 @@ def _merge(votes: list[tuple[int, np.ndarray]]) -> np.ndarray:
         return votes[0][1]
     maps = np.stack([heatmap for _, heatmap in votes])
     mean = maps.mean(axis=0)
-    return mean + np.float32(GREATEST_SHARE) * (maps.max(axis=0) - mean)
+    pulled: np.ndarray = mean + np.float32(GREATEST_SHARE) * (maps.max(axis=0) - mean)
+    return pulled

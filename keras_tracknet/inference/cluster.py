@@ -153,7 +153,8 @@ def _collect(ready: Any, place: tuple[Path, Path]) -> Outcome:
     import ray
 
     try:
-        return ray.get(ready)
+        outcome: Outcome = ray.get(ready)
+        return outcome
     except ray.exceptions.RayError as error:
         lines = str(error).strip().splitlines() or [repr(error)]
         return Outcome(*place, FAILED, error=f"{place[0]}: {lines[-1]}")

@@ -27,7 +27,8 @@ from keras_tracknet.tracks.plots import check_matplotlib, plot_track
 from keras_tracknet.tracks.summary import read_summary
 from keras_tracknet.tracks.track import Track, TrackRow
 from keras_tracknet.video.damage import Damage
-from keras_tracknet.video.reader import VideoInfo, probe_video, sample_frames
+from keras_tracknet.video.info import VideoInfo
+from keras_tracknet.video.reader import probe_video, sample_frames
 
 PLOT_FRAMES = 15  # frames that the background of the plots is the median of
 

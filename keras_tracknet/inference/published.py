@@ -17,7 +17,7 @@ from keras_tracknet.frames.windows import triangular_weights
 from keras_tracknet.inference.rectification import TOP_SHARE, Rectify
 from keras_tracknet.tracks.tables import ABSENT, DETECTED, REPAIRED
 from keras_tracknet.tracks.track import Track
-from keras_tracknet.weights.model_file import ModelSpec
+from keras_tracknet.weights.spec import ModelSpec
 
 SIZE = (288, 512)  # (height, width) that it works at
 CORNER = 50 / math.hypot(*SIZE)  # both fractions below this mean no ball

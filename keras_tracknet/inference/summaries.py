@@ -14,7 +14,7 @@ from keras_tracknet.tracks.files import read_rows
 from keras_tracknet.tracks.track import TrackRow
 from keras_tracknet.version import __version__
 from keras_tracknet.video.images import list_images
-from keras_tracknet.video.reader import VideoInfo
+from keras_tracknet.video.info import VideoInfo
 
 ENDS = 2**20  # bytes at a file's start and at its end that are hashed: a match has gigabytes
 # What decides a row, and its name in messages.

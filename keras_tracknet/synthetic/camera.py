@@ -28,12 +28,14 @@ class Camera:
     def project(self, points: np.ndarray) -> np.ndarray:
         """Project `(..., 3)` metres to `(..., 2)` pixels, pixel centres on whole numbers."""
         seen = (np.asarray(points, dtype=np.float64) - self.position) @ self.axes.T
-        return self.centre + self.focal * seen[..., :2] / seen[..., 2:]
+        pixels: np.ndarray = self.centre + self.focal * seen[..., :2] / seen[..., 2:]
+        return pixels
 
     def scale(self, points: np.ndarray) -> np.ndarray:
         """Pixels that one metre covers at each of `(..., 3)` points."""
         depth = (np.asarray(points, dtype=np.float64) - self.position) @ self.axes[2]
-        return self.focal / depth
+        scale: np.ndarray = self.focal / depth
+        return scale
 
 
 def place_camera(rng: np.random.Generator, size: tuple[int, int], sport: Sport) -> Camera:

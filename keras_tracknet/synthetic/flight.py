@@ -44,7 +44,7 @@ def fly_balls(
 def accelerate(velocity: np.ndarray, drag: float, spin: np.ndarray | None = None) -> np.ndarray:
     """Acceleration in m/s^2 at `(flights, 3)` velocities: gravity, quadratic drag and lift."""
     size = np.sqrt(np.einsum("ij,ij->i", velocity, velocity))
-    change = velocity * (-drag * size)[:, None]
+    change: np.ndarray = velocity * (-drag * size)[:, None]
     change[:, 2] -= GRAVITY
     if spin is not None:
         change += np.cross(spin, velocity) * size[:, None]

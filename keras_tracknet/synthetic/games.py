@@ -31,7 +31,8 @@ class Shot:
     def velocity(self, seconds: float) -> np.ndarray:
         """How fast the ball is: `(3,)` m/s."""
         low = max(seconds - STEP, 0.0)
-        return (self.at(seconds) - self.at(low)) / (seconds - low)
+        speed: np.ndarray = (self.at(seconds) - self.at(low)) / (seconds - low)
+        return speed
 
 
 @dataclass

@@ -132,7 +132,10 @@ def play_badminton(rng: np.random.Generator, frames: int, fps: float, shots: int
 
 
 def choose_shot(
-    rng: np.random.Generator, point: np.ndarray, side: int, strokes: dict
+    rng: np.random.Generator,
+    point: np.ndarray,
+    side: int,
+    strokes: dict[str, tuple[tuple[float, float], tuple[float, float]]],
 ) -> np.ndarray | None:
     """Find a shot that clears the net and lands in the opposite court.
 

@@ -78,7 +78,9 @@ class Figure:
         offset = points[:, None] - start  # (points, parts, 2)
         share = (offset * along).sum(-1) / np.maximum((along**2).sum(-1), 1e-9)
         nearest = offset - share.clip(0, 1)[..., None] * along
-        return (np.hypot(nearest[..., 0], nearest[..., 1]) < self.radii[frame]).any(axis=1)
+        distance = np.hypot(nearest[..., 0], nearest[..., 1])
+        touched: np.ndarray = (distance < self.radii[frame]).any(axis=1)
+        return touched
 
     def draw(self, image: np.ndarray, frame: int, colours: Sequence[Colour]) -> None:
         """Draw the player onto an RGB image; `colours` has one a part and the racket's."""
@@ -196,7 +198,8 @@ def _walk(
     share = share.clip(0, 1)
     share = share * share * (3 - 2 * share)
     route = np.stack([across, along], axis=1)
-    return route[before] + (route[after] - route[before]) * share[:, None]
+    places: np.ndarray = route[before] + (route[after] - route[before]) * share[:, None]
+    return places
 
 
 def _bend(
@@ -259,4 +262,5 @@ def _bend(
 
 
 def _length(vectors: np.ndarray) -> np.ndarray:
-    return np.maximum(np.hypot(vectors[:, :1], vectors[:, 1:]), 1e-6)
+    lengths: np.ndarray = np.maximum(np.hypot(vectors[:, :1], vectors[:, 1:]), 1e-6)
+    return lengths

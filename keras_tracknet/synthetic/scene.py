@@ -70,7 +70,8 @@ class Scene:
         """Which of `(points, 2)` pixels lie under the score box: `(points,)` bool."""
         (row, column), (rows, columns) = self.score_corner, self.score.shape[:2]
         low, high = np.array([column, row]), np.array([column + columns - 1, row + rows - 1])
-        return np.all((points >= low) & (points <= high), axis=1)
+        inside: np.ndarray = np.all((points >= low) & (points <= high), axis=1)
+        return inside
 
 
 def build_scene(

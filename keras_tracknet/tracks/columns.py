@@ -21,7 +21,8 @@ def read_parquet(path: Path) -> list[dict[str, Any]]:
     from pyarrow.lib import ArrowException
 
     try:
-        return parquet.read_table(path).to_pylist()
+        rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
+        return rows
     except (ArrowException, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:120]
         raise InputError(
@@ -49,12 +50,13 @@ def import_parquet() -> ModuleType:
         InputError: pyarrow is not installed.
     """
     try:
-        import pyarrow.parquet
+        from pyarrow import parquet
     except ImportError as error:
         raise InputError(
             "Parquet requires pyarrow; run: pip install 'keras_tracknet[parquet]'"
         ) from error
-    return pyarrow.parquet
+    module: ModuleType = parquet
+    return module
 
 
 def make_data_frame(columns: dict[str, Any]) -> Any:

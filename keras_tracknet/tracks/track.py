@@ -83,7 +83,8 @@ class Track:
     @property
     def visibility(self) -> np.ndarray:
         """`(frames,)` bool: whether the frame has a position."""
-        return ~np.isnan(self.x)
+        found: np.ndarray = ~np.isnan(self.x)
+        return found
 
     @property
     def positions(self) -> np.ndarray:
@@ -93,7 +94,8 @@ class Track:
     @property
     def labelled(self) -> np.ndarray:
         """`(frames,)` bool: whether somebody, or a model, has looked at the frame."""
-        return self.status != UNLABELLED
+        known: np.ndarray = self.status != UNLABELLED
+        return known
 
     def seconds(self, fps: float | None = None) -> np.ndarray:
         """`(frames,)` float64: when each frame was shown, strictly ascending.

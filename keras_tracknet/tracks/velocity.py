@@ -41,7 +41,8 @@ class Velocity:
     @property
     def speed(self) -> np.ndarray:
         """`(frames,)` pixels a second."""
-        return np.hypot(self.x, self.y)
+        speed: np.ndarray = np.hypot(self.x, self.y)
+        return speed
 
 
 def compute_velocity(

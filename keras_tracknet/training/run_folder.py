@@ -25,14 +25,15 @@ from keras_tracknet.training.run_state import (
     read_metrics,
     write_metrics,
 )
-from keras_tracknet.weights.model_file import ModelSpec, save_model
+from keras_tracknet.weights.model_file import save_model
+from keras_tracknet.weights.spec import ModelSpec
 
 SAVE_EVERY = 300.0  # seconds between saves within an epoch
 STOPPING = [n for n in signal.Signals if n.name in ("SIGINT", "SIGTERM", "SIGHUP")]
 BLIND_EPOCHS = 3  # epochs without a single detection before a warning
 
 
-class Recorder(keras.callbacks.Callback):
+class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
     """Saves models, history, curves and log; reports progress; warns of a blind model.
 
     Args:

@@ -13,7 +13,8 @@ import numpy as np
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.video.images import list_images
-from keras_tracknet.video.reader import VideoInfo, probe_video
+from keras_tracknet.video.info import VideoInfo
+from keras_tracknet.video.reader import probe_video
 
 VIDEO_SUFFIXES = (
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".mpg", ".mpeg", ".ts",

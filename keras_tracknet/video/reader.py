@@ -210,7 +210,7 @@ def _duration(container: Any, stream: Any) -> float | None:
 
 def _estimate_frames(container: Any, stream: Any) -> int:
     if stream.frames:
-        return stream.frames
+        return int(stream.frames)
     seconds = _duration(container, stream)
     if seconds:
         return max(1, round(seconds * _frame_rate(stream)))

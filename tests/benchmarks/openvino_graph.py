@@ -32,7 +32,7 @@ Settings = dict[str, str | bool]
 def convert_model(width: float, folder: Path) -> openvino.Model:
     """Return what a V3 of random weights is converted to."""
     import keras_tracknet as kt
-    from keras_tracknet.weights.model_file import ModelSpec
+    from keras_tracknet.weights.spec import ModelSpec
 
     model = kt.build_v3(width_multiplier=width)
     for weight in model.weights:  # what was never trained is refused

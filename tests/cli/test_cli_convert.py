@@ -11,7 +11,8 @@ from keras_tracknet_cli.convert import FAMILIES
 
 from keras_tracknet import checkpoints
 from keras_tracknet.models.rectifier import build_rectifier
-from keras_tracknet.weights.model_file import ModelSpec, load_model, save_model
+from keras_tracknet.weights.model_file import load_model, save_model
+from keras_tracknet.weights.spec import ModelSpec
 
 has_torch = importlib.util.find_spec("torch") is not None
 needs_torch = pytest.mark.skipif(not has_torch, reason="writes files of PyTorch")

@@ -24,7 +24,8 @@ from keras_tracknet.presets import DEMO, preset_names
 from keras_tracknet.tracks.files import TrackWriter, read_track
 from keras_tracknet.video.reader import probe_video, read_frames
 from keras_tracknet.video.writer import VideoWriter
-from keras_tracknet.weights.model_file import ModelSpec, load_model, save_model
+from keras_tracknet.weights.model_file import load_model, save_model
+from keras_tracknet.weights.spec import ModelSpec
 
 FRAMES = 12
 DOTS = [(6 + 8 * frame % 50, 18) for frame in range(FRAMES)]

@@ -22,7 +22,8 @@ from keras_tracknet.inference.engines.exports import put_in_place
 from keras_tracknet.inference.engines.keras import KerasNetwork
 from keras_tracknet.inference.engines.network import Description
 from keras_tracknet.synthetic import write_rallies
-from keras_tracknet.weights.model_file import ModelSpec, save_model
+from keras_tracknet.weights.model_file import save_model
+from keras_tracknet.weights.spec import ModelSpec
 
 NO_DIFFERENCE = Verification(4, 0.0, 0.0, 0.0, 0.0, 0, 12)
 

@@ -13,7 +13,8 @@ from helpers_models import build_tiny, randomize_weights
 from keras_tracknet.synthetic import RallyConfig, write_rally
 from keras_tracknet.tracks.plots import name_plots
 from keras_tracknet.training.classifier.clip_classes import CLASSES
-from keras_tracknet.weights.model_file import ModelSpec, load_model, save_model
+from keras_tracknet.weights.model_file import load_model, save_model
+from keras_tracknet.weights.spec import ModelSpec
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

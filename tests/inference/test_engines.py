@@ -27,7 +27,8 @@ from keras_tracknet.inference.engines.network import Description
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.presets import find_weights
 from keras_tracknet.video.writer import VideoWriter
-from keras_tracknet.weights.model_file import ModelFile, ModelSpec, save_model
+from keras_tracknet.weights.model_file import ModelFile, save_model
+from keras_tracknet.weights.spec import ModelSpec
 
 SUFFIXES = {"saved-model": "", "tflite": ".tflite", "onnx": ".onnx", "openvino": ".xml"}
 TOLERANCE = 1e-5  # of a heatmap, whichever engine made it in single precision

@@ -22,7 +22,8 @@ from keras_tracknet.tracks.files import read_track
 from keras_tracknet.tracks.plots import PLOTS, name_plots
 from keras_tracknet.tracks.track import COLUMNS
 from keras_tracknet.video.reader import probe_video
-from keras_tracknet.weights.model_file import ModelSpec, save_model
+from keras_tracknet.weights.model_file import save_model
+from keras_tracknet.weights.spec import ModelSpec
 
 FRAMES = 14
 DEFAULT = "runs/predict/rally"

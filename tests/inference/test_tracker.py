@@ -19,7 +19,8 @@ from keras_tracknet.tracks.tables import ABSENT, DETECTED, REPAIRED
 from keras_tracknet.tracks.track import Track
 from keras_tracknet.video import reader as video
 from keras_tracknet.video.reader import Frame, read_frames
-from keras_tracknet.weights.model_file import ModelFile, ModelSpec
+from keras_tracknet.weights.model_file import ModelFile
+from keras_tracknet.weights.spec import ModelSpec
 
 SOURCE = Path("clip.mp4")  # never opened where frames come from `show`
 WINDOWS = {  # what the network of a window looks like

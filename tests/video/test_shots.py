@@ -91,7 +91,8 @@ def test_gaps_are_not_filled_across_a_cut():
 
     from helpers_models import build_tiny, randomize_weights
 
-    from keras_tracknet.weights.model_file import ModelFile, ModelSpec
+    from keras_tracknet.weights.model_file import ModelFile
+    from keras_tracknet.weights.spec import ModelSpec
 
     spec = ModelSpec("rectifier", 8, 0, "none", (0, 0), hidden="interpolated")
     rectifier = randomize_weights(build_tiny("rectifier", window=8))

@@ -31,7 +31,8 @@ from keras_tracknet.weights.checkpoints.conversion import UNSUPPORTED, find_stat
 from keras_tracknet.weights.checkpoints.qaz_file import describe_qaz
 from keras_tracknet.weights.checkpoints.state import StateDict
 from keras_tracknet.weights.checkpoints.torch_file import OLD_FORMAT
-from keras_tracknet.weights.model_file import ModelFile, ModelSpec, is_trained, save_model
+from keras_tracknet.weights.model_file import ModelFile, is_trained, save_model
+from keras_tracknet.weights.spec import ModelSpec
 
 needs_torch = pytest.mark.skipif(
     importlib.util.find_spec("torch") is None, reason="compares with PyTorch"

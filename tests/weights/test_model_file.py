@@ -15,13 +15,13 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.losses import MaskedMSE, PixelCrossEntropy, WeightedBCE
 from keras_tracknet.models.v3 import INPUT_NAMES
 from keras_tracknet.weights.model_file import (
-    ModelSpec,
     infer_spec,
     is_trained,
     load_model,
     save_model,
     set_precision,
 )
+from keras_tracknet.weights.spec import ModelSpec
 
 SIZE = TINY["v2"]["input_size"]
 LOSSES = {

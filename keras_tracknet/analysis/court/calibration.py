@@ -60,7 +60,8 @@ class Court:
     def errors(self) -> np.ndarray:
         """`(marks,)` pixels between each mark and where the calibration puts it."""
         pixels, places = split_marks(self.marks)
-        return np.linalg.norm(self.to_picture(places) - pixels, axis=1)
+        distances: np.ndarray = np.linalg.norm(self.to_picture(places) - pixels, axis=1)
+        return distances
 
     def floor_error(self, pixel: np.ndarray, error: float) -> float:
         """Metres that a place on the floor is uncertain by, for `error` pixels in the picture."""
@@ -82,7 +83,7 @@ class Court:
         inverse = float(left @ right / (left @ left))
         if inverse <= 0 or not 0.2 < inverse**-0.5 / max(self.size) < 50:
             return None
-        return inverse**-0.5
+        return float(inverse**-0.5)
 
     def camera(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Position `(3,)` in metres and axes `(3, 3)`: right, down and forward of the camera."""
@@ -220,10 +221,12 @@ def _read_mark(content: Any, sport: str) -> Mark:
 def _transform(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     flat = np.asarray(points, dtype=np.float64)
     mapped = np.concatenate([flat, np.ones((*flat.shape[:-1], 1))], axis=-1) @ matrix.T
-    return mapped[..., :2] / mapped[..., 2:]
+    moved: np.ndarray = mapped[..., :2] / mapped[..., 2:]
+    return moved
 
 
 def _centred(homography: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The homography to pixels from the middle of the picture."""
     shift = np.array([[1, 0, -(size[1] - 1) / 2], [0, 1, -(size[0] - 1) / 2], [0, 0, 1.0]])
-    return shift @ homography
+    shifted: np.ndarray = shift @ homography
+    return shifted

@@ -129,7 +129,8 @@ class _Problem:
     def measure_depth(self, parameters: np.ndarray) -> np.ndarray:
         """Metres from the camera down to each bounce: `(touches,)`."""
         flown = fly_states(parameters[:, None, :7], parameters[:, 7:8], self.sport, self.view)
-        return -flown[:, 0, 0, :3] @ self.up
+        speeds: np.ndarray = -flown[:, 0, 0, :3] @ self.up
+        return speeds
 
     def miss(self, which: np.ndarray, parameters: np.ndarray) -> np.ndarray:
         """Residuals in standard deviations: `(touches, variants, 2 * positions + 10)`."""

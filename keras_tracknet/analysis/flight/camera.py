@@ -54,4 +54,5 @@ class View:
     def project(self, points: np.ndarray) -> np.ndarray:
         """Project `(..., 3)` metres along the camera's axes to `(..., 2)` pixels."""
         depth = np.maximum(points[..., 2:], NEAREST)
-        return np.asarray(self.centre) + self.focal * points[..., :2] / depth
+        pixels: np.ndarray = np.asarray(self.centre) + self.focal * points[..., :2] / depth
+        return pixels

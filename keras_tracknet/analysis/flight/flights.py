@@ -117,7 +117,7 @@ def fly_states(states: np.ndarray, seconds: np.ndarray, sport: Sport, view: View
     share = (seconds / step - low)[..., None, None]
     each = np.arange(len(states))[:, None]
     before, after = path[low, each], path[low + 1, each]
-    found = before + share * (after - before)
+    found: np.ndarray = before + share * (after - before)
     # Cubic Hermite interpolation of the place.
     way, pace = (after - before)[..., :3], pace[..., None]
     bend, turn = before[..., 3:6] * pace - way, way - after[..., 3:6] * pace

@@ -57,7 +57,9 @@ class Segment:
         """Where the ball is, or would be before and after: `(times, 2)` pixels."""
         if self.flight is not None:
             return self.flight.locate(times)
-        return self.drift[0] + (np.atleast_1d(times) - self.start)[:, None] * self.drift[1]
+        since = np.atleast_1d(times) - self.start
+        places: np.ndarray = self.drift[0] + since[:, None] * self.drift[1]
+        return places
 
 
 class Segmenter:
@@ -196,12 +198,12 @@ class Segmenter:
 
     def _price(self, first: int, stop: int) -> float:
         if stop - first < LEAST_POSITIONS:  # taken as a false detection
-            return (stop - first) * POOR + 2 * self.cost
+            return float((stop - first) * POOR + 2 * self.cost)
         segment = self._known.get((first, stop))
         if segment is None:
             return np.inf
         number = REST_PARAMETERS if segment.flight is None else FLIGHT_PARAMETERS
-        return segment.misfit + number * self.cost
+        return float(segment.misfit + number * self.cost)
 
     def _explain_new(
         self,

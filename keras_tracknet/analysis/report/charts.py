@@ -201,4 +201,5 @@ def draw_heat_map(positions: np.ndarray, size: tuple[int, int], base: np.ndarray
         cv2.applyColorMap((share * 255).astype(np.uint8), cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB
     )
     cover = np.clip(3 * share, 0, 0.85)[..., None]
-    return (base * (1 - cover) + tint * cover).astype(np.uint8)
+    blended: np.ndarray = (base * (1 - cover) + tint * cover).astype(np.uint8)
+    return blended

@@ -55,7 +55,8 @@ def read_label_file(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) ->
         InputError: the file is of no known format, or broken.
     """
     try:
-        return (recognise_format(path) or tables).read(path, media, visible)
+        table: LabelTable = (recognise_format(path) or tables).read(path, media, visible)
+        return table
     except InputError as error:
         if str(path) in str(error):
             raise

@@ -11,12 +11,12 @@ from keras_tracknet.inference.engines import litert, onnx, openvino, saved_model
 from keras_tracknet.inference.engines.network import Network
 from keras_tracknet.weights.model_file import (
     ModelFile,
-    ModelSpec,
     hash_file,
     is_trained,
     load_model,
     read_spec,
 )
+from keras_tracknet.weights.spec import ModelSpec
 
 KERAS = "keras"
 ENGINES = (KERAS, openvino.NAME, litert.NAME, onnx.NAME, saved_model.NAME)

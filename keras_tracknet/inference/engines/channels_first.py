@@ -65,7 +65,7 @@ def _turn(layer: keras.layers.Layer) -> keras.layers.Layer:
     return type(layer).from_config(config)
 
 
-class Enlargement(layers.Layer):
+class Enlargement(layers.Layer):  # type: ignore[misc]
     """Makes pictures larger by repeating pixels, in one operation of the runtime.
 
     Args:
@@ -90,7 +90,7 @@ class Enlargement(layers.Layer):
         )
 
 
-class OtherNormalization(layers.BatchNormalization):
+class OtherNormalization(layers.BatchNormalization):  # type: ignore[misc]
     """Batch normalisation, as the network is run, along another axis than the channels.
 
     The authors' Keras weights have it along rows. The runtime's own operation is for channels.

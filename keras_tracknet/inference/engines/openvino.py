@@ -25,8 +25,8 @@ from keras_tracknet.inference.engines.network import (
     foreign_file,
     hint_missing,
 )
-from keras_tracknet.weights.model_file import ModelSpec, hash_file
-from keras_tracknet.weights.spec import Shape
+from keras_tracknet.weights.model_file import hash_file
+from keras_tracknet.weights.spec import ModelSpec, Shape
 
 NAME = "openvino"
 KEY = "tracknet"  # of the description in a file's runtime information

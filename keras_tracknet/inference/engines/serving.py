@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_tracknet.frames.stacking import BACKGROUND_MODES
 from keras_tracknet.models.blocks import keras_defaults
-from keras_tracknet.weights.model_file import ModelSpec
+from keras_tracknet.weights.spec import ModelSpec
 
 ANSWERS = ("heatmaps", "detections")
 SQUARE = 17  # pixels of the heatmap, a side; a blob is some 5 pixels wide
@@ -19,7 +19,7 @@ register = keras.saving.register_keras_serializable("keras_tracknet")
 
 
 @register
-class WindowStacker(keras.layers.Layer):
+class WindowStacker(keras.layers.Layer):  # type: ignore[misc]
     """Makes a window's frames the network's input, as `stack_window` and `scale_window` do.
 
     Args:
@@ -106,7 +106,7 @@ class WindowStacker(keras.layers.Layer):
 
 
 @register
-class BallFinder(keras.layers.Layer):
+class BallFinder(keras.layers.Layer):  # type: ignore[misc]
     """Finds the ball in heatmaps by arithmetic that every format of exported networks has.
 
     Where the pixels above the threshold weigh most within a square of `SQUARE` pixels, there is
@@ -185,7 +185,8 @@ def shrinking_weights(source: int, target: int) -> np.ndarray:
     edges = np.linspace(0, source, target + 1)
     pixels = np.arange(source)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-    return (np.clip(overlap, 0, None) * target / source).astype(np.float32)
+    shares: np.ndarray = (np.clip(overlap, 0, None) * target / source).astype(np.float32)
+    return shares
 
 
 @keras_defaults()
@@ -240,7 +241,7 @@ def build_serving(
 
 
 @register
-class ClassBrightness(keras.layers.Layer):
+class ClassBrightness(keras.layers.Layer):  # type: ignore[misc]
     """Makes V1's class scores a brightness: the likeliest class over the highest one.
 
     Input shape:

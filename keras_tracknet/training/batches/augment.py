@@ -97,7 +97,8 @@ class Region:
     def move(self, positions: np.ndarray) -> np.ndarray:
         """Return positions `(..., 2)` (x, y) in pixels of the stretched rectangle."""
         scale = np.array([self.size[1] / self.width, self.size[0] / self.height])
-        return (positions - [self.left, self.top] + 0.5) * scale - 0.5
+        moved: np.ndarray = (positions - [self.left, self.top] + 0.5) * scale - 0.5
+        return moved
 
 
 def choose_region(

@@ -55,7 +55,7 @@ def as_py_dataset(batches: Batches, first: int, stop: int) -> Any:
     """
     import keras
 
-    class BatchSequence(keras.utils.PyDataset):
+    class BatchSequence(keras.utils.PyDataset):  # type: ignore[misc]
         # Keras's own workers go on with batches of before where it starts a second pass.
         def __init__(self) -> None:
             super().__init__(workers=1)
@@ -69,7 +69,8 @@ def as_py_dataset(batches: Batches, first: int, stop: int) -> Any:
             for wanted in range(number, min(number + AHEAD, len(self))):
                 if wanted not in self._ahead:
                     self._ahead[wanted] = self._pool.submit(_batch_at, batches, first + wanted)
-            return self._ahead.pop(number).result()
+            batch: tuple[Any, ...] = self._ahead.pop(number).result()
+            return batch
 
     return BatchSequence()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 DISC_RADIUS = 2.5  # pixels at the model's size: 21 pixels of a 5 x 5 box
@@ -62,7 +64,8 @@ def render_gaussian(
     def bell(x: float, y: float) -> np.ndarray:
         across = np.exp(-((offsets - (x - np.floor(x + 0.5))) ** 2) / (2 * sigma**2))
         down = np.exp(-((offsets - (y - np.floor(y + 0.5))) ** 2) / (2 * sigma**2))
-        return (down[:, None] * across[None, :]).astype(np.float32)
+        patch: np.ndarray = (down[:, None] * across[None, :]).astype(np.float32)
+        return patch
 
     return _draw(positions, size, reach, bell, out)
 
@@ -88,7 +91,13 @@ def render_classes(positions: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return _draw(nearest, size, reach, lambda _x, _y: levels, None).astype(np.uint8)
 
 
-def _draw(positions, size, reach, patch_at, out):  # type: ignore[no-untyped-def]
+def _draw(
+    positions: np.ndarray,
+    size: tuple[int, int],
+    reach: int,
+    patch_at: Callable[[float, float], np.ndarray],
+    out: np.ndarray | None,
+) -> np.ndarray:
     height, width = size
     heatmaps = np.zeros((height, width, len(positions)), np.float32) if out is None else out
     for frame, (x, y) in enumerate(np.asarray(positions, dtype=np.float64)):

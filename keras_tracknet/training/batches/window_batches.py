@@ -233,7 +233,8 @@ class WindowBatches:
     def _target(self, positions: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         if positions.ndim == 3:  # several balls
             balls = [self._target(ball, size) for ball in positions.swapaxes(0, 1)]
-            return np.maximum.reduce(balls)
+            both: np.ndarray = np.maximum.reduce(balls)
+            return both
         if self.config.target == "classes":
             return render_classes(positions, size)[..., -1]
         render = render_disc if self.config.target == "disc" else render_gaussian

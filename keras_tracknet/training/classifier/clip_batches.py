@@ -121,7 +121,7 @@ class ClipBatches:
     ) -> np.ndarray:
         offsets = rng.uniform(0, 1, self.segments) if self.training else 0.5
         length = min(clip.length, len(clip.frames))
-        frames = clip.frames[start + sample_segments(length, self.segments, offsets)]
+        frames: np.ndarray = clip.frames[start + sample_segments(length, self.segments, offsets)]
         if self.augmentation is None:
             return frames
         nowhere = np.full((len(frames), 2), np.nan)

@@ -199,7 +199,8 @@ def _measure_turn(
 def _fit_velocity(times: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Return the slope of a straight line through points `(points, 2)`, by least squares."""
     away = times - times.mean()
-    return away @ points / (away @ away)
+    slope: np.ndarray = away @ points / (away @ away)
+    return slope
 
 
 def _height_at(positions: np.ndarray, hits: np.ndarray) -> np.ndarray:

@@ -12,7 +12,8 @@ import numpy as np
 
 from keras_tracknet.backends import choose_precision
 from keras_tracknet.datasets.checks import list_warnings
-from keras_tracknet.datasets.dataset import Clip, find_labelled_clips, pick_clips
+from keras_tracknet.datasets.clip import Clip
+from keras_tracknet.datasets.dataset import find_labelled_clips, pick_clips
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import prepare_place, replace_file, write_json, write_table
 from keras_tracknet.models.blocks import keras_defaults

@@ -12,7 +12,7 @@ from keras_tracknet.models.blocks import conv_block, conv_stage, decoder_stage, 
 from keras_tracknet.weights.checkpoints.family import Family, Size
 from keras_tracknet.weights.checkpoints.qaz import STAGES
 from keras_tracknet.weights.checkpoints.state import StateDict, fill_blocks, fill_conv, unet_layers
-from keras_tracknet.weights.model_file import ModelSpec
+from keras_tracknet.weights.spec import ModelSpec
 
 SIZE = (288, 512)
 BASELINE_CONVS = (2, 2, 2, 3, 2, 2, 2)  # two less than V2 has

@@ -14,7 +14,7 @@ from keras_tracknet.weights.checkpoints.state import (
     reorder_frames,
     unet_layers,
 )
-from keras_tracknet.weights.model_file import ModelSpec
+from keras_tracknet.weights.spec import ModelSpec
 
 STAGES = ("enc1", "enc2", "enc3", "enc4", "dec1", "dec2", "dec3")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import keras
 
 from keras_tracknet.weights.checkpoints.state import StateDict
-from keras_tracknet.weights.model_file import ModelSpec
+from keras_tracknet.weights.spec import ModelSpec
 
 Size = tuple[int, int]  # (height, width), pixels
 

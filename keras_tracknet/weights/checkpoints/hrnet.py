@@ -12,7 +12,7 @@ from keras_tracknet.models.blocks import BATCH_NORM, heatmap_head
 from keras_tracknet.weights.checkpoints.family import Family, Size
 from keras_tracknet.weights.checkpoints.state import StateDict, fill_blocks, fill_conv
 from keras_tracknet.weights.checkpoints.wasb import SIZE, standardise
-from keras_tracknet.weights.model_file import ModelSpec
+from keras_tracknet.weights.spec import ModelSpec
 
 
 def build(state: StateDict, size: Size | None) -> tuple[keras.Model, ModelSpec]:

@@ -18,11 +18,12 @@ import numpy as np
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.models.blocks import heatmap_head, unet
+from keras_tracknet.weights.archive import WEIGHTS_NAME
 from keras_tracknet.weights.checkpoints import v1
 from keras_tracknet.weights.checkpoints.family import Family, Size
 from keras_tracknet.weights.checkpoints.hdf5_file import MOST_BYTES, check_hdf5, read_layers
 from keras_tracknet.weights.checkpoints.state import StateDict, fill_blocks, fill_conv, unet_layers
-from keras_tracknet.weights.model_file import WEIGHTS_NAME, ModelSpec
+from keras_tracknet.weights.spec import ModelSpec
 
 NORM = {"epsilon": 1e-3, "momentum": 0.99}  # Keras's defaults, which the authors left alone
 MOST_CONFIG = 2**24  # bytes of an archive's description of its network

@@ -14,7 +14,7 @@ from keras_tracknet.weights.checkpoints.state import (
     reorder_frames,
     unet_layers,
 )
-from keras_tracknet.weights.model_file import ModelSpec
+from keras_tracknet.weights.spec import ModelSpec
 
 STAGES = (
     "vgg_conv1", "vgg_conv2", "vgg_conv3", "vgg_conv4", "unet_conv1", "unet_conv2", "unet_conv3",

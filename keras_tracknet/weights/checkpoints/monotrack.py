@@ -11,7 +11,7 @@ from keras_tracknet.models.blocks import conv_block, conv_stage, heatmap_head
 from keras_tracknet.weights.checkpoints.family import Family, Size
 from keras_tracknet.weights.checkpoints.state import StateDict, fill_blocks, fill_conv
 from keras_tracknet.weights.checkpoints.wasb import SIZE, standardise
-from keras_tracknet.weights.model_file import ModelSpec
+from keras_tracknet.weights.spec import ModelSpec
 
 BLOCK: dict[str, Any] = {"norm_first": True, "use_bias": True}
 # (stage, stem of its weights, convolutions)

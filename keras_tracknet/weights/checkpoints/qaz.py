@@ -9,7 +9,7 @@ from keras_tracknet.models.rectifier import build_rectifier
 from keras_tracknet.models.v3 import INPUT_NAMES, build_v3, input_channels
 from keras_tracknet.weights.checkpoints.family import Family, Size
 from keras_tracknet.weights.checkpoints.state import StateDict, fill_blocks, fill_conv, unet_layers
-from keras_tracknet.weights.model_file import ModelSpec
+from keras_tracknet.weights.spec import ModelSpec
 
 STAGES = (
     "down_block_1", "down_block_2", "down_block_3", "bottleneck",

@@ -95,7 +95,7 @@ class _Refused(pickle.UnpicklingError):
     """A pickle names something that is neither a tensor nor a plain container."""
 
 
-class _Dictionary(dict):
+class _Dictionary(dict[Any, Any]):
     """Stands in for the dictionaries of `collections`, without their attributes."""
 
     def __setstate__(self, state: Any) -> None:
@@ -145,7 +145,7 @@ class _Storage:
         self.dtype = np.dtype(STORAGES[name])
 
 
-class _Unpickler(_PythonUnpickler):
+class _Unpickler(_PythonUnpickler):  # type: ignore[misc]
     """Reads the pickle of a checkpoint; see the module's docstring."""
 
     dispatch: ClassVar = dict(_PythonUnpickler.dispatch)

@@ -14,7 +14,7 @@ from keras_tracknet.weights.checkpoints.state import (
     reorder_frames,
     unet_layers,
 )
-from keras_tracknet.weights.model_file import ModelSpec
+from keras_tracknet.weights.spec import ModelSpec
 
 # The eighteen convolutions in their order; the last one makes the scores.
 LAYERS = [*(layer for layer, _, _ in unet_layers()), "head"]

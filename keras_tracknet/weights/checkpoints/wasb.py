@@ -16,7 +16,7 @@ from keras_tracknet.weights.checkpoints.state import (
     swap_skips,
     unet_layers,
 )
-from keras_tracknet.weights.model_file import ModelSpec
+from keras_tracknet.weights.spec import ModelSpec
 
 SIZE = (288, 512)
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pictures, RGB

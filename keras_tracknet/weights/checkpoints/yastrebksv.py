@@ -7,7 +7,7 @@ import keras
 from keras_tracknet.weights.checkpoints import v1
 from keras_tracknet.weights.checkpoints.family import Family, Size
 from keras_tracknet.weights.checkpoints.state import StateDict
-from keras_tracknet.weights.model_file import ModelSpec
+from keras_tracknet.weights.spec import ModelSpec
 
 STEMS = [(f"conv{number}.block.0", f"conv{number}.block.2") for number in range(1, 19)]
 

@@ -20,13 +20,8 @@ from keras_tracknet.training.classifier.clip_classes import CLASSES
 from keras_tracknet.training.classifier.evaluation import ClipEvaluation, evaluate_classes
 from keras_tracknet.training.run_folder import Recorder
 from keras_tracknet.training.run_state import RunState
-from keras_tracknet.weights.model_file import (
-    ModelSpec,
-    infer_spec,
-    load_model,
-    save_model,
-    set_precision,
-)
+from keras_tracknet.weights.model_file import infer_spec, load_model, save_model, set_precision
+from keras_tracknet.weights.spec import ModelSpec
 
 SIZE = (32, 64)
 FRAMES = 40
