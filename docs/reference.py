@@ -25,35 +25,54 @@ PACKAGE = Path(keras_tracknet.__file__).parent
 
 # Public names by theme: the page, its title, and what is on it.
 THEMES = {
-    "tracking": ("Tracking", ("Tracker", "Track", "read_track", "write_track", "InputError")),
-    "analysis": ("Analysis", ("analyze_track", "find_events", "compute_velocity")),
-    "training": ("Training", ("fit", "FitConfig")),
-    "networks": (
-        "Networks",
-        ("build_v1", "build_v2", "build_v3", "build_rectifier", "build_tsm", "build_tsm_online"),
+    "tracking": (
+        "Tracking",
+        ("Tracker", "Track", "read_track", "write_track", "raw_track", "predict_video",
+         "OutputPaths", "InputError"),
     ),
-    "files": ("Model files", ("load_model", "save_model", "export")),
+    "analysis": (
+        "Analysis",
+        ("analyze_track", "find_events", "compute_velocity", "find_sport", "read_court"),
+    ),
+    "drawing": ("Drawing", ("write_overlay", "plot_track", "name_plots")),
+    "frames": (
+        "Videos and frames",
+        ("probe_video", "read_frames", "sample_frames", "estimate_background", "sample_indices",
+         "scale_positions", "stack_window", "scale_window"),
+    ),
+    "clips": (
+        "Labelled clips",
+        ("find_dataset", "find_clips", "read_labels", "split_dataset", "FrameCache"),
+    ),
+    "rallies": (
+        "Rendered rallies",
+        ("RallyConfig", "simulate_rally", "write_rally", "render_rallies"),
+    ),
+    "training": (
+        "Training and evaluation",
+        ("fit", "FitConfig", "describe_network", "render_disc", "render_gaussian",
+         "render_classes", "evaluate"),
+    ),
+    "networks": ("Networks", ("build_v1", "build_v2", "build_v3", "build_rectifier")),
+    "files": (
+        "Model files", ("load_model", "save_model", "ModelFile", "ModelSpec", "export")
+    ),
     "layers": ("Layers", ("layers",)),
     "losses": ("Losses", ("losses",)),
     "metrics": ("Metrics", ("metrics",)),
     "presets": ("Presets", ("presets",)),
-    "checkpoints": ("Checkpoints of others", ("checkpoints",)),
-}
-
-# Modules for those who build on parts of the package, in the order in which a video goes through.
-MODULES = (
-    "video.reader", "video.writer", "video.shots", "frames.sizes", "frames.windows",
-    "models.blocks", "tracks.overlay", "tracks.plots",
-    "datasets.dataset", "datasets.splits", "datasets.conversion", "synthetic",
-    "inference.detections", "inference.rectification", "inference.engines",
-    "training.batches.heatmaps", "training.batches.augment", "training.batches.window_batches",
-    "evaluation.trackers",
-)  # fmt: skip
+    "checkpoints": ("Checkpoints from other projects", ("checkpoints",)),
+    "classifier": (
+        "Clip classifier (experimental)",
+        ("build_tsm", "build_tsm_online", "reset_stream", "load_classified", "classify_windows",
+         "sample_segments", "evaluate_classes"),
+    ),
+}  # fmt: skip
 
 # Where the site shows what the guides link to in the repository.
 PLACES = {
     "../cli": "reference/cli.md",
-    "../keras_tracknet": "reference/modules/index.md",
+    "../keras_tracknet": "reference/python/index.md",
     "../keras_tracknet/__init__.py": "reference/python/index.md",
     "../keras_tracknet/weights/bundled": "reference/weights.md",
 }
@@ -64,9 +83,8 @@ def on_config(config: Any) -> Any:
     """List the pages of the reference in the navigation."""
     (reference,) = (entry["Reference"] for entry in config.nav if "Reference" in entry)
     for entry in reference:
-        for title, pages in (("Python", list_themes()), ("Modules", list_modules())):
-            if title in entry:
-                entry[title] = [entry[title], *pages]
+        if "Python" in entry:
+            entry["Python"] = [entry["Python"], *list_themes()]
     return config
 
 
@@ -90,20 +108,12 @@ def write_pages() -> Iterator[tuple[str, Iterator[str]]]:
     yield "reference/python/index.md", write_themes()
     for theme in THEMES:
         yield f"reference/python/{theme}.md", write_theme(theme)
-    yield "reference/modules/index.md", write_modules()
-    for module in MODULES:
-        yield f"reference/modules/{module}.md", iter([show_object(module, module, level=1)])
     yield "reference/weights.md", write_cards()
 
 
 def list_themes() -> list[dict[str, str]]:
     """Return the pages of the public names for the navigation."""
     return [{title: f"reference/python/{theme}.md"} for theme, (title, _) in THEMES.items()]
-
-
-def list_modules() -> list[dict[str, str]]:
-    """Return the pages of the modules for the navigation."""
-    return [{module: f"reference/modules/{module}.md"} for module in MODULES]
 
 
 def find_object(name: str) -> str:
@@ -167,8 +177,9 @@ def write_help(text: str) -> Iterator[str]:
 
 def write_themes() -> Iterator[str]:
     """Yield the lines of the page that lists `keras_tracknet`'s public names."""
-    yield "# Python\n\n`import keras_tracknet as kt` gives these names; the import itself loads no"
-    yield "framework, Keras comes with the first name that needs it.\n"
+    yield "# Python\n\n`import keras_tracknet as kt` gives these names. The import itself loads no"
+    yield "framework; the first name that needs Keras loads it. Only these names are public: see"
+    yield "[What may change before 1.0](../../stability.md).\n"
     for theme, (title, names) in THEMES.items():
         yield f"## {title}\n"
         yield from write_names(names, f"{theme}.md")
@@ -191,13 +202,6 @@ def write_names(names: Iterable[str], page: str) -> Iterator[str]:
         (f"[`{name}`]({page}#keras_tracknet.{find_object(name)})", summarize(find_object(name)))
         for name in names
     )
-
-
-def write_modules() -> Iterator[str]:
-    """Yield the lines of the page that lists the modules that make up the package."""
-    yield "# Modules\n\nThe parts that trackers and training are made of, in the order in which"
-    yield "a video goes through them.\n"
-    yield from write_table((f"[`{module}`]({module}.md)", summarize(module)) for module in MODULES)
 
 
 def write_table(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
@@ -255,7 +259,7 @@ def _find_page(module: str, name: str) -> str | None:
             return f"reference/python/{theme}.md{anchor}"
         if name in names and keras_tracknet._HOMES[name] == module:
             return f"reference/python/{theme}.md{anchor}"
-    return f"reference/modules/{module}.md{anchor}" if module in MODULES else None
+    return None
 
 
 def write_cards() -> Iterator[str]:

@@ -10,11 +10,6 @@ import argparse
 from pathlib import Path
 
 import keras_tracknet as kt
-from keras_tracknet.datasets.dataset import find_dataset
-from keras_tracknet.datasets.splits import split_dataset
-from keras_tracknet.evaluation.trackers import evaluate
-from keras_tracknet.synthetic import write_rallies
-from keras_tracknet.training.config import describe_network
 
 RUN = Path("runs/example/fine-tuned")
 
@@ -23,10 +18,11 @@ def main(data: Path | None, weights: str, windows: int) -> list[float]:
     """Split, measure, train on, measure again."""
     if data is None:
         data = Path("runs/example/clips")
-        write_rallies(data, 3, frames=16, size=(288, 512), seed=50)
-    split = split_dataset(find_dataset(data))
+        first = kt.RallyConfig(frames=16, size=(288, 512), seed=50)
+        kt.render_rallies(first, data, 3, overwrite=True)
+    split = kt.split_dataset(kt.find_dataset(data))
     config = kt.FitConfig(
-        **describe_network(kt.presets.load(weights)),
+        **kt.describe_network(kt.presets.load(weights)),
         init=weights,
         data=str(data),
         validation=split.validation,
@@ -40,7 +36,7 @@ def main(data: Path | None, weights: str, windows: int) -> list[float]:
     scores = []
     for name in (weights, str(RUN)):
         tracker = kt.Tracker.from_preset(name, rectifier=None)
-        total = evaluate(tracker, data, clips=split.validation).total
+        total = kt.evaluate(tracker, data, clips=split.validation).total
         scores.append(total.accuracy)
         print(f"{name}: accuracy {total.accuracy:.3f}, F1 {total.f1:.3f}")
     return scores

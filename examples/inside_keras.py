@@ -14,15 +14,11 @@ import numpy as np
 from keras import layers, ops
 
 import keras_tracknet as kt
-from keras_tracknet.frames.background import estimate_background
-from keras_tracknet.frames.stacking import scale_window, stack_window
-from keras_tracknet.synthetic import RallyConfig, simulate_rally
-from keras_tracknet.weights.model_file import ModelFile
 
 FRAMES = 8  # of a window
 
 
-def build_positions(file: ModelFile) -> keras.Model:
+def build_positions(file: kt.ModelFile) -> keras.Model:
     """Return a model from a window to the (x, y, peak) of each frame, 0 to 1."""
     height, width = file.spec.input_size
     window = keras.Input((height, width, file.model.input_shape[-1]), name="window")
@@ -46,18 +42,16 @@ def build_head() -> keras.Model:
 
 def make_windows(frames: int, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return windows of a rendered rally, whether the shuttlecock rises, and where it is seen."""
-    rally = simulate_rally(RallyConfig(frames=frames, size=size, seed=11))
+    rally = kt.simulate_rally(kt.RallyConfig(frames=frames, size=size, seed=11))
     pictures = np.stack(list(rally.frames()))
-    background = estimate_background(pictures)
+    background = kt.estimate_background(pictures)
     step = np.gradient(rally.track.y)  # y points down
     rising, known = step < 0, np.isfinite(step)
     starts = range(0, frames - FRAMES + 1, FRAMES)
-    windows = [
-        scale_window(stack_window(pictures[s : s + FRAMES], background, "concat")) for s in starts
-    ]
+    windows = [kt.stack_window(pictures[s : s + FRAMES], background, "concat") for s in starts]
     answers = [np.stack([rising[s : s + FRAMES], known[s : s + FRAMES]]) for s in starts]
     rises, counts = np.moveaxis(np.stack(answers), 1, 0).astype(np.float32)
-    return np.stack(windows), rises[..., None], counts
+    return kt.scale_window(np.stack(windows)), rises[..., None], counts
 
 
 def main(frames: int, epochs: int) -> float:

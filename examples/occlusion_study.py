@@ -20,13 +20,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import keras_tracknet as kt
-from keras_tracknet.datasets.dataset import find_labelled_clips, pick_clips, read_labels
-from keras_tracknet.frames.background import estimate_background, sample_indices
-from keras_tracknet.frames.sizes import scale_positions
 from keras_tracknet.metrics import TOLERANCE, Counts, count_outcomes
 from keras_tracknet.presets import find_weights
-from keras_tracknet.tracks.outliers import raw_track
-from keras_tracknet.training.batches.cache import FrameCache
 
 # Share of the visible frames in which the ball is hidden, frames at a time, how much of it.
 CONDITIONS = (
@@ -102,9 +97,9 @@ def hide_ball(
 
 def make_scene(clip, size: tuple[int, int], share: float, length: int, cover: str) -> Scene:
     """Read a clip and hide the ball in it."""
-    cached = FrameCache().open(clip.source, size)
-    labels = read_labels(clip, size=cached.source_size, frames=len(cached))
-    positions = scale_positions(labels.positions, cached.source_size, size)
+    cached = kt.FrameCache().open(clip.source, size)
+    labels = kt.read_labels(clip, size=cached.source_size, frames=len(cached))
+    positions = kt.scale_positions(labels.positions, cached.source_size, size)
     hidden = choose_hidden(np.isfinite(positions[:, 0]), share, length, seed=len(cached))
     frames = hide_ball(cached.frames, positions, hidden, cover, seed=len(cached))
     return Scene(frames, positions, labels.labelled, hidden)
@@ -121,17 +116,15 @@ def count_scene(scene: Scene, track: kt.Track) -> tuple[Counts, Counts]:
 def track_scene(tracker: kt.Tracker, scene: Scene, seen: int | None) -> kt.Track:
     """Track a scene with the background of its first `seen` frames, or of all."""
     first = scene.frames[:seen]
-    sample = sample_indices(len(first))
+    sample = kt.sample_indices(len(first))
     return tracker.track_frames(
-        scene.frames, background=estimate_background(first[index] for index in sample)
+        scene.frames, background=kt.estimate_background(first[index] for index in sample)
     )
 
 
 def study(data: Path, clips: list[str], trackers: dict[str, kt.Tracker], conditions) -> list[dict]:
     """Return a row for each tracker, background, rectifier and condition."""
-    found = find_labelled_clips(data).clips
-    if clips:
-        found = pick_clips(found, clips)
+    found = kt.find_clips(data, clips)
     totals: dict[tuple, tuple[Counts, Counts]] = {}
     for share, length, cover in conditions:
         for clip in found:
@@ -141,7 +134,7 @@ def study(data: Path, clips: list[str], trackers: dict[str, kt.Tracker], conditi
                 sees = BACKGROUNDS if tracker.spec.background != "none" else {"none": None}
                 for background, seen in sees.items():
                     track = track_scene(tracker, scene, seen)
-                    tracks = {"without": raw_track(track)}
+                    tracks = {"without": kt.raw_track(track)}
                     if tracker.rectifier is not None:
                         tracks["with"] = track
                     for rectifier, each in tracks.items():

@@ -14,15 +14,12 @@ from pathlib import Path
 import numpy as np
 
 import keras_tracknet as kt
-from keras_tracknet.frames.background import estimate_background
-from keras_tracknet.synthetic import RallyConfig, write_rally
-from keras_tracknet.tracks.plots import name_plots, plot_track
-from keras_tracknet.video.reader import sample_frames
 
 
 def main(video: Path | None, weights: str) -> kt.Track:
     """Track, write, tell, draw."""
-    video = video or write_rally(RallyConfig(frames=32, size=(288, 512)), Path("runs/example"))
+    if video is None:
+        video = kt.write_rally(kt.RallyConfig(frames=32, size=(288, 512)), Path("runs/example"))
     track = kt.Tracker.from_preset(weights).track(video)
     kt.write_track(track, video.with_suffix(".track.csv"))
     print(f"{track.visibility.sum()} of {len(track)} frames show the ball")
@@ -31,9 +28,9 @@ def main(video: Path | None, weights: str) -> kt.Track:
         frame = int(np.nanargmax(speed))
         print(f"fastest: {speed[frame]:.0f} pixels a second at {track.time[frame]:.2f} s")
     if find_spec("matplotlib"):
-        background = estimate_background(frame.image for frame in sample_frames(video, 25))
-        pictures = name_plots(video.parent, prefix=f"{video.stem}.")
-        plot_track(track, background, pictures)
+        background = kt.estimate_background(frame.image for frame in kt.sample_frames(video, 25))
+        pictures = kt.name_plots(video.parent, prefix=f"{video.stem}.")
+        kt.plot_track(track, background, pictures)
         print(*pictures, sep="\n")
     return track
 

@@ -19,16 +19,7 @@ from matplotlib.figure import Figure
 from scipy.signal import find_peaks
 
 import keras_tracknet as kt
-from keras_tracknet.datasets.dataset import find_labelled_clips, pick_clips, read_labels
-from keras_tracknet.frames.stacking import scale_window
-from keras_tracknet.frames.windows import sample_segments
 from keras_tracknet.presets import find_weights
-from keras_tracknet.sports import SPORTS
-from keras_tracknet.tracks.event_table import HIT
-from keras_tracknet.training.batches.cache import FrameCache
-from keras_tracknet.training.classifier.clip_classes import CLASSES, NO_CLASS, classify_windows
-from keras_tracknet.training.data import load_classified
-from keras_tracknet.weights.model_file import ModelFile
 
 WITHIN = 4  # frames by which a hit that counts as found may be off
 SURE = 0.5  # probability at which the TSM sees a hit
@@ -56,40 +47,37 @@ def run_tracker(tracker: kt.Tracker, clip) -> SimpleNamespace:
     began = time.perf_counter()
     track = tracker.track(clip.source)
     seconds = time.perf_counter() - began
-    size = FrameCache().open(clip.source, tracker.spec.input_size).source_size
-    labels = read_labels(clip, size=size, frames=len(track))
+    size = kt.FrameCache().open(clip.source, tracker.spec.input_size).source_size
+    labels = kt.read_labels(clip, size=size, frames=len(track))
     wrong = np.diff(track.positions, axis=0) - np.diff(labels.positions, axis=0)
-    events = kt.find_events(track, size, SPORTS["badminton"]).events
-    hits = [np.searchsorted(track.seconds(), event.time) for event in events if event.kind == HIT]
+    events = kt.find_events(track, size, kt.find_sport("badminton")).events
+    hits = [np.searchsorted(track.seconds(), event.time) for event in events if event.kind == "hit"]
     return SimpleNamespace(
         track=track, labels=labels, seconds=seconds, error=np.linalg.norm(wrong, axis=1), hits=hits
     )  # fmt: skip
 
 
-def run_tsm(file: ModelFile, clip) -> SimpleNamespace:
+def run_tsm(file: kt.ModelFile, clip) -> SimpleNamespace:
     """Classify windows of a clip, and compare them with what its labels say."""
-    frames = load_classified(
-        clip, FrameCache().open(clip.source, file.spec.input_size), file.spec.span
+    frames = kt.load_classified(
+        clip, kt.FrameCache().open(clip.source, file.spec.input_size), file.spec.span
     )
     length = min(frames.length, len(frames.frames))
     starts = np.arange(0, len(frames.frames) - length + 1, STEP)
-    chosen = sample_segments(length, file.spec.frames)
+    chosen = kt.sample_segments(length, file.spec.frames)
     began = time.perf_counter()
-    said = np.concatenate(
-        [
-            np.asarray(file.model.predict_on_batch(scale_window(frames.frames[None, s + chosen])))
-            for s in starts
-        ]
-    )
+    windows = (kt.scale_window(frames.frames[None, s + chosen]) for s in starts)
+    said = np.concatenate([np.asarray(file.model.predict_on_batch(w)) for w in windows])
     seconds = time.perf_counter() - began
-    truth = classify_windows(frames.play, starts, length)
-    known = truth != NO_CLASS
+    truth = kt.classify_windows(frames.play, starts, length)
+    known = truth >= 0  # the others have no class
     centres = starts + length / 2
     hit = said[:, :2].sum(axis=1)  # near and far
     peaks, _ = find_peaks(np.pad(hit, 1), height=SURE, distance=max(1, length // 2 // STEP))
     return SimpleNamespace(
         centres=centres, said=said, hit=hit, play=frames.play, seconds=seconds,
         right=said.argmax(axis=1)[known] == truth[known], hits=centres[peaks - 1],
+        classes=file.spec.classes,
     )  # fmt: skip
 
 
@@ -118,7 +106,7 @@ def draw_contrast(tracknet: SimpleNamespace, tsm: SimpleNamespace) -> Figure:
     where.plot(tracknet.track.y, ".", color="#009e73", ms=4, label="tracked")
     where.invert_yaxis()
     where.set(ylabel="y (pixels)", title="TrackNet: where is the ball, in every frame?")
-    what.stackplot(tsm.centres - 0.5, tsm.said.T, labels=CLASSES, colors=COLOURS)
+    what.stackplot(tsm.centres - 0.5, tsm.said.T, labels=tsm.classes, colors=COLOURS)
     what.set(ylabel="probability", xlabel="frame", ylim=(0, 1))
     what.set_title("TSM: what happens in the window around a frame? (lines: labelled hits)")
     for hit, near in zip(tsm.play.hits, tsm.play.near, strict=True):
@@ -131,7 +119,7 @@ def draw_contrast(tracknet: SimpleNamespace, tsm: SimpleNamespace) -> Figure:
 
 def main(data: Path, names: list[str], tracker: str, tsm: str, output: Path) -> dict[str, float]:
     """Run both, print the comparison, draw the picture of the first clip."""
-    clips = pick_clips(find_labelled_clips(data).clips, names)
+    clips = kt.find_clips(data, names)
     files = [kt.load_model(find_weights(name).tracker) for name in (tracker, tsm)]
     tracking = kt.Tracker(files[0])
     runs = [(run_tracker(tracking, clip), run_tsm(files[1], clip)) for clip in clips]

@@ -12,22 +12,18 @@ import keras
 import numpy as np
 
 import keras_tracknet as kt
-from keras_tracknet.frames.sizes import scale_positions
-from keras_tracknet.frames.stacking import scale_window, stack_window
-from keras_tracknet.synthetic import RallyConfig, simulate_rally
-from keras_tracknet.training.batches.heatmaps import render_disc
 
 SIZE = (96, 160)  # (height, width) of the model's input
 
 
 def make_windows(frames: int) -> tuple[np.ndarray, np.ndarray]:
     """Return inputs and targets: windows of three frames that follow each other."""
-    rally = simulate_rally(RallyConfig(frames=frames, size=SIZE, seed=7))
+    rally = kt.simulate_rally(kt.RallyConfig(frames=frames, size=SIZE, seed=7))
     pictures = np.stack(list(rally.frames()))
-    positions = scale_positions(rally.track.positions, SIZE, SIZE)
+    positions = kt.scale_positions(rally.track.positions, SIZE, SIZE)
     starts = range(0, frames - 2, 3)
-    inputs = [scale_window(stack_window(pictures[s : s + 3], None, "none")) for s in starts]
-    targets = [render_disc(positions[s : s + 3], SIZE) for s in starts]
+    inputs = [kt.scale_window(kt.stack_window(pictures[s : s + 3], None, "none")) for s in starts]
+    targets = [kt.render_disc(positions[s : s + 3], SIZE) for s in starts]
     return np.stack(inputs), np.stack(targets)
 
 

@@ -16,30 +16,63 @@ from keras_tracknet.version import __version__
 if TYPE_CHECKING:
     from keras_tracknet import layers, losses, metrics, presets
     from keras_tracknet.analysis.analysis import analyze_track
+    from keras_tracknet.analysis.court.calibration import read_court
     from keras_tracknet.analysis.events import find_events
+    from keras_tracknet.datasets.dataset import find_clips, find_dataset, read_labels
+    from keras_tracknet.datasets.splits import split_dataset
     from keras_tracknet.errors import InputError
     from keras_tracknet.evaluation.exporting import export
+    from keras_tracknet.evaluation.trackers import evaluate
+    from keras_tracknet.frames.background import estimate_background, sample_indices
+    from keras_tracknet.frames.sizes import scale_positions
+    from keras_tracknet.frames.stacking import scale_window, stack_window
+    from keras_tracknet.frames.windows import sample_segments
+    from keras_tracknet.inference.outputs import predict_video
+    from keras_tracknet.inference.places import OutputPaths
     from keras_tracknet.inference.tracker import Tracker
     from keras_tracknet.models.rectifier import build_rectifier
-    from keras_tracknet.models.tsm import build_tsm, build_tsm_online
+    from keras_tracknet.models.tsm import build_tsm, build_tsm_online, reset_stream
     from keras_tracknet.models.v1 import build_v1
     from keras_tracknet.models.v2 import build_v2
     from keras_tracknet.models.v3 import build_v3
+    from keras_tracknet.sports import find_sport
+    from keras_tracknet.synthetic.clips import render_rallies, write_rally
+    from keras_tracknet.synthetic.config import RallyConfig
+    from keras_tracknet.synthetic.rally import simulate_rally
+    from keras_tracknet.tracks.outliers import raw_track
+    from keras_tracknet.tracks.overlay import write_overlay
+    from keras_tracknet.tracks.plots import name_plots, plot_track
     from keras_tracknet.tracks.files import read_track, write_track
     from keras_tracknet.tracks.track import Track
     from keras_tracknet.tracks.velocity import compute_velocity
-    from keras_tracknet.training.config import FitConfig
+    from keras_tracknet.training.batches.cache import FrameCache
+    from keras_tracknet.training.batches.heatmaps import (
+        render_classes,
+        render_disc,
+        render_gaussian,
+    )
+    from keras_tracknet.training.classifier.clip_classes import classify_windows
+    from keras_tracknet.training.classifier.data import load_classified
+    from keras_tracknet.training.classifier.evaluation import evaluate_classes
+    from keras_tracknet.training.config import FitConfig, describe_network
     from keras_tracknet.training.loop import fit
+    from keras_tracknet.video.reader import probe_video, read_frames, sample_frames
     from keras_tracknet.weights import checkpoints
-    from keras_tracknet.weights.model_file import load_model, save_model
+    from keras_tracknet.weights.model_file import ModelFile, load_model, save_model
+    from keras_tracknet.weights.spec import ModelSpec
 
 ensure_home()
 choose_before_keras()
 
-# Where each public name lives.
+# Where each public name lives; whatever is not here may change in any release.
 _HOMES = {
     "FitConfig": "training.config",
+    "FrameCache": "training.batches.cache",
     "InputError": "errors",
+    "ModelFile": "weights.model_file",
+    "ModelSpec": "weights.spec",
+    "OutputPaths": "inference.places",
+    "RallyConfig": "synthetic.config",
     "Track": "tracks.track",
     "Tracker": "inference.tracker",
     "analyze_track": "analysis.analysis",
@@ -50,23 +83,60 @@ _HOMES = {
     "build_v2": "models.v2",
     "build_v3": "models.v3",
     "checkpoints": "weights.checkpoints",
+    "classify_windows": "training.classifier.clip_classes",
     "compute_velocity": "tracks.velocity",
+    "describe_network": "training.config",
+    "estimate_background": "frames.background",
+    "evaluate": "evaluation.trackers",
+    "evaluate_classes": "training.classifier.evaluation",
     "export": "evaluation.exporting",
+    "find_clips": "datasets.dataset",
+    "find_dataset": "datasets.dataset",
     "find_events": "analysis.events",
+    "find_sport": "sports",
     "fit": "training.loop",
     "layers": "layers",
+    "load_classified": "training.classifier.data",
     "load_model": "weights.model_file",
     "losses": "losses",
     "metrics": "metrics",
+    "name_plots": "tracks.plots",
+    "plot_track": "tracks.plots",
+    "predict_video": "inference.outputs",
     "presets": "presets",
+    "probe_video": "video.reader",
+    "raw_track": "tracks.outliers",
+    "read_court": "analysis.court.calibration",
+    "read_frames": "video.reader",
+    "read_labels": "datasets.dataset",
     "read_track": "tracks.files",
+    "render_classes": "training.batches.heatmaps",
+    "render_disc": "training.batches.heatmaps",
+    "render_gaussian": "training.batches.heatmaps",
+    "render_rallies": "synthetic.clips",
+    "reset_stream": "models.tsm",
+    "sample_frames": "video.reader",
+    "sample_indices": "frames.background",
+    "sample_segments": "frames.windows",
     "save_model": "weights.model_file",
+    "scale_positions": "frames.sizes",
+    "scale_window": "frames.stacking",
+    "simulate_rally": "synthetic.rally",
+    "split_dataset": "datasets.splits",
+    "stack_window": "frames.stacking",
+    "write_overlay": "tracks.overlay",
+    "write_rally": "synthetic.clips",
     "write_track": "tracks.files",
 }
 
 __all__ = [
     "FitConfig",
+    "FrameCache",
     "InputError",
+    "ModelFile",
+    "ModelSpec",
+    "OutputPaths",
+    "RallyConfig",
     "Track",
     "Tracker",
     "__version__",
@@ -78,17 +148,49 @@ __all__ = [
     "build_v2",
     "build_v3",
     "checkpoints",
+    "classify_windows",
     "compute_velocity",
+    "describe_network",
+    "estimate_background",
+    "evaluate",
+    "evaluate_classes",
     "export",
+    "find_clips",
+    "find_dataset",
     "find_events",
+    "find_sport",
     "fit",
     "layers",
+    "load_classified",
     "load_model",
     "losses",
     "metrics",
+    "name_plots",
+    "plot_track",
+    "predict_video",
     "presets",
+    "probe_video",
+    "raw_track",
+    "read_court",
+    "read_frames",
+    "read_labels",
     "read_track",
+    "render_classes",
+    "render_disc",
+    "render_gaussian",
+    "render_rallies",
+    "reset_stream",
+    "sample_frames",
+    "sample_indices",
+    "sample_segments",
     "save_model",
+    "scale_positions",
+    "scale_window",
+    "simulate_rally",
+    "split_dataset",
+    "stack_window",
+    "write_overlay",
+    "write_rally",
     "write_track",
 ]
 

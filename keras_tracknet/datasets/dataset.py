@@ -19,6 +19,8 @@ from keras_tracknet.datasets.layouts.runs import find_labels_inside, find_run
 from keras_tracknet.datasets.layouts.search import MAX_DEPTH, LayoutSearch
 from keras_tracknet.errors import InputError
 from keras_tracknet.tracks.track import Track
+from keras_tracknet.video.media import estimate_frames
+from keras_tracknet.video.reader import probe_video
 
 # Tried on each folder in this order: what one has found, the next do not look at again.
 LAYOUTS = (
@@ -104,7 +106,29 @@ def find_labelled_clips(root: Path, *, visible: str = DEFAULT_VISIBLE) -> Datase
     return dataset
 
 
-def read_labels(clip: Clip, *, size: tuple[int, int], frames: int) -> Track:
+def find_clips(
+    root: Path, names: Iterable[str] = (), *, visible: str = DEFAULT_VISIBLE
+) -> tuple[Clip, ...]:
+    """Find the labelled clips below a folder.
+
+    Args:
+        root: the folder.
+        names: names of clips, folders of clips or globs, see `pick_clips`; every clip when empty.
+        visible: as for `find_dataset`.
+
+    Returns:
+        The clips, each with its `name`, its `source` (the video) and its labels.
+
+    Raises:
+        InputError: there is no such folder, no labelled clip in it, or a name fits none.
+    """
+    clips, names = find_labelled_clips(root, visible=visible).clips, tuple(names)
+    return pick_clips(clips, names) if names else clips
+
+
+def read_labels(
+    clip: Clip, *, size: tuple[int, int] | None = None, frames: int | None = None
+) -> Track:
     """Read the labels of a clip.
 
     Rows are placed by their Frame, never by their order. Frames without a row are
@@ -113,12 +137,19 @@ def read_labels(clip: Clip, *, size: tuple[int, int], frames: int) -> Track:
 
     Args:
         clip: whose labels to read.
-        size: (height, width) of the source video.
-        frames: in the source video.
+        size: (height, width) of the source video; read from the video when omitted.
+        frames: number of frames in it; read from the video when omitted.
 
     Returns:
         A `Track` in pixels of the source video, with a row for each of its frames.
+
+    Raises:
+        InputError: the video has to be opened and cannot be.
     """
+    if size is None or frames is None:
+        info = probe_video(clip.source)
+        size = size or (info.height, info.width)
+        frames = estimate_frames(info) if frames is None else frames
     return clip.table.track(size, frames)
 
 

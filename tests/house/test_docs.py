@@ -1,7 +1,7 @@
 """What the documentation says: commands, options and names that there are, Python that runs."""
 
+import ast
 import html
-import importlib.util
 import os
 import re
 import runpy
@@ -114,9 +114,6 @@ def test_reference_has_every_public_name_on_one_page():
             assert f"::: keras_tracknet.{place}\n" in page
             assert f"#keras_tracknet.{place})" in pages["reference/python/index.md"]
             assert len(reference["summarize"](place)) > 10
-    for name in reference["MODULES"]:
-        assert importlib.util.find_spec(f"keras_tracknet.{name}") is not None
-        assert f"::: keras_tracknet.{name}\n" in pages[f"reference/modules/{name}.md"]
 
 
 def test_the_architecture_page_is_that_of_the_code():
@@ -224,6 +221,62 @@ def footage(tmp_path):
 def find_python(page):
     blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
     return [block for language, block in blocks if language == "python"]
+
+
+# Besides `keras_tracknet` itself, the modules that code may import by their path.
+PUBLIC_MODULES = ("layers", "losses", "metrics", "presets")
+
+
+def find_private_names(code):
+    """Return what a program takes from the package that `keras_tracknet` does not export."""
+    private = []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+            private += [name for name in names if name.startswith("keras_tracknet.")]
+        elif isinstance(node, ast.ImportFrom) and node.module == "keras_tracknet":
+            names = [alias.name for alias in node.names]
+            private += [name for name in names if name not in keras_tracknet.__all__]
+        elif isinstance(node, ast.ImportFrom) and node.module.startswith("keras_tracknet."):
+            known = node.module.removeprefix("keras_tracknet.") in PUBLIC_MODULES
+            private += [] if known else [node.module]
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) in (
+            "kt",
+            "keras_tracknet",
+        ):
+            private += [] if node.attr in keras_tracknet.__all__ else [node.attr]
+    return private
+
+
+def find_code(path):
+    """Return the Python of an example or of a page, also what is not meant to be run as it is."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        return text
+    blocks = BLOCK.findall(text)
+    return "\n".join(block for language, block in blocks if language in ("python", "py"))
+
+
+@pytest.mark.parametrize(
+    "path", [*PAGES, *sorted((ROOT / "examples").glob("*.py"))], ids=lambda path: path.stem
+)
+def test_guides_and_examples_use_public_names_only(path):
+    assert find_private_names(find_code(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "private"),
+    [
+        ("import keras_tracknet as kt\nkt.fit", []),
+        ("from keras_tracknet.losses import WeightedBCE", []),
+        ("from keras_tracknet import fit, weights", ["weights"]),
+        ("from keras_tracknet.training.loop import fit", ["keras_tracknet.training.loop"]),
+        ("import keras_tracknet.weights.spec", ["keras_tracknet.weights.spec"]),
+        ("import keras_tracknet as kt\nkt.weights.load_model", ["weights"]),
+    ],
+)
+def test_a_private_name_is_found(code, private):
+    assert find_private_names(code) == private
 
 
 @pytest.mark.parametrize(
