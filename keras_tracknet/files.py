@@ -37,8 +37,10 @@ def replace_file(path: Path) -> Iterator[Path]:
             what is to be written before.
 
     Example:
-        >>> with replace_file(Path("notes.txt")) as partial:  # doctest: +SKIP
-        ...     partial.write_text("complete")
+        >>> with replace_file(Path("runs/notes.txt")) as partial:
+        ...     _ = partial.write_text("complete")
+        >>> Path("runs/notes.txt").read_text()
+        'complete'
     """
     with explain_writing(path):
         target = Path(os.path.realpath(path))

@@ -125,7 +125,7 @@ def load(name: str | Path = DEFAULT) -> ModelFile:
 
     Example:
         >>> from keras_tracknet import presets
-        >>> presets.load("badminton-v3").model.name  # doctest: +SKIP
+        >>> presets.load("badminton-v3").model.name
         'tracknet_v3'
     """
     from keras_tracknet.weights.model_file import load_model

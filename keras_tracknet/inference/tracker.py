@@ -68,9 +68,11 @@ class Tracker:
         ValueError: an unknown mode or way to decode, or a number out of range.
 
     Example:
-        >>> tracker = Tracker.from_file("best.keras")  # doctest: +SKIP
-        >>> track = tracker.track("rally.mp4")  # doctest: +SKIP
-        >>> track.x[0], track.y[0], track.status[0]  # doctest: +SKIP
+        >>> import keras_tracknet as kt
+        >>> video = kt.write_rally(kt.RallyConfig(frames=8, size=(288, 512)), "runs/example")
+        >>> track = kt.Tracker.from_preset("rendered-v3").track(video)
+        >>> len(track), str(track.status[0])
+        (8, 'detected')
     """
 
     def __init__(
@@ -190,7 +192,11 @@ class Tracker:
             InputError: no pictures.
 
         Example:
-            >>> track = tracker.track_frames(np.stack(pictures))  # doctest: +SKIP
+            >>> import keras_tracknet as kt
+            >>> pictures = np.zeros((8, 288, 512, 3), np.uint8)
+            >>> track = kt.Tracker.from_preset("rendered-v3").track_frames(pictures)
+            >>> len(track), int(track.visibility.sum())
+            (8, 0)
         """
         if not len(frames):
             raise InputError("there are no frames to track; check the source.")

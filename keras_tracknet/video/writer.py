@@ -50,7 +50,7 @@ class VideoWriter:
         InputError: the file cannot be written.
 
     Example:
-        >>> with VideoWriter(Path("grey.mp4"), size=(36, 64), fps=Fraction(30)) as writer:
+        >>> with VideoWriter(Path("runs/grey.mp4"), size=(36, 64), fps=Fraction(30)) as writer:
         ...     writer.write(np.full((36, 64, 3), 128, np.uint8))
     """
 

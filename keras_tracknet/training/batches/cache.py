@@ -73,9 +73,10 @@ class FrameCache:
         folder: where to keep the clips; else `frames` in the cache, see `cache_folder`.
 
     Example:
-        >>> cached = FrameCache().open(Path("rally.mp4"), (288, 512))  # doctest: +SKIP
-        >>> cached.frames[0].shape  # doctest: +SKIP
-        (288, 512, 3)
+        >>> import keras_tracknet as kt
+        >>> video = kt.write_rally(kt.RallyConfig(frames=8, size=(72, 128)), "runs/example")
+        >>> kt.FrameCache("runs/frames").open(video, (36, 64)).frames.shape
+        (8, 36, 64, 3)
     """
 
     def __init__(self, folder: Path | None = None) -> None:

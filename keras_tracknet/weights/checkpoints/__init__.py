@@ -1,8 +1,6 @@
 """Public checkpoints of the TrackNet family as models of this package, and back.
 
-Example:
-    >>> from keras_tracknet import Tracker, checkpoints
-    >>> tracker = Tracker(checkpoints.load("TrackNet_best.pt"))  # doctest: +SKIP
+`Tracker(checkpoints.load("TrackNet_best.pt"))` tracks with what another project trained.
 """
 
 from __future__ import annotations

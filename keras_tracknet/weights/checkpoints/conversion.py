@@ -100,10 +100,6 @@ def load(path: Path | str, *, family: str = "auto", size: Size | None = None) ->
         InputError: not a checkpoint, or one that is not supported, damaged, or of another
             family.
         ValueError: a size that is no multiple of 8.
-
-    Example:
-        >>> load("TrackNet_best.pt").spec.background  # doctest: +SKIP
-        'concat'
     """
     return convert(path, family=family, size=size).file
 
