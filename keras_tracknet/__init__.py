@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from keras_tracknet.synthetic.clips import render_rallies, write_rally
     from keras_tracknet.synthetic.config import RallyConfig
     from keras_tracknet.synthetic.rally import simulate_rally
+    from keras_tracknet.tracks.files import read_track, write_track
     from keras_tracknet.tracks.outliers import raw_track
     from keras_tracknet.tracks.overlay import write_overlay
     from keras_tracknet.tracks.plots import name_plots, plot_track
-    from keras_tracknet.tracks.files import read_track, write_track
     from keras_tracknet.tracks.track import Track
     from keras_tracknet.tracks.velocity import compute_velocity
     from keras_tracknet.training.batches.cache import FrameCache

@@ -248,9 +248,12 @@ class Tracker:
                 uint8 RGB.
 
         Example:
-            >>> frames = ((time.monotonic(), picture) for picture in camera)  # doctest: +SKIP
-            >>> for row in tracker.stream_live(frames):  # doctest: +SKIP
-            ...     print(row.frame, row.x, row.y)
+            >>> import keras_tracknet as kt
+            >>> rally = kt.simulate_rally(kt.RallyConfig(frames=8, size=(288, 512)))
+            >>> frames = ((k / 30, picture) for k, picture in enumerate(rally.frames()))
+            >>> tracker = kt.Tracker.from_preset("rendered-v3")
+            >>> [row.frame for row in tracker.stream_live(frames)]
+            [0, 1, 2, 3, 4, 5, 6, 7]
         """
         if self.sampling == "published":
             raise InputError('`sampling="published"` is for recorded videos only; remove it.')
