@@ -139,6 +139,36 @@ def test_backend_is_chosen_by_whichever_module_loads_keras(tmp_path):
     assert (result.stdout.split(), result.stderr) == (["jax", "jax"], "")
 
 
+# Resolves every public name as if it were the first, and prints which did not say `expected`.
+RESOLVING = """
+import os, sys
+import keras_tracknet
+for name in keras_tracknet.__all__:
+    os.environ.pop("KERAS_BACKEND", None)
+    for module in [m for m in sys.modules if m.partition(".")[0] in ("keras", "keras_tracknet")]:
+        if module not in ("keras_tracknet", "keras_tracknet.backends", "keras_tracknet.errors"):
+            del sys.modules[module]
+    try:
+        getattr(keras_tracknet, name)
+    except Exception as error:
+        if EXPECTED not in f"{type(error).__name__}: {error} {os.environ.get('KERAS_BACKEND')}":
+            print(name, repr(error))
+"""
+
+
+@pytest.mark.parametrize(
+    ("installed", "expected"),
+    [
+        ([], "InputError: no Keras backend is installed"),
+        (["jax"], "ModuleNotFoundError: No module named 'jax' jax"),  # hidden all the same
+    ],
+)
+def test_every_public_name_chooses_the_backend(tmp_path, installed, expected):
+    code = f"from keras_tracknet import backends\nbackends.find_backends = lambda: {installed}"
+    result = run_fresh(f"{HIDING}\n{code}\nEXPECTED = {expected!r}\n{RESOLVING}", tmp_path)
+    assert (result.stdout, result.stderr) == ("", "")
+
+
 def test_a_command_says_which_backend_is_unknown_in_a_line(tmp_path):
     code = "from keras_tracknet_cli.main import cli; cli(['demo', '-o', 'out'])"
     result = run_fresh(code, tmp_path, KERAS_BACKEND="nonsense")

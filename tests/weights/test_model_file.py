@@ -1,5 +1,6 @@
 import errno
 import hashlib
+import importlib
 import os
 import subprocess
 import sys
@@ -151,6 +152,26 @@ def test_any_keras_loads_the_file(saved):
     path, model = saved
     loaded = keras.saving.load_model(path)
     np.testing.assert_array_equal(run(loaded, draw_inputs(model)), run(model, draw_inputs(model)))
+
+
+# What files name the classes by that are ours; people import these modules by their path.
+SAVED = {
+    "layers": ("CachedDifference", "CachedShift", "Consensus", "FrameDifference", "TemporalShift"),
+    "losses": (
+        "FocalBCE", "MaskedDistance", "MaskedMSE", "PixelCrossEntropy", "QualityFocal",
+        "WeightedBCE",
+    ),
+    "metrics": ("TrackingAccuracy", "TrackingF1", "TrackingPrecision", "TrackingRecall"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("module", SAVED)
+def test_classes_have_the_names_that_saved_files_know_them_by(module):
+    public = importlib.import_module(f"keras_tracknet.{module}")
+    found = keras.saving.get_custom_objects()
+    for name in SAVED[module]:
+        assert found[f"keras_tracknet>{name}"] is getattr(public, name)
+        assert getattr(public, name).__module__ == public.__name__  # also in the file
 
 
 def test_file_of_plain_keras_is_understood_too(tmp_path, saved):
