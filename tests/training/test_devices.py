@@ -245,7 +245,7 @@ def test_pytorch_says_that_it_uses_one_device(alone):
 def test_hosts_of_another_backend_are_refused(alone, backend_name):
     alone.setattr(devices.keras.backend, "backend", lambda: backend_name)
     alone.setenv(hosts.JAX_HOSTS, "2")
-    with pytest.raises(InputError, match="KERAS_DISTRIBUTION_NUM_PROCESSES is for JAX"):
+    with pytest.raises(InputError, match="KERAS_DISTRIBUTION_NUM_PROCESSES requires JAX"):
         join_hosts()
 
 
