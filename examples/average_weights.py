@@ -1,10 +1,10 @@
-"""Write the mean of networks that were trained on from the same weights ("model soup").
+"""Average the weights of networks that were trained from the same weights ("model soup").
 
     python examples/average_weights.py third/last.keras fourth/last.keras=2 -o mean.keras
 
-The mean is often better than each of them (Wortsman et al. 2022) and costs no more than one to run.
-`=2` lets a network count twice. Take networks of one build whose training parted late; the mean of
-strangers is good for nothing.
+The mean is often better than each network (Wortsman et al. 2022) and runs as fast as one. `=2`
+counts a network twice. The networks must have the same architecture and most of their training in
+common; the mean of unrelated networks is useless.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import keras_tracknet as kt
 
 
 def main(networks: list[str], output: Path) -> None:
-    """Load each network, average weight by weight, save."""
+    """Load the networks, average each weight, and save the result."""
     shares, files = [], []
     for network in networks:
         name, _, share = network.partition("=")

@@ -1,9 +1,9 @@
-"""Fine-tune a bundled tracker on labelled clips, and say what that changed.
+"""Fine-tune a bundled tracker on labelled clips and measure the change.
 
     python examples/fine_tune.py --data DIR --weights badminton-v3 --windows 3200
 
-Without labelled clips it renders a few, and trains for some seconds: enough to see that it runs,
-not enough to get better.
+Without labelled clips, it renders a few and trains for some seconds. This shows that it runs; it
+does not improve the tracker.
 """
 
 import argparse
@@ -15,7 +15,7 @@ RUN = Path("runs/example/fine-tuned")
 
 
 def main(data: Path | None, weights: str, windows: int) -> list[float]:
-    """Split, measure, train on, measure again."""
+    """Split the clips, train, and measure before and after."""
     if data is None:
         data = Path("runs/example/clips")
         first = kt.RallyConfig(frames=16, size=(288, 512), seed=50)
@@ -44,7 +44,7 @@ def main(data: Path | None, weights: str, windows: int) -> list[float]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="a folder of labelled clips")
-    parser.add_argument("--weights", default="rendered-v3", help="a bundled tracker's name")
-    parser.add_argument("--windows", type=int, default=32, help="windows to train on")
+    parser.add_argument("--data", type=Path, help="folder of labelled clips")
+    parser.add_argument("--weights", default="rendered-v3", help="name of a bundled tracker")
+    parser.add_argument("--windows", type=int, default=32, help="number of windows to train on")
     main(**vars(parser.parse_args()))

@@ -1,10 +1,10 @@
-"""Use a trained TrackNet inside a Keras model of one's own: does the shuttlecock rise or fall?
+"""Use a trained TrackNet inside your own Keras model: does the shuttlecock rise or fall?
 
     python examples/inside_keras.py
 
-A bundled tracker with frozen weights gives heatmaps; a few operations make positions of them; a
-small recurrent network learns from those, on a rally that this script renders. In the end all of
-it is one Keras model, from frames to an answer for each frame.
+A bundled tracker with frozen weights returns heatmaps, a few operations turn them into positions,
+and a small recurrent network learns from the positions on a rally that this script renders. The
+result is one Keras model from frames to a probability for each frame.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from keras import layers, ops
 
 import keras_tracknet as kt
 
-FRAMES = 8  # of a window
+FRAMES = 8  # in a window
 
 
 def build_positions(file: kt.ModelFile) -> keras.Model:
@@ -26,7 +26,7 @@ def build_positions(file: kt.ModelFile) -> keras.Model:
     heatmaps = file.model(window)  # (batch, height, width, frames)
     xs = np.linspace(0, 1, width, dtype=np.float32)[None, None, :, None]
     ys = np.linspace(0, 1, height, dtype=np.float32)[None, :, None, None]
-    mass = heatmaps**4  # what is almost zero should not pull
+    mass = heatmaps**4  # values near zero should not pull
     total = ops.sum(mass, axis=(1, 2)) + 1e-6
     x, y = (ops.sum(mass * place, axis=(1, 2)) / total for place in (xs, ys))
     positions = ops.stack([x, y, ops.max(heatmaps, axis=(1, 2))], axis=-1)
@@ -49,13 +49,13 @@ def make_windows(frames: int, size: tuple[int, int]) -> tuple[np.ndarray, np.nda
     rising, known = step < 0, np.isfinite(step)
     starts = range(0, frames - FRAMES + 1, FRAMES)
     windows = [kt.stack_window(pictures[s : s + FRAMES], background, "concat") for s in starts]
-    answers = [np.stack([rising[s : s + FRAMES], known[s : s + FRAMES]]) for s in starts]
-    rises, counts = np.moveaxis(np.stack(answers), 1, 0).astype(np.float32)
+    targets = [np.stack([rising[s : s + FRAMES], known[s : s + FRAMES]]) for s in starts]
+    rises, counts = np.moveaxis(np.stack(targets), 1, 0).astype(np.float32)
     return kt.scale_window(np.stack(windows)), rises[..., None], counts
 
 
 def main(frames: int, epochs: int) -> float:
-    """Take TrackNet's positions, train the head on them, join the two."""
+    """Train the head on TrackNet's positions and join both into one model."""
     file = kt.presets.load("rendered-v3")
     positions, head = build_positions(file), build_head()
     windows, rises, counts = make_windows(frames, file.spec.input_size)
@@ -64,11 +64,11 @@ def main(frames: int, epochs: int) -> float:
     head.fit(seen, rises, sample_weight=counts, epochs=epochs, verbose=0)
 
     whole = keras.Model(positions.input, head(positions.output), name="rising_from_frames")
-    answers = whole.predict(windows, batch_size=2, verbose=0)
-    right = (answers > 0.5) == (rises > 0.5)
+    outputs = whole.predict(windows, batch_size=2, verbose=0)
+    right = (outputs > 0.5) == (rises > 0.5)
     share = float(right[counts > 0].mean())
     print(f"{whole.name}: {whole.input_shape} to {whole.output_shape}")
-    print(f"right about {share:.0%} of {int(counts.sum())} frames that it was trained on")
+    print(f"correct for {share:.0%} of the {int(counts.sum())} frames that it was trained on")
     return share
 
 

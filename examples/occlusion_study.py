@@ -1,14 +1,14 @@
-"""How trackers bear it when the ball is hidden: real clips with something pasted over its path.
+"""Measure trackers on hidden balls: real clips with patches pasted over the ball.
 
     python examples/occlusion_study.py DIR --clips 00004,00047 --v2 badminton-v2 \
         --v3 badminton-v3 --v3-plain runs/fit/v3-plain -o occlusion
 
-Published comparisons say that V3 beats V2 by much where the ball is often hidden, but that it
-needs frames to estimate the background from. This measures both. In a share of the frames in which
-the ball is labelled visible, in stretches of a given length, a piece of the same picture is pasted
-over it. V2, V3 that was trained without a background, V3 with the background of the first 1, 8 and
-60 frames and of all, without and with rectifier, track the same pictures. Where the hidden ball is
-still counts. Writes the counts as a table (CSV and Markdown) and draws them.
+Published comparisons say that V3 beats V2 by a wide margin where the ball is often hidden, but that
+it needs frames to estimate the background. This script measures both. It pastes a piece of the same
+picture over the ball in a share of the frames with a visible ball, in stretches of a given length.
+V2, V3 trained without a background, and V3 with the background of the first 1, 8 and 60 frames and
+of all frames track the same pictures, without and with rectifier. The position of a hidden ball
+still counts. Writes the counts as tables (CSV and Markdown) and draws them.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import keras_tracknet as kt
 from keras_tracknet.metrics import TOLERANCE, Counts, count_outcomes
 from keras_tracknet.presets import find_weights
 
-# Share of the visible frames in which the ball is hidden, frames at a time, how much of it.
+# Share of visible frames to hide, frames at a time, and how much of the ball to cover.
 CONDITIONS = (
     (0.0, 0, "none"),
     (0.3, 4, "half"),
@@ -33,14 +33,14 @@ CONDITIONS = (
     (0.3, 12, "whole"),
 )
 BACKGROUNDS = {"1 frame": 1, "8 frames": 8, "60 frames": 60, "all": None}
-PATCH = (36, 20)  # (height, width) of what hides the ball at 288 x 512: about half a player
-MAX_GAP = 3  # frames; longer than by default, for balls are hidden here
+PATCH = (36, 20)  # (height, width) of the patch at 288 x 512: about half a player
+MAX_GAP = 3  # frames; longer than the default, because balls are hidden here
 COLUMNS = ("tracker", "background", "rectifier", "share", "length", "cover")
 TOLD = {
     "accuracy": "Accuracy, all frames",
     "f1": "F1, all frames",
     "hidden_recall": "Share of hidden balls found within 4 pixels",
-    "fp1": "Balls found more than 4 pixels away (FP1)",
+    "fp1": "Balls reported more than 4 pixels away (FP1)",
 }
 
 
@@ -55,9 +55,9 @@ class Scene:
 
 
 def choose_hidden(visible: np.ndarray, share: float, length: int, seed: int) -> np.ndarray:
-    """Choose stretches of visible frames, `length` each and apart, until `share` is reached.
+    """Choose separate stretches of `length` visible frames until `share` is reached.
 
-    Returns `(frames,)` bool; fewer than asked for where no more stretches fit.
+    Returns `(frames,)` bool; fewer frames than requested if no more stretches fit.
     """
     hidden = np.zeros(len(visible), bool)
     wanted = round(share * visible.sum())
@@ -73,10 +73,10 @@ def choose_hidden(visible: np.ndarray, share: float, length: int, seed: int) -> 
 def hide_ball(
     frames: np.ndarray, positions: np.ndarray, hidden: np.ndarray, cover: str, seed: int
 ) -> np.ndarray:
-    """Return frames with an ellipse from elsewhere in the picture over the ball where it is hidden.
+    """Return frames in which an ellipse from elsewhere in the picture covers hidden balls.
 
-    Within a stretch the piece comes from one place and goes with the ball: off its centre where
-    it covers the whole, with an end of it on the ball's middle where it covers half.
+    Within a stretch the ellipse comes from one place and moves with the ball. To cover the whole
+    ball, it is near the ball's centre; to cover half, it ends at the ball's centre.
     """
     generator = np.random.default_rng(seed)
     height, width = frames.shape[1:3]
@@ -96,7 +96,7 @@ def hide_ball(
 
 
 def make_scene(clip, size: tuple[int, int], share: float, length: int, cover: str) -> Scene:
-    """Read a clip and hide the ball in it."""
+    """Read a clip and hide its ball."""
     cached = kt.FrameCache().open(clip.source, size)
     labels = kt.read_labels(clip, size=cached.source_size, frames=len(cached))
     positions = kt.scale_positions(labels.positions, cached.source_size, size)
@@ -106,7 +106,7 @@ def make_scene(clip, size: tuple[int, int], share: float, length: int, cover: st
 
 
 def count_scene(scene: Scene, track: kt.Track) -> tuple[Counts, Counts]:
-    """Count the outcomes of all labelled frames, and of the hidden ones."""
+    """Count the outcomes of all labelled frames and of the hidden ones."""
     return tuple(
         count_outcomes(scene.positions[which], track.positions[which], TOLERANCE)
         for which in (scene.labelled, scene.labelled & scene.hidden)
@@ -114,7 +114,7 @@ def count_scene(scene: Scene, track: kt.Track) -> tuple[Counts, Counts]:
 
 
 def track_scene(tracker: kt.Tracker, scene: Scene, seen: int | None) -> kt.Track:
-    """Track a scene with the background of its first `seen` frames, or of all."""
+    """Track a scene with the background of its first `seen` frames, or of all frames."""
     first = scene.frames[:seen]
     sample = kt.sample_indices(len(first))
     return tracker.track_frames(
@@ -158,7 +158,7 @@ def study(data: Path, clips: list[str], trackers: dict[str, kt.Tracker], conditi
 
 
 def draw_study(rows: list[dict]) -> Figure:
-    """Draw F1, and recall where the ball is hidden, for each way to hide it."""
+    """Draw F1 and the recall of hidden balls for each condition."""
     figure = Figure(figsize=(11, 5), layout="constrained")
     panels = figure.subplots(1, 2)
     conditions = list(dict.fromkeys(tuple(row[k] for k in COLUMNS[3:]) for row in rows))
@@ -198,10 +198,10 @@ def write_tables(rows: list[dict], folder: Path) -> None:
     ]
     text = ""
     for score, title in TOLD.items():
-        text += f"**{title}**\n\n| tracker | background | rectifier | {' | '.join(heads)} |\n"
+        text += f"**{title}**\n\n| Tracker | Background | Rectifier | {' | '.join(heads)} |\n"
         text += "|---|---|---|" + "--:|" * len(heads) + "\n"
         scores: dict[tuple, list[str]] = {}
-        for row in rows:  # those of one tracker come in the order of the conditions
+        for row in rows:  # rows of one tracker are in the order of the conditions
             value = row[score]
             told = "-" if np.isnan(value) else f"{value:.3f}" if score != "fp1" else str(value)
             scores.setdefault(tuple(row[k] for k in COLUMNS[:3]), []).append(told)
@@ -214,7 +214,7 @@ def main(
     data: Path, clips: list[str], v2: str, v3: str, v3_plain: str | None, rectifier: str | None,
     threshold: float | None, output: Path, conditions=CONDITIONS,
 ) -> list[dict]:  # fmt: skip
-    """Run the study, write and draw it."""
+    """Run the study, write its tables and draw it."""
     names = {"V2": v2, "V3": v3, "V3 trained without": v3_plain}
     files = {title: find_weights(name) for title, name in names.items() if name is not None}
     second = find_weights(rectifier).tracker if rectifier else files["V3"].rectifier
@@ -242,7 +242,9 @@ if __name__ == "__main__":
     parser.add_argument("--v2", default="badminton-v2", help="preset, file or run folder")
     parser.add_argument("--v3", default="badminton-v3", help="preset, file or run folder")
     parser.add_argument("--v3-plain", help="V3 trained with --background none")
-    parser.add_argument("--rectifier", help="file or run folder; that of the preset when omitted")
-    parser.add_argument("--threshold", type=float, help="of all; each one's own when omitted")
+    parser.add_argument("--rectifier", help="file or run folder; default: the preset's own")
+    parser.add_argument(
+        "--threshold", type=float, help="threshold of all trackers; default: their own"
+    )
     parser.add_argument("-o", "--output", type=Path, default=Path("occlusion"))
     main(**vars(parser.parse_args()))

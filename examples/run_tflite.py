@@ -1,10 +1,10 @@
-"""Track a video with an exported file and LiteRT alone: no Keras, no TensorFlow.
+"""Track a video with an exported file and LiteRT alone, without Keras and TensorFlow.
 
     tracknet export --format tflite
     python examples/run_tflite.py runs/export/badminton-v3.tflite match.mp4
 
-Prints a row for each frame: its number, x and y in pixels of the video, and the confidence. Needs
-NumPy, OpenCV, PyAV and ai-edge-litert, and nothing of this package.
+Prints one row per frame: its number, x and y in pixels of the video, and the confidence. Needs
+NumPy, OpenCV, PyAV and ai-edge-litert, but not this package.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def read_frames(video: str) -> Iterator[np.ndarray]:
 
 
 def main(file: str, video: str) -> None:
-    """Take the background, then window after window."""
+    """Compute the background, then track window by window."""
     interpreter = Interpreter(file)
     interpreter.allocate_tensors()
     inputs = sorted(interpreter.get_input_details(), key=lambda place: -len(place["shape"]))
@@ -50,10 +50,10 @@ def main(file: str, video: str) -> None:
         if len(inputs) > 1:
             interpreter.set_tensor(inputs[1]["index"], background[None])
         interpreter.invoke()
-        answers = interpreter.get_tensor(output)[0]
-        for number, (x, y, confidence) in enumerate(answers[:count], start):
+        positions = interpreter.get_tensor(output)[0]
+        for number, (x, y, confidence) in enumerate(positions[:count], start):
             rows, columns, _ = sizes[number]
-            # From shares of the picture to pixels, whose centres are on whole numbers.
+            # From fractions of the picture to pixels; pixel centres are whole numbers.
             place = f"{x * columns - 0.5:.1f},{y * rows - 0.5:.1f}" if x or y else ","
             print(f"{number},{place},{confidence:.3f}")
     assert not {"keras", "tensorflow", "keras_tracknet"} & set(sys.modules)
@@ -61,6 +61,6 @@ def main(file: str, video: str) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("file", help="a .tflite file of tracknet export")
+    parser.add_argument("file", help=".tflite file from tracknet export")
     parser.add_argument("video")
     main(**vars(parser.parse_args()))

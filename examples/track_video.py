@@ -1,10 +1,9 @@
-"""Track a video with bundled weights, say how the ball moved, and draw it.
+"""Track a video with bundled weights, print the top speed, and plot the track.
 
     python examples/track_video.py match.mp4
 
-Prints how many frames show the ball and its fastest step, in pixels of the video a second, and
-writes the track and, where matplotlib is installed, pictures of it beside the video. Without a
-video it renders a rally.
+Prints how many frames show the ball and its highest speed in pixels per second. Writes the track
+beside the video and, where matplotlib is installed, plots it. Without a video, it renders a rally.
 """
 
 import argparse
@@ -17,7 +16,7 @@ import keras_tracknet as kt
 
 
 def main(video: Path | None, weights: str) -> kt.Track:
-    """Track, write, tell, draw."""
+    """Track the video, write the track, print the speed, and plot."""
     if video is None:
         video = kt.write_rally(kt.RallyConfig(frames=32, size=(288, 512)), Path("runs/example"))
     track = kt.Tracker.from_preset(weights).track(video)
@@ -26,7 +25,7 @@ def main(video: Path | None, weights: str) -> kt.Track:
     speed = np.hypot(np.diff(track.x), np.diff(track.y)) / np.diff(track.time)
     if np.isfinite(speed).any():
         frame = int(np.nanargmax(speed))
-        print(f"fastest: {speed[frame]:.0f} pixels a second at {track.time[frame]:.2f} s")
+        print(f"fastest: {speed[frame]:.0f} pixels per second at {track.time[frame]:.2f} s")
     if find_spec("matplotlib"):
         background = kt.estimate_background(frame.image for frame in kt.sample_frames(video, 25))
         pictures = kt.name_plots(video.parent, prefix=f"{video.stem}.")
@@ -38,5 +37,5 @@ def main(video: Path | None, weights: str) -> kt.Track:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("video", type=Path, nargs="?")
-    parser.add_argument("--weights", default="badminton-v3", help="a bundled tracker's name")
+    parser.add_argument("--weights", default="badminton-v3", help="name of a bundled tracker")
     main(**vars(parser.parse_args()))

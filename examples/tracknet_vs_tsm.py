@@ -1,10 +1,10 @@
-"""What a TrackNet and a TSM say of the same labelled clips.
+"""Compare a TrackNet and a TSM on the same labelled clips.
 
     python examples/tracknet_vs_tsm.py DIR CLIP... --tsm runs/fit/tsm -o contrast.png
 
-A TrackNet answers where the ball is in every frame, a TSM what happens in a window of frames.
-Prints what each is, how wrong, how large and how fast, and how many hits are found by the track,
-by the TSM, and by the track where the TSM agrees; draws both answers over time.
+A TrackNet returns the position of the ball in every frame, a TSM classifies what happens in a
+window of frames. Prints the error, size and speed of both, and how many hits are found by the
+track, by the TSM, and by the track where the TSM agrees. Draws both outputs over time.
 """
 
 import argparse
@@ -21,16 +21,16 @@ from scipy.signal import find_peaks
 import keras_tracknet as kt
 from keras_tracknet.presets import find_weights
 
-WITHIN = 4  # frames by which a hit that counts as found may be off
-SURE = 0.5  # probability at which the TSM sees a hit
-STEP = 2  # frames between the windows that the TSM is asked about
+WITHIN = 4  # frames: tolerance for a hit
+SURE = 0.5  # minimum probability of a hit of the TSM
+STEP = 2  # frames between the windows that the TSM classifies
 COLOURS = ("#d55e00", "#0072b2", "#bbbbbb", "#f0e442")
 
 
 def count_gflop(model: keras.Model, size: tuple[int, int]) -> float:
     """Return billions of multiplications and additions of the convolutions for one input.
 
-    `size` is the (height, width) that a network which takes any is fed with.
+    `size` is the (height, width) to use for a network that takes any size.
     """
     if None in model.input_shape[1:]:
         inputs = keras.Input((*size, model.input_shape[-1]))
@@ -43,7 +43,7 @@ def count_gflop(model: keras.Model, size: tuple[int, int]) -> float:
 
 
 def run_tracker(tracker: kt.Tracker, clip) -> SimpleNamespace:
-    """Track a clip, and compare its velocities with the labelled ones."""
+    """Track a clip and compare its velocities with the labelled ones."""
     began = time.perf_counter()
     track = tracker.track(clip.source)
     seconds = time.perf_counter() - began
@@ -58,7 +58,7 @@ def run_tracker(tracker: kt.Tracker, clip) -> SimpleNamespace:
 
 
 def run_tsm(file: kt.ModelFile, clip) -> SimpleNamespace:
-    """Classify windows of a clip, and compare them with what its labels say."""
+    """Classify windows of a clip and compare them with its labels."""
     frames = kt.load_classified(
         clip, kt.FrameCache().open(clip.source, file.spec.input_size), file.spec.span
     )
@@ -67,22 +67,22 @@ def run_tsm(file: kt.ModelFile, clip) -> SimpleNamespace:
     chosen = kt.sample_segments(length, file.spec.frames)
     began = time.perf_counter()
     windows = (kt.scale_window(frames.frames[None, s + chosen]) for s in starts)
-    said = np.concatenate([np.asarray(file.model.predict_on_batch(w)) for w in windows])
+    outputs = np.concatenate([np.asarray(file.model.predict_on_batch(w)) for w in windows])
     seconds = time.perf_counter() - began
     truth = kt.classify_windows(frames.play, starts, length)
     known = truth >= 0  # the others have no class
     centres = starts + length / 2
-    hit = said[:, :2].sum(axis=1)  # near and far
+    hit = outputs[:, :2].sum(axis=1)  # near and far
     peaks, _ = find_peaks(np.pad(hit, 1), height=SURE, distance=max(1, length // 2 // STEP))
     return SimpleNamespace(
-        centres=centres, said=said, hit=hit, play=frames.play, seconds=seconds,
-        right=said.argmax(axis=1)[known] == truth[known], hits=centres[peaks - 1],
+        centres=centres, outputs=outputs, hit=hit, play=frames.play, seconds=seconds,
+        right=outputs.argmax(axis=1)[known] == truth[known], hits=centres[peaks - 1],
         classes=file.spec.classes,
     )  # fmt: skip
 
 
 def match_hits(truth: Sequence[float], found: Sequence[float]) -> np.ndarray:
-    """Return how many hits are found rightly, found, and real; each serves once."""
+    """Return the number of correct, found and real hits; each hit matches once."""
     free, right = list(found), 0
     for hit in truth:
         near = min(free, key=lambda other: abs(other - hit), default=np.inf)
@@ -99,14 +99,14 @@ def describe_hits(counts: np.ndarray) -> str:
 
 
 def draw_contrast(tracknet: SimpleNamespace, tsm: SimpleNamespace) -> Figure:
-    """Draw a track above, the probabilities of the classes below."""
+    """Draw the track above and the class probabilities below."""
     figure = Figure(figsize=(11, 5.5), layout="constrained")
     where, what = figure.subplots(2, 1, sharex=True)
     where.plot(tracknet.labels.y, color="black", lw=0.8, label="labelled")
     where.plot(tracknet.track.y, ".", color="#009e73", ms=4, label="tracked")
     where.invert_yaxis()
     where.set(ylabel="y (pixels)", title="TrackNet: where is the ball, in every frame?")
-    what.stackplot(tsm.centres - 0.5, tsm.said.T, labels=tsm.classes, colors=COLOURS)
+    what.stackplot(tsm.centres - 0.5, tsm.outputs.T, labels=tsm.classes, colors=COLOURS)
     what.set(ylabel="probability", xlabel="frame", ylim=(0, 1))
     what.set_title("TSM: what happens in the window around a frame? (lines: labelled hits)")
     for hit, near in zip(tsm.play.hits, tsm.play.near, strict=True):
@@ -118,7 +118,7 @@ def draw_contrast(tracknet: SimpleNamespace, tsm: SimpleNamespace) -> Figure:
 
 
 def main(data: Path, names: list[str], tracker: str, tsm: str, output: Path) -> dict[str, float]:
-    """Run both, print the comparison, draw the picture of the first clip."""
+    """Run both networks, print the comparison, and draw the first clip."""
     clips = kt.find_clips(data, names)
     files = [kt.load_model(find_weights(name).tracker) for name in (tracker, tsm)]
     tracking = kt.Tracker(files[0])
@@ -134,16 +134,16 @@ def main(data: Path, names: list[str], tracker: str, tsm: str, output: Path) -> 
     seconds = np.sum([(first.seconds, second.seconds) for first, second in runs], axis=0)
     rows = [
         ("", "TrackNet", "TSM"),
-        ("answers", "position in each frame", "class of each window"),
+        ("output", "position in each frame", "class of each window"),
         ("loss", "cross-entropy by pixel", "cross-entropy by window"),
-        ("sees", *(f"{f.spec.frames} frames of {f.spec.input_size}" for f in files)),
+        ("input", *(f"{f.spec.frames} frames of {f.spec.input_size}" for f in files)),
         ("median velocity error", f"{error:.2f} px/frame", "-"),
         ("windows classified right", "-", f"{accuracy:.0%}"),
         ("hits", describe_hits(hits["track"]), describe_hits(hits["tsm"])),
-        ("hits that both see", describe_hits(hits["both"]), ""),
+        ("hits that both find", describe_hits(hits["both"]), ""),
         ("parameters", *(f"{f.model.count_params():,}" for f in files)),
-        ("GFLOP a window", *(f"{count_gflop(f.model, f.spec.input_size):.2f}" for f in files)),
-        ("frames a second", *(f"{frames / total:.1f}" for total in seconds)),
+        ("GFLOP per window", *(f"{count_gflop(f.model, f.spec.input_size):.2f}" for f in files)),
+        ("frames per second", *(f"{frames / total:.1f}" for total in seconds)),
     ]
     for title, *cells in rows:
         print(f"{title:26}" + "".join(f"{cell:28}" for cell in cells))

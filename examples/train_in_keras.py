@@ -1,9 +1,9 @@
-"""Train a small TrackNetV2 in plain Keras, on a rally that this script renders itself.
+"""Train a small TrackNetV2 in plain Keras on a rally that this script renders.
 
     python examples/train_in_keras.py
 
-Shows what the package gives to anybody's Keras code: a builder, a loss, a metric, and targets
-rendered from positions. Prints the loss and the F1 of each epoch; half a minute on two cores.
+Uses four parts of the package in ordinary Keras code: a builder, a loss, a metric, and targets
+rendered from positions. Prints the loss and F1 of each epoch. Takes half a minute on two cores.
 """
 
 import argparse
@@ -17,7 +17,7 @@ SIZE = (96, 160)  # (height, width) of the model's input
 
 
 def make_windows(frames: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return inputs and targets: windows of three frames that follow each other."""
+    """Return inputs and targets: windows of three consecutive frames."""
     rally = kt.simulate_rally(kt.RallyConfig(frames=frames, size=SIZE, seed=7))
     pictures = np.stack(list(rally.frames()))
     positions = kt.scale_positions(rally.track.positions, SIZE, SIZE)
@@ -28,7 +28,7 @@ def make_windows(frames: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def main(frames: int, epochs: int) -> dict[str, list[float]]:
-    """Build, compile, fit."""
+    """Build, compile and fit the model."""
     inputs, targets = make_windows(frames)
     model = kt.build_v2(input_size=SIZE, width_multiplier=0.25, output_bias=-3.0)
     model.compile(

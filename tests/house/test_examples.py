@@ -86,7 +86,7 @@ def test_mean_of_weights_counts_a_network_as_often_as_said(tmp_path):
 
 def test_own_model_learns_from_positions(tmp_path):
     told = run_example(tmp_path, "inside_keras", "--frames=32", "--epochs=60")
-    share = float(told.partition("right about ")[2].partition("%")[0])
+    share = float(told.partition("correct for ")[2].partition("%")[0])
     assert share > 75
 
 
