@@ -1,4 +1,4 @@
-"""Draws the figures of the documentation from the package's own functions and rendered rallies.
+"""Draws the figures of the documentation with the package's functions and rendered rallies.
 
     python docs/figures.py
 
@@ -62,7 +62,7 @@ def render_rally() -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw_networks() -> Figure:
-    """Draw V1 and V3: each stage as wide as its picture is high, named by its channels."""
+    """Draw V1 and V3: each stage as tall as its feature map, labelled with its channels."""
     figure = Figure(figsize=(8, 4.4))
     networks = {
         "V1: no skip connections, 256 classes of brightness for one frame": kt.build_v1(),
@@ -87,7 +87,7 @@ def _draw_network(axes: Any, model: keras.Model) -> None:
         axes.add_patch(box)
         places[name] = (place, side / 2)
         axes.text(place, 0, str(channels), ha="center", va="center", color="white")
-        axes.text(place, -0.92, f"{name}\n{height} lines", ha="center", va="top", fontsize=7)
+        axes.text(place, -0.92, f"{name}\nheight {height}", ha="center", va="top", fontsize=7)
     if any(layer.name.endswith("_concat") for layer in model.layers):
         for number in (1, 2, 3):
             (start, top), (stop, _) = places[f"encoder{number}"], places[f"decoder{4 - number}"]
@@ -102,7 +102,7 @@ def _draw_network(axes: Any, model: keras.Model) -> None:
 
 
 def find_stages(model: keras.Model) -> list[tuple[str, int, int]]:
-    """Return (name, lines of the picture, channels) of a network's input, stages and output."""
+    """Return (name, height, channels) of a network's input, stages and output."""
     found = {"input": tuple(model.input_shape)}
     for layer in model.layers:
         name = layer.name.partition("_")[0]
@@ -113,7 +113,7 @@ def find_stages(model: keras.Model) -> list[tuple[str, int, int]]:
 
 
 def draw_input(pictures: np.ndarray, positions: np.ndarray) -> Figure:
-    """Draw a window as V3 sees it: background, frames, and how they differ, cut out."""
+    """Draw a window as V3 sees it: background, frames and differences, cropped."""
     start, (height, width) = choose_frame(pictures, positions), (100, 160)
     x, y = positions[start].astype(int)
     left = int(np.clip(x - width // 2, 0, pictures.shape[2] - width))
@@ -141,9 +141,9 @@ def draw_input(pictures: np.ndarray, positions: np.ndarray) -> Figure:
 
 
 def choose_frame(pictures: np.ndarray, positions: np.ndarray, margin: int = 20) -> int:
-    """Return the frame from which the shuttlecock stands out most for a window.
+    """Return the first frame of the window in which the shuttlecock stands out most.
 
-    Around it nothing else may move: beside a player a shuttlecock cannot be made out.
+    Nothing else may move around it: beside a player, a shuttlecock is hard to see.
     """
     differences = subtract_background(pictures, estimate_background(pictures)).astype(float)
     height, width = pictures.shape[1:3]
@@ -158,7 +158,7 @@ def choose_frame(pictures: np.ndarray, positions: np.ndarray, margin: int = 20) 
 
 
 def draw_targets(pictures: np.ndarray, positions: np.ndarray) -> Figure:
-    """Draw a frame about the shuttlecock and the three targets for it, pixel by pixel."""
+    """Draw the frame around the shuttlecock and its three targets, pixel by pixel."""
     size, reach = pictures.shape[1:3], 12
     frame = choose_frame(pictures, positions)
     x, y = positions[frame]
@@ -183,7 +183,7 @@ def draw_targets(pictures: np.ndarray, positions: np.ndarray) -> Figure:
 
 
 def draw_windows(clip: int = 21, frames: int = 8) -> Figure:
-    """Draw which windows each mode lays over a clip, and how often each frame is seen."""
+    """Draw the windows of each mode and how often each frame is seen."""
     figure = Figure(figsize=(8, 5))
     counts = [len(window_starts(clip, frames, window_step(mode, frames))) for mode in MODES]
     rows = figure.subplots(3, 1, sharex=True, height_ratios=[count + 2 for count in counts])
@@ -207,7 +207,7 @@ def draw_windows(clip: int = 21, frames: int = 8) -> Figure:
 
 
 def draw_rectifier() -> Figure:
-    """Draw heights over a rally with holes, and which holes the rectifier may fill in."""
+    """Draw the height over a rally with gaps, and which gaps the rectifier may fill."""
     y = simulate_rally(LOBS).track.y
     y, top = y[np.isfinite(y).argmax() :], TOP_SHARE * 288
     visible = np.isfinite(y) & (y > 0)
@@ -218,7 +218,7 @@ def draw_rectifier() -> Figure:
     axes = figure.subplots()
     frames = np.arange(len(y))
     axes.plot(frames[visible], y[visible], ".", color=BLUE, ms=4, label="detected")
-    axes.plot(frames[filled], y[filled], "o", mfc="none", color=ORANGE, label="to be filled in")
+    axes.plot(frames[filled], y[filled], "o", mfc="none", color=ORANGE, label="filled")
     left = ~visible & ~filled & np.isfinite(y)
     axes.plot(frames[left], y[left], "x", color=INK, ms=4, label="left alone")
     axes.axhline(top, color=PALE, zorder=0)
@@ -231,7 +231,7 @@ def draw_rectifier() -> Figure:
 
 
 def draw_shift(frames: int = 6, channels: int = 16) -> Figure:
-    """Draw TrackNet's way to see motion and TSM's: stacked frames, and shifted channels."""
+    """Draw how TrackNet and TSM see motion: stacked frames and shifted channels."""
     figure = Figure(figsize=(8, 2.8))
     stacked, shifted = figure.subplots(1, 2, width_ratios=[1, 1.3])
     for frame in range(frames):
@@ -240,7 +240,7 @@ def draw_shift(frames: int = 6, channels: int = 16) -> Figure:
             stacked.add_patch(Rectangle(where, 0.9, 0.8, color=_shade(frame, frames), lw=0))
     stacked.text(8.5, -1, "one convolution sees all frames", ha="center", fontsize=8)
     stacked.set(xlim=(-1, 3 * frames), ylim=(-3, 1))
-    stacked.set_title("TrackNet: frames side by side in channels", fontsize=9)
+    stacked.set_title("TrackNet: frames stacked in channels", fontsize=9)
     numbers = np.broadcast_to(np.arange(1.0, frames + 1)[:, None], (frames, channels))
     moved = keras.ops.convert_to_numpy(temporal_shift(keras.ops.array(numbers[None])))[0]
     for frame in range(frames):
@@ -252,7 +252,7 @@ def draw_shift(frames: int = 6, channels: int = 16) -> Figure:
             shifted.add_patch(box)
         shifted.text(-0.8, -frame, f"frame {frame}", ha="right", va="center", fontsize=7)
     shifted.set(xlim=(-3, channels), ylim=(-frames + 0.2, 1))
-    shifted.set_title("TSM: a few channels from the frames beside", fontsize=9)
+    shifted.set_title("TSM: a few channels come from neighbouring frames", fontsize=9)
     for axes in (stacked, shifted):
         axes.axis("off")
     figure.tight_layout()

@@ -1,7 +1,7 @@
-"""Writes the reference pages while the site is built, from the commands, names and cards there are.
+"""Generates the reference pages from the commands, public names and model cards.
 
-MkDocs calls `on_config`, `on_files` and `on_page_markdown`; see `hooks` in mkdocs.yml. Nothing that
-this writes is kept in the repository, so none of it can be out of date.
+MkDocs calls `on_config`, `on_files` and `on_page_markdown` while it builds the site; see `hooks` in
+mkdocs.yml. The pages are never committed, so they cannot be out of date.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ THEMES = {
     ),
 }  # fmt: skip
 
-# Where the site shows what the guides link to in the repository.
+# Pages of the site for links that lead into the repository.
 PLACES = {
     "../cli": "reference/cli.md",
     "../keras_tracknet": "reference/python/index.md",
@@ -98,7 +98,7 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, **_page: Any) -> str:
-    """Lead links to the code, which are for who reads the guides in the repository, here."""
+    """Redirect links to the code, which work in the repository, to pages of the site."""
     return CODE_LINK.sub(_lead_here, markdown)
 
 
@@ -126,8 +126,8 @@ def write_commands() -> Iterator[str]:
     """Yield the lines of the command line's reference."""
     yield "# Command line\n"
     yield from (
-        "Results go to stdout, progress to stderr. Exit codes are 0 done, 1 failed, 2 wrong usage",
-        "and 130 interrupted. What follows is what `--help` of each command says.\n",
+        "This page shows the `--help` text of each command. Results go to stdout, progress to",
+        "stderr; see [exit codes](../tracking.md#in-scripts).\n",
     )
     commands = [(" ".join(("tracknet", *path)), command) for path, command in find_commands(cli)]
     commands = [case for case in commands if not isinstance(case[1], click.Group)]
@@ -141,7 +141,7 @@ def write_commands() -> Iterator[str]:
         yield f"## {name}\n"
         yield f"```text\n{name} {usage}\n```\n"
         yield from write_help(command.help or "")
-        yield "| option | what it does |\n|---|---|"
+        yield "| Option | Description |\n|---|---|"
         for option in (p for p in command.get_params(context) if isinstance(p, click.Option)):
             record = option.get_help_record(context)
             if record is not None:
@@ -206,7 +206,7 @@ def write_names(names: Iterable[str], page: str) -> Iterator[str]:
 
 def write_table(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
     """Yield a table of names and what they are."""
-    yield "| name | what it is |\n|---|---|"
+    yield "| Name | Description |\n|---|---|"
     yield from (f"| {name} | {text} |".replace("\n", " ") for name, text in rows)
     yield ""
 
@@ -264,7 +264,7 @@ def _find_page(module: str, name: str) -> str | None:
 
 def write_cards() -> Iterator[str]:
     """Yield the cards of the bundled weights."""
-    yield "# Bundled weights\n\n`tracknet presets` lists them with size, accuracy and speed.\n"
+    yield "# Bundled weights\n\n`tracknet presets` lists the size, accuracy and speed of each tracker.\n"
     for preset in list_presets().values():
         card = preset.card.read_text(encoding="utf-8").replace("](../../../docs/", "](../")
         yield re.sub(r"^#", "##", card, flags=re.MULTILINE)
