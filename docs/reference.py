@@ -264,7 +264,7 @@ def _find_page(module: str, name: str) -> str | None:
 
 def write_cards() -> Iterator[str]:
     """Yield the cards of the bundled weights."""
-    yield "# Bundled weights\n\n`tracknet presets` lists the size, accuracy and speed of each tracker.\n"
+    yield "# Bundled weights\n\n`tracknet presets` lists them with size, accuracy and speed.\n"
     for preset in list_presets().values():
         card = preset.card.read_text(encoding="utf-8").replace("](../../../docs/", "](../")
         yield re.sub(r"^#", "##", card, flags=re.MULTILINE)
