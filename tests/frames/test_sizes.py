@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from keras_tracknet.frames import sizes as module
+from keras_tracknet.frames import background as module
 from keras_tracknet.frames.background import (
     estimate_background,
     sample_indices,
@@ -17,7 +17,12 @@ from keras_tracknet.frames.sizes import (
     scale_positions,
     unfit_positions,
 )
-from keras_tracknet.frames.stacking import aligned_empty, scale_window, stack_window
+from keras_tracknet.frames.stacking import (
+    BACKGROUND_MODES,
+    aligned_empty,
+    scale_window,
+    stack_window,
+)
 from keras_tracknet.inference.detections import decode_centroid
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -206,7 +211,7 @@ def test_differences_are_summed_over_rgb_for_each_frame():
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 130])  # the last is more than OpenCV merges
-@pytest.mark.parametrize("mode", module.BACKGROUND_MODES)
+@pytest.mark.parametrize("mode", BACKGROUND_MODES)
 def test_window_is_stacked_in_the_networks_order(mode, count):
     frames, background = draw_noise(count, 4, 6, 3), draw_noise(4, 6, 3, seed=1)
     differences = subtract_background(frames, background)
