@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 RECORDED_ONLY = {
     "overlay": "--overlay",
     "plots": "--plots",
-    "segments": "--segments",
+    "shots": "--shots",
     "resume": "--resume",
     "ray": "--ray",
     "rectifier": "--rectifier",
@@ -94,7 +94,7 @@ def save_recording(
         Path(recording.name),
         None if printed else output,
         formats,
-        **{name: options[name] for name in ("overlay", "plots", "segments")},
+        **{name: options[name] for name in ("overlay", "plots", "shots")},
     )
     paths.check_free(overwrite=printed or options["overwrite"] or options["resume"])
     folder = paths.summary.parent / "source"

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     help="Also write plots: the trajectory, a heatmap of positions, and position and confidence"
     " over time.",
 )
-@click.option("--segments", is_flag=True, help="Also write a list of camera shots.")
+@click.option("--shots", is_flag=True, help="Also write a list of camera shots.")
 @click.option(
     "--format",
     "formats",
@@ -96,7 +96,7 @@ def predict(
     output: Path | None,
     overlay: bool,
     plots: bool,
-    segments: bool,
+    shots: bool,
     formats: str | None,
     schema: str,
     ray: str | None,
@@ -172,7 +172,7 @@ def predict(
             schema=schema,
             overlay=overlay,
             plots=plots,
-            segments=segments,
+            shots=shots,
             overwrite=overwrite,
             strict=strict,
         )
@@ -190,9 +190,7 @@ def predict(
         return
     from keras_tracknet.inference.outputs import predict_video
 
-    paths = OutputPaths.choose(
-        video, output, wanted, overlay=overlay, plots=plots, segments=segments
-    )
+    paths = OutputPaths.choose(video, output, wanted, overlay=overlay, plots=plots, shots=shots)
     paths.check_free(overwrite=overwrite or resume)
     tracker = load_tracker(reporter, **settings)
     with _say_what_is_kept(paths, reporter):
@@ -220,7 +218,7 @@ def _check_stdout(wanted: list[str], *, many: bool) -> None:
     if len(wanted) > 1 or wanted == ["parquet"]:
         raise click.UsageError("with -o -, --format must be csv or jsonl.")
     context = click.get_current_context()
-    for name in ("overlay", "plots", "segments", "resume", "as_json"):
+    for name in ("overlay", "plots", "shots", "resume", "as_json"):
         given = context.get_parameter_source(name) is not ParameterSource.DEFAULT
         if given and context.params[name]:
             option = name.removeprefix("as_")

@@ -49,7 +49,7 @@ from .options import (
     show_default=True,
     help="Frames per second, such as 30 or 30000/1001.",
 )
-@click.option("--shots", type=COUNT, default=10, show_default=True, help="Strokes per rally.")
+@click.option("--strokes", type=COUNT, default=10, show_default=True, help="Strokes per rally.")
 @click.option(
     "--shutter", type=AT_LEAST_0, help="Exposure time of a frame, in seconds. [default: random]"
 )
@@ -73,7 +73,7 @@ def render(
     frames: int,
     size: tuple[int, int],
     fps: Fraction,
-    shots: int,
+    strokes: int,
     shutter: float | None,
     shake: float,
     compression: int | None,
@@ -102,7 +102,7 @@ def render(
             size=size,
             fps=fps,
             seed=seed,
-            shots=shots,
+            strokes=strokes,
             sport=sport,
             shutter=shutter,
             shake=shake,

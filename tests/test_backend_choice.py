@@ -173,7 +173,7 @@ def test_a_command_says_which_backend_is_unknown_in_a_line(tmp_path):
     code = "from keras_tracknet_cli.main import cli; cli(['demo', '-o', 'out'])"
     result = run_fresh(code, tmp_path, KERAS_BACKEND="nonsense")
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
-    assert result.stderr.startswith("tracknet: KERAS_BACKEND asks for nonsense")
+    assert result.stderr.startswith("tracknet: KERAS_BACKEND sets the unknown backend nonsense")
     assert not (tmp_path / "out").exists()
 
 

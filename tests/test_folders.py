@@ -105,7 +105,7 @@ def test_home_that_there_is_stays(environment, tmp_path):
 
 def test_home_of_nobody_is_told(environment):
     environment(TRACKNET_CACHE="~nobody-of-that-name/kept")
-    with pytest.raises(InputError, match=r"TRACKNET_CACHE=~nobody.*/kept: there is no home of"):
+    with pytest.raises(InputError, match=r"TRACKNET_CACHE=~nobody.*/kept: no such home"):
         cache_folder("frames")
 
 

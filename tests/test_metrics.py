@@ -84,7 +84,7 @@ def test_every_frame_has_one_outcome():
 
 
 def test_tracks_of_different_length_are_refused():
-    with pytest.raises(ValueError, match=r"one shape.*\(2, 2\).*\(1, 2\)"):
+    with pytest.raises(ValueError, match=r"the same shape.*\(2, 2\).*\(1, 2\)"):
         count_outcomes(positions(NONE, NONE), positions(NONE))
 
 

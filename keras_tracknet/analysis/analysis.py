@@ -22,19 +22,19 @@ from keras_tracknet.tracks.track import Track
 from keras_tracknet.tracks.velocity import Velocity, compute_velocity
 
 KMH = 3.6
-SHORTEST_SHOT = 0.1  # seconds; over less, an error of a frame is too much of it
+SHORTEST_STROKE = 0.1  # seconds; below this, an error of one frame matters too much
 
 
 @dataclass(frozen=True)
-class Shot:
-    """A hit and what became of it.
+class Stroke:
+    """A hit and the flight that follows.
 
     Attributes:
         event: the hit.
-        end: the next event of the rally; None where the ball is lost from sight.
-        peak: greatest speed on the way in the picture, pixels a second; NaN where unknown.
-        peak_error: standard deviation of it.
-        least_kmh: what the mean speed was at least, from the shortest way between the lines of
+        end: the next event of the rally; None if the ball is lost.
+        peak: highest speed in the picture until then, pixels per second; NaN if unknown.
+        peak_error: standard deviation of `peak`.
+        min_mean_kmh: lower bound on the mean speed, from the shortest distance between the lines of
             sight to both ends; NaN without a calibrated court.
     """
 
@@ -42,7 +42,7 @@ class Shot:
     end: Event | None
     peak: float
     peak_error: float
-    least_kmh: float
+    min_mean_kmh: float
 
 
 @dataclass(frozen=True)
@@ -64,16 +64,16 @@ class FloorContact:
 
 @dataclass(frozen=True)
 class Analysis:
-    """Everything that was found out about a track.
+    """The results of analysing a track.
 
     Attributes:
         track: pixels of the source video.
         size: (height, width) of the video, pixels.
         sport: what is played.
         found: events, rallies and flights.
-        velocity: pixels a second.
-        shots: in the order of time.
-        court: None where it is not calibrated.
+        velocity: pixels per second.
+        strokes: in order of time.
+        court: None if it is not calibrated.
         contacts: bounces and landings in metres; empty without a court.
     """
 
@@ -82,7 +82,7 @@ class Analysis:
     sport: Sport
     found: EventList
     velocity: Velocity
-    shots: tuple[Shot, ...]
+    strokes: tuple[Stroke, ...]
     court: Court | None
     contacts: tuple[FloorContact, ...]
 
@@ -129,7 +129,7 @@ def analyze_track(
         sport: what is played.
         court: for places in metres.
         fps: frames a second, for a track without times, which needs it.
-        cuts: moments in seconds at which the picture changes to another camera (see `data.shots`).
+        cuts: moments in seconds at which the picture changes to another camera (see `video.shots`).
         progress: see `find_events`.
 
     Raises:
@@ -159,8 +159,8 @@ def analyze_track(
                 place = court.to_floor(pixel)
                 error = court.floor_error(pixel, found.error)
                 contacts.append(FloorContact(event, place, error, court.contains(place)))
-    shots = _list_shots(found, velocity, court)
-    return Analysis(track, size, sport, found, velocity, shots, court, tuple(contacts))
+    strokes = _list_strokes(found, velocity, court)
+    return Analysis(track, size, sport, found, velocity, strokes, court, tuple(contacts))
 
 
 def drop_strays(track: Track, found: EventList, height: int, *, fps: float | None = None) -> Track:
@@ -191,8 +191,8 @@ def drop_strays(track: Track, found: EventList, height: int, *, fps: float | Non
     return replace(track, x=np.where(stray, np.nan, track.x), y=np.where(stray, np.nan, track.y))
 
 
-def _list_shots(found: EventList, velocity: Velocity, court: Court | None) -> tuple[Shot, ...]:
-    shots = []
+def _list_strokes(found: EventList, velocity: Velocity, court: Court | None) -> tuple[Stroke, ...]:
+    strokes = []
     for rally in found.rallies:
         for index, event in enumerate(rally.events):
             if event.kind != HIT:
@@ -205,13 +205,13 @@ def _list_shots(found: EventList, velocity: Velocity, court: Court | None) -> tu
             if inside.any():
                 best = np.flatnonzero(inside)[velocity.speed[inside].argmax()]
                 peak, peak_error = float(velocity.speed[best]), float(velocity.error[best])
-            shots.append(Shot(event, end, peak, peak_error, _bound_speed(event, end, court)))
-    return tuple(shots)
+            strokes.append(Stroke(event, end, peak, peak_error, _bound_speed(event, end, court)))
+    return tuple(strokes)
 
 
 def _bound_speed(event: Event, end: Event | None, court: Court | None) -> float:
-    """What the mean speed was at least, km/h."""
-    if court is None or end is None or end.time - event.time < SHORTEST_SHOT:
+    """Return a lower bound on the mean speed of a stroke, km/h."""
+    if court is None or end is None or end.time - event.time < SHORTEST_STROKE:
         return math.nan
     pixels = np.array([[event.x, event.y], [end.x, end.y]])
     least = court.least_distance(pixels, (False, end.kind != HIT))

@@ -30,7 +30,7 @@ class Rally:
     finished: bool
 
     @property
-    def shots(self) -> int:
+    def strokes(self) -> int:
         """How often the ball was hit."""
         return sum(event.kind == HIT for event in self.events)
 

@@ -14,8 +14,8 @@ from keras_tracknet.tracks.event_table import EVENT_COLUMNS
 from keras_tracknet.tracks.velocity import VELOCITY_COLUMNS
 
 COURT_COLUMNS = ("CourtX", "CourtY", "CourtError", "In")
-SHOT_COLUMNS = ("PeakSpeed", "LeastMeanKmh")
-RALLY_COLUMNS = ("Rally", "Start", "End", "StartFrame", "EndFrame", "Shots", "Ended", "Clip")
+STROKE_COLUMNS = ("PeakSpeed", "MinMeanKmh")
+RALLY_COLUMNS = ("Rally", "Start", "End", "StartFrame", "EndFrame", "Strokes", "Ended", "Clip")
 
 
 def write_tables(analysis: Analysis, folder: Path, *, clips: Sequence[Path] = ()) -> None:
@@ -32,7 +32,7 @@ def write_tables(analysis: Analysis, folder: Path, *, clips: Sequence[Path] = ()
         frames = [int(np.abs(times - t).argmin()) for t in (rally.start, rally.end)]
         ended = rally.events[-1].kind if rally.finished else "lost"
         span = [f"{rally.start:.3f}", f"{rally.end:.3f}"]
-        rows.append([rally.number, *span, *frames, rally.shots, ended, clip])
+        rows.append([rally.number, *span, *frames, rally.strokes, ended, clip])
     write_table(RALLY_COLUMNS, rows, folder / "rallies.csv")
     columns, table = tabulate_speed(analysis)
     write_table(columns, table, folder / "speed.csv")
@@ -41,13 +41,13 @@ def write_tables(analysis: Analysis, folder: Path, *, clips: Sequence[Path] = ()
 def tabulate_events(analysis: Analysis) -> tuple[tuple[str, ...], list[list[object]]]:
     """Return the columns and rows of `events.csv`."""
     places = {contact.event: contact for contact in analysis.contacts}
-    shots = {shot.event: shot for shot in analysis.shots}
+    strokes = {stroke.event: stroke for stroke in analysis.strokes}
     rows: list[list[object]] = []
     for event in analysis.found.events:
         row: list[object] = [f"{event.time:.4f}", event.frame, event.kind]
         row += [_show(event.x, 2), _show(event.y, 2), _show(event.score, 3), event.rally or ""]
-        shot = shots.get(event)
-        row += [_show(shot.peak, 0), _show(shot.least_kmh, 0)] if shot else ["", ""]
+        stroke = strokes.get(event)
+        row += [_show(stroke.peak, 0), _show(stroke.min_mean_kmh, 0)] if stroke else ["", ""]
         contact = places.get(event)
         if contact is None:
             row += [""] * len(COURT_COLUMNS)
@@ -55,7 +55,7 @@ def tabulate_events(analysis: Analysis) -> tuple[tuple[str, ...], list[list[obje
             inside = "" if contact.inside is None else int(contact.inside)
             row += [*(_show(v, 2) for v in contact.place), _show(contact.error, 2), inside]
         rows.append(row)
-    return (*EVENT_COLUMNS, *SHOT_COLUMNS, *COURT_COLUMNS), rows
+    return (*EVENT_COLUMNS, *STROKE_COLUMNS, *COURT_COLUMNS), rows
 
 
 def tabulate_speed(analysis: Analysis) -> tuple[tuple[str, ...], list[list[object]]]:

@@ -58,7 +58,7 @@ class BatchSettings:
     Attributes:
         output: folder for the results; each video gets its own folder in it.
         formats, schema: of the tracks, as for `predict_video`.
-        overlay, plots, segments: what else is written.
+        overlay, plots, shots: what else is written.
         overwrite: whether finished videos are tracked again.
         strict: whether a damaged video fails, instead of being tracked as far as it can be read.
     """
@@ -68,7 +68,7 @@ class BatchSettings:
     schema: str = "tracknet"
     overlay: bool = True
     plots: bool = False
-    segments: bool = False
+    shots: bool = False
     overwrite: bool = False
     strict: bool = False
 
@@ -141,7 +141,7 @@ def predict_one(
     """Track one video of a batch unless it is finished; an error is part of the outcome."""
     paths = OutputPaths.inside(
         folder, settings.formats,
-        overlay=settings.overlay, plots=settings.plots, segments=settings.segments,
+        overlay=settings.overlay, plots=settings.plots, shots=settings.shots,
     )  # fmt: skip
     overwrite = settings.overwrite
     resume = not overwrite and settings.schema == "tracknet" and paths.growing is not None

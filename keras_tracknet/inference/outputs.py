@@ -260,8 +260,8 @@ class _Run:
                 write_track(Track.from_rows(self.rows), self.paths.raw)
             for path in self.paths.tracks:
                 write_track(track, path, schema=self.described["schema"])
-            if self.paths.segments is not None:
-                _write_segments(track, self.paths.segments)
+            if self.paths.shots is not None:
+                _write_shots(track, self.paths.shots)
         if self.paths.overlay is not None:
             drawing = self.reporter.track("drawing overlay", len(track), unit="frames")
             with self.watch.stage("write"), drawing as advance:
@@ -309,7 +309,7 @@ def _describe(summary: dict[str, Any]) -> str:
     )
 
 
-def _write_segments(track: Track, path: Path) -> None:
+def _write_shots(track: Track, path: Path) -> None:
     """Write the first and the last frame of each camera shot."""
     bounds = itertools.pairwise([*track.shots, len(track)])
     lines = [f"{a},{b - 1},{track.time[a]:.6f},{track.time[b - 1]:.6f}" for a, b in bounds]

@@ -24,14 +24,14 @@ class OutputPaths:
         tracks: one file for each format.
         overlay: the video with the track drawn on it, or None.
         plots: pictures of the track; empty where none are wanted.
-        segments: CSV of the shots, or None.
+        shots: CSV of camera shots, or None.
         summary: JSON with settings, counts and times.
     """
 
     tracks: tuple[Path, ...]
     overlay: Path | None
     plots: tuple[Path, ...]
-    segments: Path | None
+    shots: Path | None
     summary: Path
 
     @classmethod
@@ -70,7 +70,7 @@ class OutputPaths:
         Args:
             folder: the folder.
             formats: track formats; csv when there is none.
-            wanted: whether there is an `overlay`; and whether there are `plots` and `segments`,
+            wanted: whether there is an `overlay`; and whether there are `plots` and `shots`,
                 which there are not if omitted.
         """
         return cls._named(folder, "track", "", formats or ("csv",), **wanted)
@@ -85,20 +85,20 @@ class OutputPaths:
         *,
         overlay: bool,
         plots: bool = False,
-        segments: bool = False,
+        shots: bool = False,
     ) -> OutputPaths:
         return cls(
             tracks=tuple(folder / f"{name}.{kind}" for kind in dict.fromkeys(kinds)),
             overlay=folder / f"{prefix}overlay.mp4" if overlay else None,
             plots=name_plots(folder, prefix) if plots else (),
-            segments=folder / f"{prefix}segments.csv" if segments else None,
+            shots=folder / f"{prefix}shots.csv" if shots else None,
             summary=folder / f"{prefix}summary.json",
         )
 
     @property
     def results(self) -> tuple[Path, ...]:
         """Every file but the summary."""
-        besides = tuple(path for path in (self.overlay, self.segments) if path is not None)
+        besides = tuple(path for path in (self.overlay, self.shots) if path is not None)
         return (*self.tracks, *besides, *self.plots)
 
     @property

@@ -18,9 +18,9 @@ class RallyConfig:
     Args:
         frames: length of the clip.
         size: (height, width) of the picture in pixels.
-        fps: frames a second.
+        fps: frames per second.
         seed: decides the hall, the camera, the players and the play.
-        shots: hits of one rally, the serve among them; then the shuttle lands, and after a
+        strokes: strokes per rally, including the serve; then the shuttle lands, and after a
             pause the next rally starts, until the clip is full.
         occlusion: whether players and the score box hide the shuttle; without, it is drawn
             over both.
@@ -41,7 +41,7 @@ class RallyConfig:
     size: tuple[int, int] = (720, 1280)
     fps: Fraction = Fraction(30)
     seed: int = 0
-    shots: int = 10
+    strokes: int = 10
     occlusion: bool = True
     noise: float = 2.0
     # Those that most rallies leave alone are in the name of a file only where they are not.
@@ -62,8 +62,8 @@ class RallyConfig:
             raise ValueError(f"`fps` must be above 0. Received: fps={self.fps}")
         if self.seed < 0:
             raise ValueError(f"`seed` must be at least 0. Received: seed={self.seed}")
-        if self.shots < 1:
-            raise ValueError(f"`shots` must be at least 1. Received: shots={self.shots}")
+        if self.strokes < 1:
+            raise ValueError(f"`strokes` must be at least 1. Received: strokes={self.strokes}")
         if not 0 <= self.noise < math.inf:
             raise ValueError(f"`noise` must be at least 0. Received: noise={self.noise}")
         if self.sport not in SPORTS:

@@ -88,14 +88,14 @@ class Play:
         return found
 
 
-def play_badminton(rng: np.random.Generator, frames: int, fps: float, shots: int) -> Play:
+def play_badminton(rng: np.random.Generator, frames: int, fps: float, strokes: int) -> Play:
     """Play one rally after the other until the clip is full.
 
     Args:
         rng: decides everything.
         frames: length of the clip.
         fps: frames a second.
-        shots: hits of one rally, the serve among them; then the shuttle is left to land.
+        strokes: strokes per rally, including the serve; then the shuttle lands.
     """
     duration = frames / fps
     hits: list[Hit] = []
@@ -107,21 +107,21 @@ def play_badminton(rng: np.random.Generator, frames: int, fps: float, shots: int
     while time < duration:
         side = int(rng.choice([-1, 1]))
         point = np.array([rng.uniform(-0.9, 0.9), side * rng.uniform(2.1, 3.0), 1.0])
-        path = choose_shot(rng, point, side, SERVES)
+        path = choose_flight(rng, point, side, SERVES)
         if path is None:  # out or into the net: serve again
             continue
         began = time
-        for played in range(1, shots + 1):
+        for played in range(1, strokes + 1):
             hits.append(Hit(time, side, point))
-            contact = _choose_contact(rng, path, -side, fps) if played < shots else None
+            contact = _choose_contact(rng, path, -side, fps) if played < strokes else None
             if contact is None or time >= duration:
                 break
             reached = path[round(contact / STEP)]
-            answer = choose_shot(rng, reached, -side, OVERHEAD if reached[2] > 1.9 else UNDERHAND)
-            if answer is None:  # out of reach: the player lets it land
+            reply = choose_flight(rng, reached, -side, OVERHEAD if reached[2] > 1.9 else UNDERHAND)
+            if reply is None:  # out of reach: the player lets it land
                 break
             flights.append((time, time + contact, path))
-            time, point, side, path = time + contact, reached, -side, answer
+            time, point, side, path = time + contact, reached, -side, reply
         landed = _cut_at_floor(path)
         contacts.append(Contact(time + (len(landed) - 1) * STEP, LANDING, landed[-1]))
         rallies.append((began, contacts[-1].time))
@@ -131,13 +131,13 @@ def play_badminton(rng: np.random.Generator, frames: int, fps: float, shots: int
     return Play(tuple(hits), tuple(contacts), tuple(rallies), tuple(flights))
 
 
-def choose_shot(
+def choose_flight(
     rng: np.random.Generator,
     point: np.ndarray,
     side: int,
     strokes: dict[str, tuple[tuple[float, float], tuple[float, float]]],
 ) -> np.ndarray | None:
-    """Find a shot that clears the net and lands in the opposite court.
+    """Find a flight that clears the net and lands in the opposite court.
 
     Args:
         rng: draws the stroke, its speed, angle and direction.

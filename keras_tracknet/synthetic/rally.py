@@ -53,7 +53,7 @@ class Rally:
             streak runs from the opening to the closing of the shutter and a frame's time,
             index / fps, is half way between the two. Absent while a player holds the shuttle,
             while a player or the score box hides all of it, and out of the picture.
-        shots: the first frame after each hit.
+        strokes: the first frame after each stroke.
         events: every hit and every touch of the floor, in the order of time; pixels.
         camera: sees the court, in the metres of `sports`; where it shakes, before it does.
         shifts: `(frames, 2)` pixels to the right and down that the shaking camera moves the
@@ -69,7 +69,7 @@ class Rally:
 
     config: RallyConfig
     track: Track
-    shots: tuple[int, ...]
+    strokes: tuple[int, ...]
     events: tuple[Event, ...]
     camera: Camera
     shifts: np.ndarray
@@ -163,7 +163,7 @@ def simulate_rally(config: RallyConfig) -> Rally:
         exposure = config.shutter
 
     times = np.arange(config.frames) / float(config.fps)
-    play = GAMES[config.sport](game, config.frames, float(config.fps), config.shots)
+    play = GAMES[config.sport](game, config.frames, float(config.fps), config.strokes)
     team = [(side, number) for side in SIDES for number in range(len(HOMES[config.sport]))]
     players = tuple(
         pose_player(
@@ -199,7 +199,7 @@ def simulate_rally(config: RallyConfig) -> Rally:
     return Rally(
         config=config,
         track=Track.from_positions(x, y, visible, time=times),
-        shots=tuple(
+        strokes=tuple(
             round(hit.time * float(config.fps) + 0.5) for hit in play.hits if hit.time < times[-1]
         ),
         events=_list_events(play, camera, shifts, config),

@@ -49,7 +49,7 @@ def analysis(rally):
 def play(rally):
     config = rally.config
     rng = np.random.default_rng([config.seed, 1])
-    return play_tennis(rng, config.frames, float(config.fps), config.shots)
+    return play_tennis(rng, config.frames, float(config.fps), config.strokes)
 
 
 def read_table(path):
@@ -67,15 +67,15 @@ def test_bounces_are_in_metres_where_they_were(analysis, play):
 
 
 def test_no_shot_was_slower_than_its_lower_bound(analysis, play):
-    bounded = [shot for shot in analysis.shots if np.isfinite(shot.least_kmh)]
+    bounded = [stroke for stroke in analysis.strokes if np.isfinite(stroke.min_mean_kmh)]
     assert len(bounded) >= 5
     shares = []
-    for shot in bounded:
-        times = np.linspace(shot.event.time, shot.end.time, 60)[1:-1]
+    for stroke in bounded:
+        times = np.linspace(stroke.event.time, stroke.end.time, 60)[1:-1]
         way = np.linalg.norm(np.diff(play.locate_ball(times), axis=0), axis=1).sum()
         real = 3.6 * way / (times[-1] - times[0])
-        assert shot.least_kmh < 1.03 * real
-        shares.append(shot.least_kmh / real)
+        assert stroke.min_mean_kmh < 1.03 * real
+        shares.append(stroke.min_mean_kmh / real)
     assert np.median(shares) > 0.5  # a bound that says something
 
 
@@ -138,7 +138,7 @@ def test_tables_say_what_was_found(analysis, tmp_path):
     bounce = next(row for row in events if row["Kind"] == BOUNCE)
     assert float(bounce["CourtX"]) == pytest.approx(analysis.contacts[0].place[0], abs=0.01)
     assert bounce["In"] == "1"
-    assert [row["Shots"] for row in rallies] == [str(r.shots) for r in analysis.rallies]
+    assert [row["Strokes"] for row in rallies] == [str(r.strokes) for r in analysis.rallies]
     assert len(speed) == len(analysis.track)
     assert not any(name.lower() == "kmh" for row in (events[0], speed[0]) for name in row)
 
@@ -169,9 +169,9 @@ def test_the_report_needs_nothing_but_itself(analysis, tmp_path):
     assert "http" not in page
     assert "<title>a &lt;match&gt; &amp; more</title>" in page
     assert page.count("<polyline") > len(analysis.rallies)
-    for heading in ("Trajectory", "On the court", "Speed", "Rallies", "Shots", "Confidence"):
+    for heading in ("Trajectory", "On the court", "Speed", "Rallies", "Strokes", "Confidence"):
         assert f"<h2>{heading}</h2>" in page
-    assert not re.search(r"(?<!floor )(?<!least \()km/h", page)
+    assert not re.search(r"(?<!floor )(?<!mean \()km/h", page)
 
 
 def test_hostile_names_are_shown_and_never_run(analysis, tmp_path):

@@ -106,7 +106,7 @@ def test_a_ball_that_lies_there_has_landed():
     assert found.events[1].time == pytest.approx(40 / 30, abs=TWO_FRAMES)
     (rally,) = found.rallies
     assert rally.finished
-    assert rally.shots == 1
+    assert rally.strokes == 1
     assert (rally.start, rally.end) == (found.events[0].time, found.events[1].time)
 
 

@@ -56,5 +56,5 @@ def test_a_rally_counts_its_shots_and_knows_its_end():
     _, (rally,) = group_rallies(
         make_events("h0 b1 h2 b3 b4"), make_segments((0, 4)), SPORTS["tennis"]
     )
-    assert rally.shots == 2
+    assert rally.strokes == 2
     assert rally.finished

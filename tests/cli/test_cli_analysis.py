@@ -41,7 +41,7 @@ def test_render_replaces_only_when_told(tmp_path):
     assert run(render, *options).exit_code == 0
     again = run(render, *options)
     assert isinstance(again.exception, InputError)
-    assert "--overwrite" in str(again.exception)
+    assert "`overwrite=True`" in str(again.exception)
     assert run(render, *options, "--overwrite").exit_code == 0
 
 
@@ -102,7 +102,7 @@ def test_analyze_writes_the_tables_and_the_report(tmp_path):
     rows = list(csv.DictReader((out / "events.csv").read_text().splitlines()))
     assert rows[0]["Kind"] == "hit"
     again = run(analyze, video.with_suffix(".csv"), *options)
-    assert "--overwrite" in str(again.exception)
+    assert "`overwrite=True`" in str(again.exception)
     summary = run(analyze, video.with_suffix(".csv"), *options, "--overwrite", "--json")
     assert json.loads(summary.stdout)["rallies"] == 1
 
@@ -116,7 +116,7 @@ def test_analyze_takes_a_court(tmp_path):
     options = ("--video", video, "-o", tmp_path / "out", "--quiet")
     result = run(analyze, track, "--court", tmp_path / "court.json", *options)
     assert result.exit_code == 0, result.output
-    assert "Mean at least (km/h)" in (tmp_path / "out" / "report.html").read_text()
+    assert "Minimum mean (km/h)" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_analyze_tells_a_missing_track_in_a_line(tmp_path):

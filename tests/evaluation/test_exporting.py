@@ -354,7 +354,7 @@ def test_missing_library_is_one_line(monkeypatch):
     from keras_tracknet.inference.engines import conversion
 
     monkeypatch.setattr(conversion.importlib.util, "find_spec", lambda _name: None)
-    with pytest.raises(InputError, match="export to tflite needs tensorflow: pip install"):
+    with pytest.raises(InputError, match="export to tflite requires tensorflow; run: pip install"):
         Conversion("a.keras", "a.tflite", "tflite").check()
 
 

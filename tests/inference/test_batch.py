@@ -75,11 +75,11 @@ def test_overlays_of_an_earlier_run_are_left_out_and_named(folder):
         write_video(folder / f"{name}overlay.mp4", 2)
         (folder / f"{name}summary.json").write_text("{}")
     write_video(folder / "my overlay.mp4", 2)
-    with pytest.warns(UserWarning, match=r"a overlay\.mp4, .*overlay\.mp4: left out") as caught:
+    with pytest.warns(UserWarning, match=r"a overlay\.mp4, .*overlay\.mp4: skipped") as caught:
         found = find_videos(str(folder))
     assert [path.name for path in found] == ["a.mp4", "b.mp4", "c.mp4", "my overlay.mp4"]
     assert len(caught) == 1
-    with pytest.warns(UserWarning, match="left out"):
+    with pytest.warns(UserWarning, match="skipped"):
         assert find_videos(f"{folder}/*.mp4") == found
     assert find_videos(str(folder / "overlay.mp4")) is None  # named, it is tracked
 
@@ -207,7 +207,7 @@ def test_an_interruption_stops_all(folder, tmp_path):
 def test_many_videos_need_a_folder(folder, tmp_path, name):
     (tmp_path / "file").touch()
     settings = BatchSettings(tmp_path / name, overlay=False)
-    with pytest.raises(InputError, match=f"{name}: not a (folder|place)"):
+    with pytest.raises(InputError, match=f"{name}: not a (folder|track file)"):
         predict_videos(make_tracker, find_videos(str(folder)), settings)
 
 

@@ -130,7 +130,7 @@ def test_int8_finds_balls_where_they_are(tmp_path, format):
 def test_int8_network_beside_the_weights_is_theirs_or_refused(weights, converted, tmp_path):
     beside = tmp_path / "w.keras"
     beside.write_bytes(weights.read_bytes())
-    with pytest.raises(InputError, match=r"no w\.int8\.xml beside it; make it with"):
+    with pytest.raises(InputError, match=r"w\.int8\.xml is missing next to it; write it with"):
         open_network(beside, precision="int8")
     for suffix in (".xml", ".bin"):
         made = converted("openvino").with_suffix(suffix)
@@ -138,7 +138,7 @@ def test_int8_network_beside_the_weights_is_theirs_or_refused(weights, converted
     with pytest.raises(InputError, match="was not exported in int8"):
         open_network(beside, precision="int8")
     save_random(tmp_path, background="none").rename(beside)
-    with pytest.raises(InputError, match=r"is of other weights than w\.keras"):
+    with pytest.raises(InputError, match=r"was made from other weights than w\.keras"):
         open_network(beside, precision="int8")
     with pytest.raises(InputError, match="int8 is for engine openvino, not keras"):
         open_network(beside, engine=KERAS, precision="int8")
@@ -461,7 +461,7 @@ def test_engines_to_measure_are_those_named(monkeypatch, names, expected):
 def test_unknown_engine_to_measure_is_wrong_usage(names, unknown):
     result = CliRunner().invoke(cli, ["bench", "--engines", names])
     assert result.exit_code == 2
-    assert f"unknown engine {unknown}; known: auto, all, keras, openvino" in result.stderr
+    assert f"unknown engine {unknown}; use one of auto, all, keras, openvino" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["net.tflite", "net.onnx", "net.xml", "NET.ONNX"])

@@ -265,7 +265,7 @@ def test_a_source_that_cannot_be_read_is_given_up_at_once(tmp_path, count):
             raise InputError("stream: refused.")
         yield from moving_dot(count)
 
-    message = "stream: refused" if count is None else "stream: ended without a picture"
+    message = "stream: refused" if count is None else "stream: ended before the first picture"
     told, notes = Reporter(), []
     told.note = notes.append
     began = time.monotonic()
@@ -281,7 +281,7 @@ def test_a_source_that_shows_nothing_is_given_up(tmp_path):
         threading.Event().wait(1)
         yield paint(SIZE)
 
-    with pytest.raises(InputError, match=r"no picture for 0\.1 s"):
+    with pytest.raises(InputError, match=r"no picture received within 0\.1 s"):
         predict_live(refuse, "stream", place(tmp_path), read=read, patience=0.1)
     assert list(tmp_path.iterdir()) == []
 
@@ -482,7 +482,7 @@ def test_rows_so_far_are_kept_where_tracking_is_stopped(tmp_path, error):
     assert len(read_track(tmp_path / "track.csv")) == 6
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert (summary["complete"], summary["frames"]) == (False, 6)
-    assert notes[-1] == f"6 rows are kept in {tmp_path / 'track.csv'}"
+    assert notes[-1] == f"6 rows are saved in {tmp_path / 'track.csv'}"
 
 
 def test_two_runs_do_not_write_one_result(tmp_path):

@@ -124,7 +124,7 @@ def test_results_go_where_the_output_says(output, formats, tracks, overlay, summ
 
 @pytest.mark.parametrize("name", ["out.json", "a/track.TXT", "overlay.mp4"])
 def test_file_of_another_kind_is_no_place_for_a_track(name):
-    with pytest.raises(InputError, match=r"not a place for a track; give a folder.*\.csv"):
+    with pytest.raises(InputError, match=r"not a track file; use a folder.*\.csv"):
         OutputPaths.choose(Path("a.mp4"), Path(name), [], overlay=True)
 
 

@@ -251,10 +251,10 @@ def as_file(kind, **settings):
 @pytest.mark.parametrize(
     ("weights", "rectifier", "message"),
     [
-        (("v2", False), None, r"v2\.keras: these weights were never trained.*tracknet fit"),
-        (("v2", True), ("rectifier", False), r"rectifier\.keras: these weights were never trained"),
-        (("rectifier", True), None, r"rectifier\.keras: a rectifier, not a tracker"),
-        (("v2", True), ("v2", True), r"v2\.keras: a tracker, not a rectifier"),
+        (("v2", False), None, r"v2\.keras: weights are untrained.*tracknet fit"),
+        (("v2", True), ("rectifier", False), r"rectifier\.keras: weights are untrained"),
+        (("rectifier", True), None, r"rectifier\.keras: is a rectifier, not a tracker"),
+        (("v2", True), ("v2", True), r"v2\.keras: is a tracker, not a rectifier"),
     ],
 )
 def test_unfit_weights_are_refused(weights, rectifier, message):

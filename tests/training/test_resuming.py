@@ -232,7 +232,7 @@ def test_a_result_that_was_not_wanted_before_is_missing(tracker, video, tmp_path
 
 
 def test_what_is_replaced_does_not_stay_beside_half_a_track(tracker, video, tmp_path):
-    paths = OutputPaths.inside(tmp_path, ["csv", "jsonl"], overlay=True, segments=True)
+    paths = OutputPaths.inside(tmp_path, ["csv", "jsonl"], overlay=True, shots=True)
     predict_video(tracker, video, paths)
     with pytest.raises(KeyboardInterrupt):
         predict_video(ScriptedTracker(stop=3, mode="accurate"), video, paths)

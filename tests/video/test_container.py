@@ -91,7 +91,7 @@ def test_paths_are_paths(tmp_path, monkeypatch, name):
 def test_a_pipe_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "clip.mp4")
     with (
-        pytest.raises(InputError, match=r"clip\.mp4: a pipe or a device, not a file; save"),
+        pytest.raises(InputError, match=r"clip\.mp4: is a pipe or a device; save"),
         open_video(tmp_path / "clip.mp4"),
     ):
         pass
@@ -108,7 +108,7 @@ def test_data_check_says_what_is_shown_otherwise_than_stored(tmp_path):
     write_labels(tmp_path / "a.csv")
     (clip,) = check_dataset(find_dataset(tmp_path)).clips
     assert clip.size == (36, 85)
-    assert any("pixels of 4:3: positions are in pixels" in line for line in clip.problems)
+    assert any("pixel aspect ratio 4:3: positions are in pixels" in line for line in clip.problems)
 
 
 def test_packets_of_a_stream_that_appears_later_are_left_out():

@@ -177,7 +177,7 @@ def test_another_file_of_that_name_is_left_alone(tmp_path, server):
     saved.write_text("of somebody else")
     result = run_predict("none.keras", name_address(server, "match.mp4"), "-o", tmp_path)
     assert result.exit_code == 1
-    assert "another file than http://127.0.0.1" in result.stderr
+    assert "differs from http://127.0.0.1" in result.stderr
     assert saved.read_text() == "of somebody else"
 
 
@@ -273,7 +273,7 @@ def test_a_server_that_says_nothing_is_given_up(tmp_path, monkeypatch):
     [
         (["--overlay"], "--overlay is for recorded videos"),
         (["--plots"], "--plots is for recorded videos"),
-        (["--segments"], "--segments is for recorded videos"),
+        (["--shots"], "--shots is for recorded videos"),
         (["--resume"], "--resume is for recorded videos"),
         (["--ray"], "--ray is for recorded videos"),
         (["--rectifier", "x.keras"], "--rectifier is for recorded videos"),

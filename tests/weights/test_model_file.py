@@ -283,7 +283,7 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path, value):
     weights[3][0] = value
     model.set_weights(weights)
     save_model(model, RECTIFIER, tmp_path / "model.keras")
-    with pytest.raises(InputError, match=r"model\.keras: has weights that are no numbers"):
+    with pytest.raises(InputError, match=r"model\.keras: contains NaN or infinite weights"):
         load_model(tmp_path / "model.keras")
 
 

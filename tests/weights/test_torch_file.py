@@ -187,7 +187,7 @@ def test_few_bytes_stay_little_work(bomb, tmp_path):
     values = np.zeros(1, np.float32).tobytes()
     path = write_pickle(tmp_path / "a.pt", b"\x80\x04" + BOMBS[bomb] + b".", **{"0": values})
     began = time.monotonic()
-    with pytest.raises(InputError, match=r"^.*a\.pt: (damaged|holds) [^\n]*$"):
+    with pytest.raises(InputError, match=r"^.*a\.pt: (damaged|contains) [^\n]*$"):
         read_torch_file(path)
     assert time.monotonic() - began < 5
 

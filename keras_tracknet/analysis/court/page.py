@@ -18,7 +18,7 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.sports import find_sport
 from keras_tracknet.video.images import embed_image
 
-LARGEST_ANSWER = 1 << 16  # bytes
+LARGEST_BODY = 1 << 16  # bytes
 PATIENCE = 10.0  # seconds that a connection may say nothing
 
 
@@ -100,22 +100,22 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if not self._is_from_here():
-            self._answer(403, b"open the address as the terminal shows it")
+            self._respond(403, b"open the address shown in the terminal")
         elif self.path == self.server.place:
-            self._answer(200, self.server.page, "text/html")
+            self._respond(200, self.server.page, "text/html")
         else:
-            self._answer(404, b"there is nothing here")
+            self._respond(404, b"not found")
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")
         if not self._is_from_here() or self.headers.get("Origin") != f"http://{self.server.host}":
-            self._answer(403, b"this page takes points from itself only")
+            self._respond(403, b"points are accepted from this page only")
         elif self.path != f"{self.server.place}marks":
-            self._answer(404, b"there is nothing here")
+            self._respond(404, b"not found")
         elif not (length.isascii() and length.isdigit()):
-            self._answer(411, b"how long is it?")
-        elif len(length) > 9 or int(length) > LARGEST_ANSWER:
-            self._answer(413, b"too many points.")
+            self._respond(411, b"missing content length")
+        elif len(length) > 9 or int(length) > LARGEST_BODY:
+            self._respond(413, b"too many points")
         else:
             self._take_marks(self.rfile.read(int(length)))
 
@@ -123,9 +123,9 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             marks = self.server.read(body)
         except InputError as error:
-            self._answer(400, str(error).encode())
+            self._respond(400, str(error).encode())
             return
-        self._answer(200, b"saved")
+        self._respond(200, b"saved")
         if not self.server.picked.is_set():
             self.server.marks = marks
             self.server.picked.set()
@@ -133,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _is_from_here(self) -> bool:
         return self.headers.get("Host") == self.server.host
 
-    def _answer(self, status: int, body: bytes, kind: str = "text/plain") -> None:
+    def _respond(self, status: int, body: bytes, kind: str = "text/plain") -> None:
         self.send_response(status)
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 
-from keras_tracknet.analysis.analysis import Analysis, Shot
+from keras_tracknet.analysis.analysis import Analysis, Stroke
 from keras_tracknet.analysis.rallies import Rally
 from keras_tracknet.analysis.report import charts
 from keras_tracknet.analysis.report.stills import choose_size, look_at_video
@@ -62,7 +62,7 @@ def write_report(
         court_error=_measure_court(analysis),
         speeds=_draw_speeds(analysis),
         rallies=[_list_rally(rally) for rally in analysis.rallies],
-        shots=[_list_shot(shot, analysis.court is not None) for shot in analysis.shots],
+        strokes=[_list_stroke(stroke, analysis.court is not None) for stroke in analysis.strokes],
         heat_map=_draw_heat_map(analysis, base),
         confidence=_draw_confidence(analysis),
         shares=_count_shares(analysis.track),
@@ -121,14 +121,14 @@ def _draw_floor(analysis: Analysis) -> Markup | None:
 
 
 def _measure_court(analysis: Analysis) -> float:
-    """The pixels RMS by which a court's calibration misses its marks; NaN without a court."""
+    """Return the calibration error in pixels RMS; NaN without a court."""
     if analysis.court is None:
         return math.nan
     return float(np.sqrt((analysis.court.errors() ** 2).mean()))
 
 
 def _draw_speeds(analysis: Analysis) -> list[tuple[int, Markup]]:
-    """Each rally's number, and the speed in it."""
+    """Return the number and the speed chart of each rally."""
     velocity, parts = analysis.velocity, []
     known = velocity.speed[np.isfinite(velocity.speed)]
     top = float(np.percentile(known, 99.5)) * 1.1 if len(known) else 1.0
@@ -158,25 +158,25 @@ def _list_rally(rally: Rally) -> tuple[str, ...]:
         str(rally.number),
         _clock(rally.start),
         f"{rally.end - rally.start:.1f}",
-        str(rally.shots),
-        rally.events[-1].kind if rally.finished else "lost from sight",
+        str(rally.strokes),
+        rally.events[-1].kind if rally.finished else "ball lost",
     )
 
 
-def _list_shot(shot: Shot, bounded: bool) -> tuple[str, ...]:
-    end = shot.end
-    peak = "-" if math.isnan(shot.peak) else f"{shot.peak:,.0f} ± {shot.peak_error:,.0f}"
+def _list_stroke(stroke: Stroke, bounded: bool) -> tuple[str, ...]:
+    end = stroke.end
+    peak = "-" if math.isnan(stroke.peak) else f"{stroke.peak:,.0f} ± {stroke.peak_error:,.0f}"
     cells = (
-        str(shot.event.rally),
-        f"{shot.event.time:.2f}",
+        str(stroke.event.rally),
+        f"{stroke.event.time:.2f}",
         end.kind if end else "-",
-        f"{end.time - shot.event.time:.2f}" if end else "-",
+        f"{end.time - stroke.event.time:.2f}" if end else "-",
         peak,
-        f"{shot.event.score:.2f}",
+        f"{stroke.event.score:.2f}",
     )
     if not bounded:
         return cells
-    return (*cells, "-" if math.isnan(shot.least_kmh) else f"{shot.least_kmh:.0f}")
+    return (*cells, "-" if math.isnan(stroke.min_mean_kmh) else f"{stroke.min_mean_kmh:.0f}")
 
 
 def _draw_heat_map(analysis: Analysis, base: np.ndarray) -> str:

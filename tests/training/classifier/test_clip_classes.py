@@ -149,9 +149,9 @@ def test_hits_of_rendered_rallies_are_found():
     for seed in range(3):
         rally = simulate_rally(RallyConfig(frames=240, size=(360, 640), seed=seed))
         hits = find(rally.track.positions / 360).hits.tolist()
-        truth = [shot for shot in rally.shots if shot < 234]
-        near = [any(abs(hit - shot) <= 2 for hit in hits) for shot in truth]
+        truth = [stroke for stroke in rally.strokes if stroke < 234]
+        near = [any(abs(hit - stroke) <= 2 for hit in hits) for stroke in truth]
         found, missed = found + sum(near), missed + len(near) - sum(near)
-        wrong += sum(all(abs(hit - shot) > 2 for shot in rally.shots) for hit in hits)
+        wrong += sum(all(abs(hit - stroke) > 2 for stroke in rally.strokes) for hit in hits)
     assert found >= 0.85 * (found + missed)
     assert wrong <= 0.1 * found
