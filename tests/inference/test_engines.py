@@ -140,7 +140,7 @@ def test_int8_network_beside_the_weights_is_theirs_or_refused(weights, converted
     save_random(tmp_path, background="none").rename(beside)
     with pytest.raises(InputError, match=r"was made from other weights than w\.keras"):
         open_network(beside, precision="int8")
-    with pytest.raises(InputError, match="int8 is for engine openvino, not keras"):
+    with pytest.raises(InputError, match=r"requires .engine=.openvino.*engine='keras'"):
         open_network(beside, engine=KERAS, precision="int8")
 
 
