@@ -16,8 +16,9 @@ from typing import Any
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import read_json, write_json
-from keras_tracknet.inference.outputs import find_finished, predict_video
+from keras_tracknet.inference.outputs import predict_video
 from keras_tracknet.inference.places import OutputPaths, is_file_name, name_result
+from keras_tracknet.inference.resuming import find_finished
 from keras_tracknet.inference.summaries import describe_run
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.locks import hold_lock

@@ -15,16 +15,16 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.files import write_json, write_text
 from keras_tracknet.frames.background import estimate_background
 from keras_tracknet.inference.places import OutputPaths
+from keras_tracknet.inference.resuming import find_finished, restore_rows
 from keras_tracknet.inference.stages import Stopwatch
 from keras_tracknet.inference.stream import Stream
-from keras_tracknet.inference.summaries import check_same, describe_run, restore_rows
+from keras_tracknet.inference.summaries import describe_run
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.locks import hold_lock
 from keras_tracknet.progress import Reporter
 from keras_tracknet.tracks.files import TrackWriter, check_format, write_track
 from keras_tracknet.tracks.overlay import write_overlay
 from keras_tracknet.tracks.plots import check_matplotlib, plot_track
-from keras_tracknet.tracks.summary import read_summary
 from keras_tracknet.tracks.track import Track, TrackRow
 from keras_tracknet.video.damage import Damage
 from keras_tracknet.video.info import VideoInfo
@@ -85,58 +85,13 @@ def predict_video(
             if finished is not None:
                 reporter.note(f"{paths.summary.parent}: already finished, nothing to do")
                 return finished
-            rows = _read_earlier(described, paths, reporter)
+            rows = restore_rows(described, paths)
+            if rows:
+                reporter.note(f"{paths.growing}: resuming at frame {len(rows)}")
         else:
             paths.check_free(overwrite=overwrite)
         run = _Run(tracker, source, info, paths, described, reporter, rows, strict)
         return run.predict()
-
-
-def find_finished(described: dict[str, Any], paths: OutputPaths) -> dict[str, Any] | None:
-    """Return the summary of a finished result, None where it is not finished.
-
-    Args:
-        described: what the result has to be of, see `describe_run`.
-        paths: the results that are wanted.
-
-    Raises:
-        InputError: it is finished but was tracked with other settings, or one of the results
-            is missing.
-    """
-    summary = read_summary(paths.summary)
-    if summary is None or not summary["complete"]:
-        return None
-    check_same(summary, described, paths.summary, exact=False)
-    for path in paths.results:
-        if not path.exists():
-            raise InputError(
-                f"{path}: missing although tracking was finished; use `overwrite=True` to track"
-                " again."
-            )
-    return summary
-
-
-def _read_earlier(
-    described: dict[str, Any], paths: OutputPaths, reporter: Reporter
-) -> list[TrackRow]:
-    """Return the rows that an interrupted run left; none where it left nothing of use."""
-    growing, raw = paths.growing, paths.raw
-    if growing is None or raw is None or described["schema"] != "tracknet":
-        raise InputError(
-            "`resume=True` requires a csv or jsonl track with all columns; use `overwrite=True` to"
-            " start again."
-        )
-    summary = read_summary(paths.summary)
-    if summary is None:
-        paths.check_free()  # what is there without a summary is somebody else's
-        return []
-    file = raw if raw.exists() else growing
-    if file.exists():
-        check_same(summary, described, paths.summary, exact=True)
-    rows = restore_rows(file)
-    if rows:
-        reporter.note(f"{growing}: resuming at frame {len(rows)}")
-    return rows
 
 
 def track_to_stdout(
