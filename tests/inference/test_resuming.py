@@ -227,7 +227,7 @@ def test_what_is_finished_stays_as_it_is(tracker, video, tmp_path):
 def test_a_result_that_was_not_wanted_before_is_missing(tracker, video, tmp_path):
     predict_video(tracker, video, OutputPaths.inside(tmp_path, ["csv"], overlay=False))
     more = OutputPaths.inside(tmp_path, ["csv"], overlay=True)
-    with pytest.raises(InputError, match=r"overlay\.mp4: missing, though tracking was finished"):
+    with pytest.raises(InputError, match=r"overlay\.mp4: missing although tracking was finished"):
         predict_video(tracker, video, more, resume=True)
 
 
@@ -287,7 +287,7 @@ def test_a_lock_is_for_one_result_and_leaves_nothing(tmp_path):
     with (
         hold_lock(tmp_path / "new" / "a.json"),
         hold_lock(tmp_path / "new" / "b.json"),
-        pytest.raises(InputError, match="another run"),
+        pytest.raises(InputError, match="another tracknet process"),
         hold_lock(tmp_path / "new" / "a.json"),
     ):
         pytest.fail("held twice")
