@@ -137,7 +137,8 @@ def test_evaluate_prints_a_table_and_where_the_rest_is(data, weights, tmp_path):
     assert ["a", "12", "1.000", "1.000", "1.000", "1.000", "12", "0", "0", "0", "0"] in [
         row[:-1] for row in cells
     ]
-    assert [row[0] for row in cells if row][1:] == ["a", "b", "total", "Tolerance:"]
+    titles = ["a", "b", "total", "Tolerance:", "Accuracy:", "F1:"]
+    assert [row[0] for row in cells if row][1:] == titles
     assert last == str(tmp_path.resolve())
     assert set(os.listdir(tmp_path / "tracks")) == {"a.csv", "b.csv"}
 

@@ -11,7 +11,7 @@ from keras_tracknet_cli.export import export as export_command
 from keras_tracknet_cli.main import cli
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.evaluation import exporting
+from keras_tracknet.evaluation import exporting, verification
 from keras_tracknet.evaluation.exporting import export
 from keras_tracknet.evaluation.sampling import sample_windows
 from keras_tracknet.evaluation.verification import Verification, verify_export
@@ -64,8 +64,9 @@ def run_instead(monkeypatch, change):
         return Changed(make_detector("v3", frames=4, background="concat"), precision="float32",
                        batch_size=1)  # fmt: skip
 
-    monkeypatch.setattr(exporting, "open_network", open_changed)
-    monkeypatch.setattr(exporting, "_score", lambda *_: {})
+    for module in (exporting, verification):
+        monkeypatch.setattr(module, "open_network", open_changed)
+    monkeypatch.setattr(verification, "_score", lambda *_: {})
 
 
 @pytest.mark.parametrize(
