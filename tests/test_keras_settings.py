@@ -10,13 +10,13 @@ from helpers_models import build_tiny, draw_inputs, randomize_weights
 from helpers_trackers import make_detector, save_detector, shorten_networks
 
 from keras_tracknet import checkpoints
-from keras_tracknet.evaluation import classifiers as clip_evaluation
 from keras_tracknet.inference.engines.keras import KerasNetwork
 from keras_tracknet.losses import WeightedBCE
 from keras_tracknet.metrics import TrackingF1
 from keras_tracknet.models.blocks import keras_defaults
 from keras_tracknet.models.tsm import build_tsm, build_tsm_online
 from keras_tracknet.training import loop as training
+from keras_tracknet.training.classifier import evaluation as clip_evaluation
 from keras_tracknet.weights.checkpoints import conversion
 from keras_tracknet.weights.model_file import ModelFile, infer_spec, load_model
 
