@@ -141,7 +141,7 @@ def test_two_hosts_give_the_losses_of_one(backend, trained):
     assert shared["losses"] == pytest.approx(alone["losses"], rel=1e-3)
     assert_same_history(shared["history"], alone["history"])
     assert load_model(trained / "hosts" / "best.keras").training["history"]
-    assert "multiples of 2" in read(trained, "odd_hosts")["error"]
+    assert "multiple of 2" in read(trained, "odd_hosts")["error"]
 
 
 # --- the parts of a batch
