@@ -99,7 +99,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({' '.join(str(error).split())}).") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path}: holds JSON, but no dictionary.")
+        raise InputError(f"{path}: contains no dictionary.")
     return content
 
 

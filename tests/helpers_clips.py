@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import av
@@ -68,6 +68,15 @@ def write_labels(
 def write_pair(folder: Path, stem: str, *, suffix: str = ".mp4") -> None:
     write_video(folder / f"{stem}{suffix}")
     write_labels(folder / f"{stem}.csv")
+
+
+def write_clips(folder: Path, places: Sequence[tuple[float, float]]) -> Path:
+    """Clips a, b and c in shades of their own, labelled with one place a frame."""
+    for number, name in enumerate("abc"):
+        write_video(folder / f"{name}.mp4", len(places), shade=20 + 30 * number)
+        rows = [(frame, 1, *place) for frame, place in enumerate(places)]
+        write_labels(folder / f"{name}.csv", rows)
+    return folder
 
 
 def write_match(match: Path, rallies: Iterable[str]) -> None:

@@ -169,8 +169,8 @@ def test_json_comes_back(tmp_path):
         (b'{"a": ', "not JSON"),
         (b"\xff\xfe{}", "not JSON"),
         (b"[" * 100_000, r"not JSON \(maximum recursion depth"),
-        (b"[1, 2]", "holds JSON, but no dictionary"),
-        (b"null", "holds JSON, but no dictionary"),
+        (b"[1, 2]", "contains no dictionary"),
+        (b"null", "contains no dictionary"),
     ],
 )
 def test_json_that_is_damaged_is_told_in_a_line(tmp_path, content, said):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -110,9 +111,17 @@ class _Court:
 def play_tennis(rng: np.random.Generator, frames: int, fps: float, strokes: int) -> Play:
     """Play tennis from the base lines until the clip is full; see `play_badminton`."""
     court = _Court(rng, SPORTS["tennis"], fps)
+    return _fill_clip(court, frames, strokes, _play_tennis_rally)
+
+
+def _fill_clip(
+    court: _Court, frames: int, strokes: int, play_rally: Callable[[_Court, float, int], float]
+) -> Play:
+    """Play rallies with pauses between them until the clip is full."""
+    rng, fps = court.rng, court.fps
     time = between_frames(rng.uniform(0.1, 0.3), fps)
     while time < frames / fps:
-        time = _play_tennis_rally(court, time, strokes)
+        time = play_rally(court, time, strokes)
         time = between_frames(time + rng.uniform(0.8, 1.5), fps)
     return court.play()
 
@@ -152,11 +161,7 @@ def _play_tennis_rally(court: _Court, time: float, strokes: int) -> float:
 def play_volleyball(rng: np.random.Generator, frames: int, fps: float, strokes: int) -> Play:
     """Play volleyball with three touches a side until the clip is full; see `play_badminton`."""
     court = _Court(rng, SPORTS["volleyball"], fps)
-    time = between_frames(rng.uniform(0.1, 0.3), fps)
-    while time < frames / fps:
-        time = _play_volleyball_rally(court, time, strokes)
-        time = between_frames(time + rng.uniform(0.8, 1.5), fps)
-    return court.play()
+    return _fill_clip(court, frames, strokes, _play_volleyball_rally)
 
 
 def _play_volleyball_rally(court: _Court, time: float, strokes: int) -> float:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.files import explain_writing, write_json
+from keras_tracknet.files import explain_writing, read_json, write_json
 from keras_tracknet.training.config import TYPES, FitConfig, all_are
 
 
@@ -71,14 +70,12 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = Path(folder) / "config.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except FileNotFoundError as error:
         raise InputError(f"{folder}: no run to resume; start one without `resume`.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not the configuration of a run ({error}).") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: not the configuration of a run (it contains no dictionary).")
-    return content
+    except InputError as error:
+        reason = str(error).removeprefix(f"{path}: ").rstrip(".")
+        raise InputError(f"{path}: not the configuration of a run ({reason}).") from error
 
 
 def write_config(config: dict[str, Any], folder: Path) -> None:

@@ -88,9 +88,9 @@ def test_settings_that_a_classifier_does_not_know_are_refused(settings, message)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("null", "it contains no dictionary"),
-        ("[1, 2]", "it contains no dictionary"),
-        ('"text"', "it contains no dictionary"),
+        ("null", "configuration of a run .contains no dictionary.."),
+        ("[1, 2]", "configuration of a run .contains no dictionary.."),
+        ('"text"', "configuration of a run .contains no dictionary.."),
         ("", "not the configuration of a run"),
         ("[" * 100_000, "not the configuration of a run"),
         (b"\xff\xfe", "not the configuration of a run"),

@@ -11,7 +11,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
-from helpers_clips import write_labels, write_match, write_pair, write_video
+from helpers_clips import write_clips, write_labels, write_match, write_pair, write_video
 from helpers_labels import tennis
 from helpers_reporters import Notebook
 from helpers_trackers import shorten_networks
@@ -46,11 +46,7 @@ DOTS = [(6 + 8 * frame % 50, 18) for frame in range(CLIP_FRAMES)]  # as the clip
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
     """A folder of three clips; the last one validates."""
-    folder = tmp_path_factory.mktemp("clips")
-    for number, name in enumerate("abc"):
-        write_video(folder / f"{name}.mp4", CLIP_FRAMES, shade=20 + 30 * number)
-        write_labels(folder / f"{name}.csv", [(f, 1, *dot) for f, dot in enumerate(DOTS)])
-    return folder
+    return write_clips(tmp_path_factory.mktemp("clips"), DOTS)
 
 
 @pytest.fixture(autouse=True, scope="module")

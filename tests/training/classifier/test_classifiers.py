@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from helpers_clips import write_labels, write_video
+from helpers_clips import write_clips
 from helpers_models import build_tiny, randomize_weights
 from keras_tracknet_cli import main
 
@@ -24,7 +24,6 @@ from keras_tracknet.weights.model_file import infer_spec, load_model, save_model
 from keras_tracknet.weights.spec import ModelSpec
 
 SIZE = (32, 64)
-FRAMES = 40
 # In the hand, hit at frame 10 up and away, hit back at frame 26. Pixels, 36 x 64.
 FLIGHT = [(10, 30)] * 10 + [(10 + 2 * n, 30 - 1.2 * n) for n in range(16)]
 FLIGHT += [(40 - 2 * n, 10.8 + 1.2 * n) for n in range(14)]
@@ -38,11 +37,7 @@ EVALUATION = ClipEvaluation(
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    for number, name in enumerate("abc"):
-        write_video(folder / f"{name}.mp4", FRAMES, shade=20 + 30 * number)
-        write_labels(folder / f"{name}.csv", [(f, 1, *p) for f, p in enumerate(FLIGHT)])
-    return folder
+    return write_clips(tmp_path_factory.mktemp("data"), FLIGHT)
 
 
 @pytest.fixture(autouse=True, scope="module")
