@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 
+from keras_tracknet.inference import tracker as trackers
 from keras_tracknet.inference.stream import Stream
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.models import v1, v2, v3
@@ -14,6 +17,7 @@ from keras_tracknet.models.blocks import conv_block
 from keras_tracknet.models.v3 import INPUT_NAMES, input_channels
 from keras_tracknet.tracks.tables import DETECTED
 from keras_tracknet.tracks.track import TrackRow
+from keras_tracknet.video.reader import Frame
 from keras_tracknet.weights.model_file import ModelFile, save_model
 from keras_tracknet.weights.spec import ModelSpec
 
@@ -73,6 +77,43 @@ def paint(size, *dots, radius=2, shade=20) -> np.ndarray:
     for x, y in dots:
         image[y - radius : y + radius + 1, x - radius : x + radius + 1] = 255
     return image
+
+
+WINDOWS = {  # what the network of a window looks like
+    "v1": {"version": "v1", "frames": 3, "heatmaps": 1},
+    "3-in-3": {"frames": 3},
+    "3-in-1": {"frames": 3, "heatmaps": 1},
+    "8-in-8": {"version": "v3", "frames": 8},
+}
+
+
+@cache
+def make_tracker(window="3-in-3", mode="fast", background="none") -> Tracker:
+    """A tracker of white dots; one for each set of arguments."""
+    detector = make_detector(**WINDOWS[window], background=background)
+    return Tracker(detector, mode=mode, precision="float32")
+
+
+def show_frames(patch, images, times=None) -> None:
+    """Make every video that a tracker opens consist of pictures.
+
+    Args:
+        patch: a `pytest.MonkeyPatch`.
+        images: the pictures.
+        times: seconds, one for each; 25 frames per second when omitted.
+    """
+    images = list(images)
+    times = [number / 25 for number in range(len(images))] if times is None else times
+    frames = list(map(Frame, range(len(images)), times, images))
+    patch.setattr(trackers, "read_frames", lambda *_source: iter(frames))
+    patch.setattr(trackers, "sample_frames", lambda _source, count: (f for f in frames[:count]))
+    info = SimpleNamespace(height=images[0].shape[0], width=images[0].shape[1])
+    patch.setattr(trackers, "probe_video", lambda _source: info)
+
+
+def dot_of(frame) -> tuple[int, int]:
+    """Where the ball is in a frame of the model's size: somewhere else in every one."""
+    return 4 + 5 * frame % 56, 4 + 7 * frame % 24
 
 
 def shorten_networks(patch) -> None:

@@ -1,7 +1,5 @@
-import threading
-import weakref
 from dataclasses import replace
-from functools import cache
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -9,99 +7,36 @@ import numpy as np
 import pytest
 from helpers_clips import write_video
 from helpers_models import build_tiny, randomize_weights
-from helpers_trackers import SIZE, make_detector, paint, save_detector
+from helpers_trackers import (
+    SIZE,
+    dot_of,
+    make_detector,
+    make_tracker,
+    paint,
+    save_detector,
+    show_frames,
+)
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.inference import tracker as trackers
-from keras_tracknet.inference.stages import STAGES, Stopwatch, read_ahead
+from keras_tracknet.inference.stages import STAGES, Stopwatch
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.tracks.tables import ABSENT, DETECTED, REPAIRED
 from keras_tracknet.tracks.track import Track
 from keras_tracknet.video import reader as video
-from keras_tracknet.video.reader import Frame, read_frames
+from keras_tracknet.video.reader import read_frames
 from keras_tracknet.weights.model_file import ModelFile
 from keras_tracknet.weights.spec import ModelSpec
 
 SOURCE = Path("clip.mp4")  # never opened where frames come from `show`
-WINDOWS = {  # what the network of a window looks like
-    "v1": {"version": "v1", "frames": 3, "heatmaps": 1},
-    "3-in-3": {"frames": 3},
-    "3-in-1": {"frames": 3, "heatmaps": 1},
-    "8-in-8": {"version": "v3", "frames": 8},
-}
-
-
-@cache
-def make_tracker(window="3-in-3", mode="fast", background="none"):
-    detector = make_detector(**WINDOWS[window], background=background)
-    return Tracker(detector, mode=mode, precision="float32")
 
 
 @pytest.fixture
 def show(monkeypatch):
     """Return a function that makes every video consist of the pictures it is given."""
-
-    def show(images, times=None):
-        images = list(images)
-        times = [frame / 25 for frame in range(len(images))] if times is None else times
-        frames = [
-            Frame(n, time, image) for n, (time, image) in enumerate(zip(times, images, strict=True))
-        ]
-        monkeypatch.setattr(trackers, "read_frames", lambda *_source: iter(frames))
-        monkeypatch.setattr(
-            trackers, "sample_frames", lambda _source, count: (f for f in frames[:count])
-        )
-        size = images[0].shape
-        info = type("Info", (), {"height": size[0], "width": size[1]})
-        monkeypatch.setattr(trackers, "probe_video", lambda _source: info)
-
-    return show
+    return partial(show_frames, monkeypatch)
 
 
-def dot_of(frame):
-    """Where the ball is in a frame of the model's size: somewhere else in every one."""
-    return 4 + 5 * frame % 56, 4 + 7 * frame % 24
-
-
-def read_ahead_threads():
-    return [thread for thread in threading.enumerate() if thread.name == "read-ahead"]
-
-
-# --- one row for every frame, whatever the window
-
-
-@pytest.mark.parametrize("mode", ["fast", "balanced", "accurate"])
-@pytest.mark.parametrize("window", WINDOWS)
-def test_every_frame_has_its_own_row(show, window, mode):
-    tracker = make_tracker(window, mode)
-    length = tracker.spec.frames
-    radius = 3 if window == "v1" else 2  # V1 looks for circles
-    for count in (1, 2, length - 1, length, length + 1, 2 * length, 3 * length + 1):
-        show([paint(SIZE, dot_of(frame), radius=radius) for frame in range(count)])
-        rows = list(tracker.stream(SOURCE))
-        assert [row.frame for row in rows] == list(range(count))
-        assert {row.status for row in rows} == {DETECTED}
-        positions = np.array([(row.x, row.y) for row in rows])
-        tolerance = 1.0 if window == "v1" else 0.01
-        expected = np.array([dot_of(frame) for frame in range(count)])
-        assert np.abs(positions - expected).max() < tolerance, (count, positions)
-
-
-@pytest.mark.parametrize("window", WINDOWS)
-def test_frames_without_a_ball_are_absent(show, window):
-    show([paint(SIZE)] * 7)
-    track = make_tracker(window).track(SOURCE)
-    assert track.status.tolist() == [ABSENT] * 7
-    assert np.isnan(track.positions).all()
-    assert (track.confidence < 0.5).all()
-
-
-def test_a_ball_that_comes_and_goes_is_absent_in_between(show):
-    seen = [True, True, False, True, False, False, True]
-    show([paint(SIZE, *[(20, 12)] * there) for there in seen])
-    track = make_tracker().track(SOURCE)
-    assert track.visibility.tolist() == seen
-    np.testing.assert_allclose(track.positions[seen], [(20, 12)] * 4, atol=0.01)
+# --- positions, times and the background
 
 
 @pytest.mark.parametrize(
@@ -180,49 +115,6 @@ def test_threshold_is_the_weights_unless_given(show):
         track = tracker.track(SOURCE)
         assert track.visibility.all() == visible
         np.testing.assert_allclose(track.confidence, 0.743, atol=0.01)
-
-
-FLIGHT = "ooo--o.ooo---ooooo----------.oo-o-oo-o"  # clear, faint and hidden
-
-
-def paint_flight(line, cut=99):
-    """A dot that goes two pixels right and one down a frame, at a probability of 1 or of 0.4.
-
-    From frame `cut` on it is before another background.
-    """
-    for frame, sign in enumerate(line):
-        image = paint(SIZE, shade=20 if frame < cut else 120)
-        x, y = 2 + 2 * (frame % 29), 2 + frame % 29
-        if sign != ".":
-            image[y - 1 : y + 2, x - 1 : x + 2] = {"o": 255, "-": 150}[sign]
-        yield image
-
-
-def test_a_faint_ball_on_a_flight_is_detected(show):
-    show(paint_flight("ooo--o.o---"))
-    track = make_tracker().track(SOURCE)
-    assert track.visibility.tolist() == [sign != "." for sign in "ooo--o.o---"]
-    expected = [(2 + 2 * frame, 2 + frame) for frame in range(11)]
-    np.testing.assert_allclose(track.positions[:6], expected[:6], atol=0.01)
-    assert (track.confidence[track.visibility] > 0.3).all()
-    assert (track.confidence[[3, 4, 8, 9, 10]] < 0.5).all()
-
-
-@pytest.mark.parametrize(("cut", "expected"), [(99, "ooooooo."), (5, "ooooo...")])
-def test_a_faint_ball_is_not_followed_across_a_cut(show, cut, expected):
-    show(paint_flight("oooo---.", cut))
-    track = make_tracker().track(SOURCE)
-    assert "".join("o" if seen else "." for seen in track.visibility) == expected
-
-
-@pytest.mark.parametrize("first", [1, 8, 13, 24, 33])
-def test_a_stream_that_begins_later_has_the_same_rows(show, first):
-    show(paint_flight(FLIGHT))
-    rows = list(make_tracker().stream(SOURCE))
-    show(paint_flight(FLIGHT))
-    assert 0 < sum(row.visible for row in rows) < len(rows)
-    later = list(make_tracker().stream(SOURCE, first=first))
-    assert str(later) == str(rows[first:])  # NaN included
 
 
 def test_progress_and_time_by_stage_are_reported(show):
@@ -351,98 +243,6 @@ def test_pictures_that_are_not_stretched_come_back_to_their_place(show, fit):
     show([paint((96, 128), (60, 50), radius=6)] * 3)
     track = tracker.track(SOURCE)
     assert np.abs(track.positions - (60, 50)).max() < 2
-
-
-# --- the thread that decodes
-
-
-def test_closing_the_stream_early_stops_the_threads_of_decoder_and_network(show):
-    show([paint(SIZE, (9, 9))] * 200)
-    stream = make_tracker().stream(SOURCE)
-    next(stream)
-    assert len(read_ahead_threads()) == 2
-    stream.close()
-    assert read_ahead_threads() == []
-
-
-def test_closing_the_stream_early_closes_the_video(monkeypatch):
-    closed = threading.Event()
-
-    def read(*_source):
-        try:
-            while True:
-                yield Frame(0, 0.0, paint(SIZE))
-        finally:
-            closed.set()
-
-    monkeypatch.setattr(trackers, "read_frames", read)
-    stream = make_tracker().stream(SOURCE)
-    next(stream)
-    stream.close()
-    assert closed.is_set()
-
-
-def test_error_while_decoding_is_raised_after_the_rows_before_it(monkeypatch):
-    def read(*_source):
-        for frame in range(20):
-            yield Frame(frame, 0.0, paint(SIZE, (9, 9)))
-        raise InputError("clip.mp4: frame size changes")
-
-    monkeypatch.setattr(trackers, "read_frames", read)
-    rows = []
-    with pytest.raises(InputError, match="frame size changes"):
-        rows.extend(make_tracker().stream(SOURCE))
-    assert 12 <= len(rows) <= 20
-    assert read_ahead_threads() == []
-
-
-def test_missing_video_is_an_input_error(tmp_path):
-    for tracker in (make_tracker(), make_tracker("8-in-8", background="concat")):
-        with pytest.raises(InputError, match=r"missing\.mp4: no such file"):
-            tracker.track(tmp_path / "missing.mp4")
-    assert read_ahead_threads() == []
-
-
-@pytest.mark.parametrize("mode", ["fast", "accurate"])
-def test_frames_held_do_not_grow_with_the_video(monkeypatch, mode):
-    """The decoder could deliver everything at once, and is kept from it."""
-    tracker = make_tracker("8-in-8", mode)
-    count, produced, alive = 300, 0, weakref.WeakSet()
-
-    class Picture(np.ndarray):  # a plain array cannot be held in a set
-        __hash__ = object.__hash__
-
-    def read(*_source):
-        nonlocal produced
-        for frame in range(count):
-            image = paint(SIZE, (9, 9)).view(Picture)
-            alive.add(image)
-            produced += 1
-            yield Frame(frame, 0.0, image)
-
-    monkeypatch.setattr(trackers, "read_frames", read)
-    window, batch = tracker.spec.frames, tracker.network.batch_size
-    ahead = 2 * batch * window  # decoded and waiting
-    for row in tracker.stream(SOURCE):
-        # As many frames again may be in a batch, with the next one being gathered.
-        assert produced - row.frame <= ahead + (2 * batch + 1) * window + 2
-        assert len(alive) <= ahead + (2 * batch + 1) * window + 2
-    assert produced == count
-
-
-def test_read_ahead_hands_over_in_order_and_no_further_than_its_depth():
-    made = []
-
-    def make():
-        for item in range(50):
-            made.append(item)
-            yield item
-
-    got = []
-    for item in read_ahead(make, depth=3):
-        got.append(item)
-        assert len(made) <= len(got) + 3 + 1
-    assert got == list(range(50))
 
 
 # --- repair

@@ -1,12 +1,10 @@
 import numpy as np
 import pytest
-from helpers_trackers import SIZE, make_detector, paint
+from helpers_trackers import SIZE, make_detector, paint, show_frames
 
 from keras_tracknet.frames import background as backgrounds
-from keras_tracknet.inference import tracker as trackers
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.tracks.track import Track
-from keras_tracknet.video.reader import Frame
 from keras_tracknet.video.shots import show_one_view, split_shots
 
 DARK, BRIGHT = 20, 120  # two views: everything differs by 100 levels
@@ -14,14 +12,6 @@ DARK, BRIGHT = 20, 120  # two views: everything differs by 100 levels
 
 def split(pictures):
     return [(start, list(shot)) for start, shot in split_shots(pictures, lambda p: p)]
-
-
-def show(monkeypatch, images):
-    frames = [Frame(n, n / 25, image) for n, image in enumerate(images)]
-    monkeypatch.setattr(trackers, "read_frames", lambda *_source: iter(frames))
-    monkeypatch.setattr(trackers, "sample_frames", lambda _s, count: (f for f in frames[:count]))
-    info = type("Info", (), {"height": SIZE[0], "width": SIZE[1]})
-    monkeypatch.setattr(trackers, "probe_video", lambda _source: info)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +50,7 @@ def test_no_window_goes_across_a_cut(monkeypatch):
             return super().run(inputs)
 
     network = Watched(make_detector(), precision="float32", batch_size=1)
-    show(monkeypatch, [paint(SIZE, shade=DARK)] * 4 + [paint(SIZE, shade=BRIGHT)] * 5)
+    show_frames(monkeypatch, [paint(SIZE, shade=DARK)] * 4 + [paint(SIZE, shade=BRIGHT)] * 5)
     track = Tracker(network).stream("clip.mp4").collect()
     assert len(track) == 9
     assert track.shots == (0, 4)
@@ -74,7 +64,7 @@ def test_a_shot_of_another_view_has_its_own_background(monkeypatch):
     detector = make_detector("v3", frames=4, background="concat")
     main = [paint(SIZE, (9 + n, 9), shade=DARK) for n in range(12)]
     away = [paint(SIZE, shade=BRIGHT)] * 8
-    show(monkeypatch, main + away)
+    show_frames(monkeypatch, main + away)
     rows = list(Tracker(detector, precision="float32").stream("clip.mp4"))
     assert [row.visible for row in rows[12:]] == [False] * 8
     monkeypatch.setattr(backgrounds, "show_one_view", lambda *_: True)
@@ -109,7 +99,7 @@ def test_gaps_are_not_filled_across_a_cut():
 @pytest.mark.parametrize("first", [1, 7, 8, 12, 19])
 def test_rows_from_a_later_frame_are_those_from_the_beginning(monkeypatch, mode, first):
     images = [paint(SIZE, (6 + 2 * n, 9 + n)) for n in range(20)]
-    show(monkeypatch, images)
+    show_frames(monkeypatch, images)
     tracker = Tracker(make_detector("v3", frames=8), mode=mode, precision="float32")
     whole = list(tracker.stream("clip.mp4"))
     assert list(tracker.stream("clip.mp4", first=first)) == whole[first:]
