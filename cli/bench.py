@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     from keras_tracknet.evaluation.benchmark import Measurement
 
 RENDERED_FRAMES = 300
+STAGES = {
+    "decode": "decode and resize",
+    "background": "background",
+    "prepare": "stack windows",
+    "network": "network",
+    "decode_heatmaps": "find the ball",
+    "draw": "draw overlay",
+    "encode": "encode overlay",
+    "write": "write track",
+}
 
 
 @click.command()
@@ -52,7 +62,8 @@ def bench(
     """Measure how fast VIDEO is tracked, from decoding to the written track.
 
     Without VIDEO, a rendered rally of 1280x720 pixels is tracked. The last column divides frames
-    per second by this machine's matrix-multiplication speed, so that machines can be compared.
+    per second by this machine's matrix rate, so that machines can be compared. Below the table
+    stand the slowest stage and how close tracking and the network come to their limits.
 
     \b
     tracknet bench
@@ -92,23 +103,51 @@ def bench(
 
 
 def _format_table(found: list[Measurement]) -> str:
-    heads = ("engine", "precision", "frames/s", "network frames/s", "share",
-             "decoder frames/s", "start-up (s)", "memory (MB)", "frames/GFLOP")  # fmt: skip
+    heads = ("engine", "precision", "frames/s", "network alone", "decoder alone",
+             "with overlay", "first row (s)", "memory (MB)", "frames/GFLOP")  # fmt: skip
     rows = [heads]
     for one in found:
-        share = one.frames_per_second / one.network_frames_per_second
+        comparable = "-" if one.frames_per_gflop is None else f"{one.frames_per_gflop:.3f}"
         rows.append((
             one.engine, one.precision, f"{one.frames_per_second:.1f}",
-            f"{one.network_frames_per_second:.1f}", f"{share:.0%}",
-            f"{one.decode_frames_per_second:.0f}", f"{one.start_seconds:.1f}",
-            f"{one.peak_memory / 1e6:.0f}", f"{one.frames_per_gflop:.3f}",
+            f"{one.network_frames_per_second:.1f}", f"{one.decode_frames_per_second:.0f}",
+            f"{one.overlay_frames_per_second:.1f}", f"{one.start_seconds:.1f}",
+            f"{one.peak_memory / 1e6:.0f}", comparable,
         ))  # fmt: skip
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
-    stages = [
-        f"{one.engine}: " + ", ".join(f"{k} {v:.2f}" for k, v in one.milliseconds.items())
-        for one in found
+    details = [line for one in found for line in ("", *_describe(one))]
+    return "\n".join([*(line.rstrip() for line in lines), *details])
+
+
+def _describe(one: Measurement) -> list[str]:
+    """Return what a measurement says of the machine, in lines."""
+    lines = [
+        f"{one.engine}, {one.precision}:",
+        f"  Tracking reaches {one.network_share:.0%} of the speed of the network alone.",
     ]
-    return "\n".join(
-        [*(line.rstrip() for line in lines), "", "busy time in ms per frame:", *stages]
-    )
+    if one.matrix_share is not None:
+        lines.append(
+            f"  The network reaches {one.matrix_share:.0%} of this machine's matrix rate:"
+            f" {one.network_gflops:.0f} of {one.matrix_gflops:.0f} GFLOP/s."
+        )
+    lines.append(f"  With an overlay video, tracking keeps {one.overlay_share:.0%} of its speed.")
+    cores = f"{_count(one.cores, 'physical core')}"
+    if one.streams is not None:
+        cores = f"{_count(one.streams, 'stream')}, {_count(one.threads, 'thread')}, {cores}"
+    return [
+        *lines,
+        f"  {cores}.",
+        f"  Slowest stage: {STAGES[one.slowest_stage]}.",
+        f"  Tracking, ms per frame: {_list_stages(one.milliseconds)}.",
+        f"  Overlay, ms per frame: {_list_stages(one.overlay_milliseconds, decode='decode')}.",
+    ]
+
+
+def _count(number: int | None, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _list_stages(milliseconds: dict[str, float], **others: str) -> str:
+    names = STAGES | others
+    return ", ".join(f"{names[stage]} {ms:.2f}" for stage, ms in milliseconds.items())

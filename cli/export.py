@@ -95,9 +95,9 @@ def export(
     import json
     from dataclasses import asdict
 
-    from keras_tracknet.evaluation.exporting import SUFFIXES
     from keras_tracknet.evaluation.exporting import export as write_export
     from keras_tracknet.evaluation.verification import F1_COST
+    from keras_tracknet.inference.engines.conversion import SUFFIXES
     from keras_tracknet.inference.places import name_result
     from keras_tracknet.presets import DEFAULT, find_weights
 

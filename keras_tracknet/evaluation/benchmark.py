@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.evaluation.exporting import SUFFIXES
+from keras_tracknet.evaluation.matrix_rate import measure_matrix_rate
 from keras_tracknet.inference.engines import (
     ENGINES,
     FORMATS,
@@ -26,37 +27,49 @@ from keras_tracknet.inference.engines import (
     openvino,
     saved_model,
 )
-from keras_tracknet.inference.engines.conversion import Conversion
+from keras_tracknet.inference.engines.conversion import SUFFIXES, Conversion
 from keras_tracknet.inference.engines.network import Network
 from keras_tracknet.inference.stages import Stopwatch
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.progress import Reporter
 from keras_tracknet.shortage import explain_exit
 from keras_tracknet.tracks.files import write_track
+from keras_tracknet.tracks.overlay import write_overlay
 from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.reader import read_frames
 
 NETWORK_SECONDS = 3.0  # that the network alone is run for
-MATRIX = 2048
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one engine did with a video, its weights loaded and its network run once before.
+    """What one engine did with a video. Rates are of a network that has run before.
 
     Attributes:
         engine, precision, device, mode: what ran, and how.
         frames: in the video.
         frames_per_second: from decoding to the written track.
         network_frames_per_second: of the network alone, in the same mode.
+        network_share: the first of these two rates over the second, 0 to 1.
         decode_frames_per_second: of decoding and resizing alone.
-        start_seconds: from weights on disk to the first row.
-        milliseconds: busy time a frame in each stage; decoding, the network and the rest go on
-            at the same time.
-        peak_memory: greatest resident memory of the process, bytes.
-        matrix_gflops: rate of multiplying float32 matrices on this machine, 10^9 operations a
-            second.
-        frames_per_gflop: frames a second over that rate, which compares between machines.
+        overlay_frames_per_second: from decoding to the written track and overlay video.
+        overlay_share: that rate over the one without an overlay, 0 to 1.
+        start_seconds: from the start of the process to the first row; with the conversion of the
+            weights where they are new to the engine.
+        milliseconds: busy time per frame in each stage of tracking; decoding, the network and the
+            rest run at the same time.
+        overlay_milliseconds: busy time per frame in each stage of the overlay.
+        slowest_stage: the stage of either with the longest busy time.
+        peak_memory: greatest resident memory of the process up to the end of tracking, bytes.
+        streams: windows that are computed at the same time, None where the engine does not say.
+        threads: of all streams together, None likewise.
+        cores: physical cores that the process may use.
+        network_gflops: 10^9 operations per second of the network alone, None for other engines
+            than OpenVINO.
+        matrix_gflops: 10^9 operations per second of matrix products in the same precision, None
+            without OpenVINO, see `measure_matrix_rate`.
+        matrix_share: the first of these two over the second, 0 to 1.
+        frames_per_gflop: frames per second over `matrix_gflops`, which compares between machines.
     """
 
     engine: str
@@ -66,12 +79,22 @@ class Measurement:
     frames: int
     frames_per_second: float
     network_frames_per_second: float
+    network_share: float
     decode_frames_per_second: float
+    overlay_frames_per_second: float
+    overlay_share: float
     start_seconds: float
     milliseconds: dict[str, float]
+    overlay_milliseconds: dict[str, float]
+    slowest_stage: str
     peak_memory: int
-    matrix_gflops: float
-    frames_per_gflop: float
+    streams: int | None
+    threads: int | None
+    cores: int
+    network_gflops: float | None
+    matrix_gflops: float | None
+    matrix_share: float | None
+    frames_per_gflop: float | None
 
 
 def list_engines() -> list[str]:
@@ -96,7 +119,13 @@ def read_engines(names: str) -> list[str]:
 
 
 def measure(
-    video: Path, weights: Path, *, engine: str = "auto", mode: str = "fast", precision: str = "auto"
+    video: Path,
+    weights: Path,
+    *,
+    engine: str = "auto",
+    mode: str = "fast",
+    precision: str = "auto",
+    began: float | None = None,
 ) -> Measurement:
     """Measure one engine in this process.
 
@@ -106,46 +135,59 @@ def measure(
         engine: see `open_network`; files that an engine needs are exported for the occasion.
         mode: as for `Tracker`.
         precision: as for `Tracker`.
+        began: when the process began, seconds of `time.time`; now when omitted.
 
     Raises:
         InputError: the video or the weights cannot be read, or the engine is not installed.
     """
+    began = began or time.time()
     with TemporaryDirectory() as folder:
         path = weights
         if engine in FORMATS and weights.suffix == ".keras":
             kind = FORMATS[engine]
             path = Path(folder) / f"network{SUFFIXES[kind]}"
             Conversion(str(weights.resolve()), str(path), kind).run()
-        began = time.perf_counter()
         network = open_network(path, engine=engine, precision=precision)
         tracker = Tracker(network, mode=mode)
         with closing(tracker.stream(video)) as rows:
             next(rows)
-        start = time.perf_counter() - began
-        watch, began = Stopwatch(), time.perf_counter()
-        found = list(tracker.stream(video, stopwatch=watch))
-        with watch.stage("write"):
-            write_track(Track.from_rows(found), Path(folder) / "track.csv")
-        seconds = time.perf_counter() - began
-        # The stages overlap; beside them the machine is the network's, or the decoder's.
-        rate = len(found) / seconds
-        alone = _run_alone(network) * tracker.step
-        decoding = _decode_alone(video, tracker)
-        gflops = measure_matrices()
+        start = time.time() - began
+        track, seconds, watch = _track(tracker, video, Path(folder))
+        memory = _peak_memory()
+        overlaying, drawing = _draw(video, track, Path(folder))
+    frames = len(track)
+    rate, alone = frames / seconds, _run_alone(network) * tracker.step
+    streams, threads, operations = None, None, None
+    if isinstance(network, openvino.OpenVINONetwork):
+        streams, threads = network.streams, network.threads
+        operations = 1e-9 * network.operations * alone / tracker.step
+    matrices = measure_matrix_rate(network.precision)
+    gflops = matrices and 1e-9 * matrices
+    stages = [_per_frame(stopwatch, frames) for stopwatch in (watch, drawing)]
     return Measurement(
         engine=network.engine,
         precision=network.precision,
         device=network.device,
         mode=mode,
-        frames=len(found),
+        frames=frames,
         frames_per_second=rate,
         network_frames_per_second=alone,
-        decode_frames_per_second=decoding,
+        network_share=rate / alone,
+        decode_frames_per_second=_decode_alone(video, tracker),
+        overlay_frames_per_second=frames / (seconds + overlaying),
+        overlay_share=seconds / (seconds + overlaying),
         start_seconds=start,
-        milliseconds={stage: 1e3 * s / len(found) for stage, s in watch.seconds.items()},
-        peak_memory=_peak_memory(),
+        milliseconds=stages[0],
+        overlay_milliseconds=stages[1],
+        slowest_stage=max((ms, stage) for times in stages for stage, ms in times.items())[1],
+        peak_memory=memory,
+        streams=streams,
+        threads=threads,
+        cores=count_cores(),
+        network_gflops=operations,
         matrix_gflops=gflops,
-        frames_per_gflop=rate / gflops,
+        matrix_share=operations / gflops if operations and gflops else None,
+        frames_per_gflop=rate / gflops if gflops else None,
     )
 
 
@@ -171,7 +213,7 @@ def measure_engines(
     reporter, found = reporter or Reporter(), []
     with reporter.track("measuring", len(engines), unit="engines") as advance:
         for engine in engines:
-            asked = [str(video), str(weights), engine, mode, precision]
+            asked = [str(video), str(weights), engine, mode, precision, str(time.time())]
             done = subprocess.run(
                 [sys.executable, "-m", "keras_tracknet.evaluation.benchmark", *asked],
                 capture_output=True,
@@ -190,15 +232,36 @@ def measure_engines(
     return found
 
 
-def measure_matrices(seconds: float = 0.5) -> float:
-    """Return the rate of multiplying float32 matrices with NumPy, 10^9 operations a second."""
-    a = np.random.default_rng(0).random((MATRIX, MATRIX), dtype=np.float32)
-    a @ a
-    began, count = time.perf_counter(), 0
-    while time.perf_counter() - began < seconds:
-        a @ a
-        count += 1
-    return 2e-9 * MATRIX**3 * count / (time.perf_counter() - began)
+def count_cores() -> int:
+    """Return the physical cores that this process may use; logical ones where that is unknown."""
+    if not hasattr(os, "sched_getaffinity"):
+        return os.cpu_count() or 1
+    siblings = set()
+    for number in os.sched_getaffinity(0):
+        path = Path(f"/sys/devices/system/cpu/cpu{number}/topology/thread_siblings_list")
+        siblings.add(path.read_text() if path.is_file() else str(number))
+    return len(siblings)
+
+
+def _track(tracker: Tracker, video: Path, folder: Path) -> tuple[Track, float, Stopwatch]:
+    """Return the track, as written, the seconds that it took, and those of each stage."""
+    watch, began = Stopwatch(), time.perf_counter()
+    track = Track.from_rows(tracker.stream(video, stopwatch=watch))
+    with watch.stage("write"):
+        write_track(track, folder / "track.csv")
+    return track, time.perf_counter() - began, watch
+
+
+def _draw(video: Path, track: Track, folder: Path) -> tuple[float, Stopwatch]:
+    """Return the seconds that an overlay video takes, and those of each stage."""
+    watch, began = Stopwatch(), time.perf_counter()
+    write_overlay(video, track, folder / "overlay.mp4", stage=watch.stage)
+    return time.perf_counter() - began, watch
+
+
+def _per_frame(watch: Stopwatch, frames: int) -> dict[str, float]:
+    """Return milliseconds per frame in each stage that was there."""
+    return {stage: 1e3 * seconds / frames for stage, seconds in watch.seconds.items() if seconds}
 
 
 def _run_alone(network: Network) -> float:
@@ -240,8 +303,15 @@ def _peak_memory() -> int:
 
 if __name__ == "__main__":
     try:
-        video, weights, engine, mode, precision = sys.argv[1:]
-        result = measure(Path(video), Path(weights), engine=engine, mode=mode, precision=precision)
+        video, weights, engine, mode, precision, began = sys.argv[1:]
+        result = measure(
+            Path(video),
+            Path(weights),
+            engine=engine,
+            mode=mode,
+            precision=precision,
+            began=float(began),
+        )
     except InputError as error:
         sys.exit(str(error))
     print(json.dumps(asdict(result)))

@@ -18,13 +18,12 @@ from keras_tracknet.evaluation.verification import (
 )
 from keras_tracknet.files import explain_writing, write_json
 from keras_tracknet.inference.engines import open_network
-from keras_tracknet.inference.engines.conversion import Conversion
+from keras_tracknet.inference.engines.conversion import SUFFIXES, Conversion
 from keras_tracknet.inference.engines.exports import check_place
 from keras_tracknet.progress import Reporter
 from keras_tracknet.synthetic import write_rallies
 from keras_tracknet.weights.model_file import read_spec
 
-SUFFIXES = {"saved-model": "", "tflite": ".tflite", "onnx": ".onnx", "openvino": ".xml"}
 CALIBRATION_WINDOWS = 64
 
 

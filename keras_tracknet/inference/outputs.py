@@ -219,9 +219,13 @@ class _Run:
                 _write_shots(track, self.paths.shots)
         if self.paths.overlay is not None:
             drawing = self.reporter.track("drawing overlay", len(track), unit="frames")
-            with self.watch.stage("write"), drawing as advance:
+            with drawing as advance:
                 write_overlay(
-                    self.source, track, self.paths.overlay, progress=lambda _done: advance(1)
+                    self.source,
+                    track,
+                    self.paths.overlay,
+                    progress=lambda _done: advance(1),
+                    stage=self.watch.stage,
                 )
         if self.paths.plots:
             with closing(sample_frames(self.source, PLOT_FRAMES)) as sample:

@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-STAGES = ("decode", "prepare", "network", "decode_heatmaps", "write")
+STAGES = (
+    *("decode", "background", "prepare", "network", "decode_heatmaps"),
+    *("draw", "encode", "write"),  # of the overlay, and of the track
+)
 
 
 @dataclass

@@ -224,7 +224,7 @@ class Tracker:
                 ball.
         """
         source, watch, damage = Path(source), stopwatch or Stopwatch(), damage or Damage()
-        with watch.stage("decode"), closing(sample_frames(source, BACKGROUND_FRAMES)) as sample:
+        with watch.stage("background"), closing(sample_frames(source, BACKGROUND_FRAMES)) as sample:
             behind = self._estimate_background(frame.image for frame in sample)
 
         def decode() -> Iterator[Picture]:

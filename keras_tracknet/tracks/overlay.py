@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -30,7 +31,13 @@ FRACTION_BITS = 4
 
 
 def draw_overlay(
-    image: np.ndarray, track: Track, frame: int, *, trail: int = 10, truth: Track | None = None
+    image: np.ndarray,
+    track: Track,
+    frame: int,
+    *,
+    trail: int = 10,
+    truth: Track | None = None,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Draw the ball of one frame with the trail of the frames before it.
 
@@ -41,13 +48,15 @@ def draw_overlay(
         trail: number of steps that the trail reaches back, fading. It is broken where the
             ball was absent and where it jumped by more than `JUMP`. 0 draws none.
         truth: where the ball really is, drawn as a cross; none when omitted.
+        out: array for the result, of the shape of `image`; a new one when omitted.
 
     Returns:
         `(height, width, 3)` uint8 RGB.
     """
     if trail < 0:
         raise ValueError(f"`trail` must be at least 0. Received: trail={trail}")
-    picture = np.array(image, order="C")
+    picture = np.empty(image.shape, np.uint8) if out is None else out
+    picture[:] = image
     height = picture.shape[0]
     radius, thickness = max(4.0, height / 48), max(1, round(height / 360))
     visible = 0 <= frame < len(track) and bool(track.visibility[frame])
@@ -70,6 +79,7 @@ def write_overlay(
     trail: int = 10,
     truth: Track | None = None,
     progress: Callable[[int], None] | None = None,
+    stage: Callable[[str], AbstractContextManager[Any]] = nullcontext,
 ) -> None:
     """Write a copy of a video with its track drawn on it; timestamps and sound stay.
 
@@ -79,6 +89,7 @@ def write_overlay(
         path: mp4 file to create.
         trail, truth: as for `draw_overlay`.
         progress: called with the number of frames written so far after each one.
+        stage: makes a `with` block for each stage, by its name: `decode`, `draw`, `encode`.
 
     Raises:
         InputError: the source cannot be read or the file cannot be written.
@@ -95,10 +106,17 @@ def write_overlay(
         audio_from=audio,
         comment=OVERLAY_COMMENT,
     )
-    with writer, contextlib.closing(read_frames(source, Damage())) as frames:
-        for frame in frames:
-            drawn = draw_overlay(frame.image, track, frame.index, trail=trail, truth=truth)
-            writer.write(drawn, frame.time)
+    drawn = np.empty((info.height, info.width, 3), np.uint8)  # one for all frames
+    with writer, closing(read_frames(source, Damage())) as frames:
+        while True:
+            with stage("decode"):
+                frame = next(frames, None)
+            if frame is None:
+                return
+            with stage("draw"):
+                draw_overlay(frame.image, track, frame.index, trail=trail, truth=truth, out=drawn)
+            with stage("encode"):
+                writer.write(drawn, frame.time)
             if progress is not None:
                 progress(frame.index + 1)
 
@@ -139,8 +157,9 @@ def _draw_trail(
             centre = _fixed(np.subtract(ball, (left, top)))
             inside = round(radius * 2**FRACTION_BITS)
             cv2.circle(strength, centre, inside, 0, -1, cv2.LINE_AA, FRACTION_BITS)
-        alpha = strength[..., None] / np.float32(255)
-        part[:] = part + alpha * (np.array(colour, np.float32) - part) + np.float32(0.5)
+        touched = strength > 0
+        below, alpha = part[touched], strength[touched][:, None] / np.float32(255)
+        part[touched] = below + alpha * (np.array(colour, np.float32) - below) + np.float32(0.5)
 
 
 def _draw_ring(

@@ -21,7 +21,7 @@ from keras_tracknet.evaluation import benchmark
 from keras_tracknet.inference import engines
 from keras_tracknet.inference.detections import decode_centroid
 from keras_tracknet.inference.engines import KERAS, choose_engine, open_network
-from keras_tracknet.inference.engines.conversion import FORMATS, Conversion
+from keras_tracknet.inference.engines.conversion import FORMATS, SUFFIXES, Conversion
 from keras_tracknet.inference.engines.keras import KerasNetwork
 from keras_tracknet.inference.engines.network import Description
 from keras_tracknet.inference.tracker import Tracker
@@ -30,7 +30,6 @@ from keras_tracknet.video.writer import VideoWriter
 from keras_tracknet.weights.model_file import ModelFile, save_model
 from keras_tracknet.weights.spec import ModelSpec
 
-SUFFIXES = {"saved-model": "", "tflite": ".tflite", "onnx": ".onnx", "openvino": ".xml"}
 TOLERANCE = 1e-5  # of a heatmap, whichever engine made it in single precision
 
 

@@ -26,6 +26,7 @@ FORMATS = {
     "onnx": ("tensorflow", ("tensorflow", "tf2onnx", "onnxruntime")),
     "openvino": ("openvino", ("openvino",)),
 }
+SUFFIXES = {"saved-model": "", "tflite": ".tflite", "onnx": ".onnx", "openvino": ".xml"}
 PRECISIONS = ("fp32", "fp16", "int8")
 FAILED = "conversion failed: "
 

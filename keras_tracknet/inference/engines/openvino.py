@@ -41,7 +41,7 @@ def is_installed() -> bool:
 
 
 @cache
-def _core() -> Any:
+def get_core() -> Any:
     """Return the runtime: one for the process, and until its end.
 
     Each lays a stack of its own for signals, and takes it away when it goes, so that of two that
@@ -63,6 +63,11 @@ class OpenVINONetwork(Network):
             `int8` for a file that was exported in it; such a file is never run in another.
         batch_size: windows at once.
         source: the weights that the file was converted from, and their SHA-256, for summaries.
+
+    Attributes:
+        operations: arithmetic operations that the convolutions of one window take.
+        streams: windows that are computed at the same time.
+        threads: of all streams together.
     """
 
     def __init__(
@@ -75,7 +80,7 @@ class OpenVINONetwork(Network):
     ) -> None:
         if not is_installed():
             raise hint_missing(NAME, "openvino", "openvino")
-        core = _core()
+        core = get_core()
         try:
             model = core.read_model(path)
         except RuntimeError as error:
@@ -104,6 +109,9 @@ class OpenVINONetwork(Network):
             raise InputError(
                 f"{path}: OpenVINO cannot run it ({reason}); export it again."
             ) from error
+        self.operations = count_operations(model)
+        self.streams = self._compiled.get_property("NUM_STREAMS")
+        self.threads = self._compiled.get_property("INFERENCE_NUM_THREADS")
         self._requests = [self._compiled.create_infer_request() for _ in range(batch_size)]
         # Frames before the background, coordinates before the mask: formats have their own order.
         shapes = [tuple(port.partial_shape.get_max_shape()) for port in self._compiled.inputs]
@@ -131,6 +139,16 @@ class OpenVINONetwork(Network):
                 request.wait()
                 answers.append(np.array(request.get_output_tensor(0).data[0]))
         return np.stack(answers)
+
+
+def count_operations(model: Any) -> int:
+    """Return the multiplications and additions of an OpenVINO model's convolutions."""
+    total = 0
+    for node in model.get_ordered_ops():
+        if node.get_type_name() == "Convolution":
+            kernel, output = node.input(1).get_shape(), node.get_output_shape(0)
+            total += 2 * int(np.prod(kernel[1:])) * int(np.prod(output))
+    return total
 
 
 def convert_weights(path: Path, sha256: str) -> Path:
@@ -167,7 +185,7 @@ def find_int8(path: Path, sha256: str) -> Path:
     )
     if not made.is_file():
         raise InputError(f"{path}: {made.name} is missing next to it; write it with: {command}")
-    described = read_description(_core().read_model(made), made)
+    described = read_description(get_core().read_model(made), made)
     if described.provenance.get("sha256") != sha256:
         raise InputError(
             f"{made}: was made from other weights than {path.name}; write it again with: {command}"
