@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -59,7 +60,7 @@ class Measurement:
         milliseconds: busy time per frame in each stage of tracking; decoding, the network and the
             rest run at the same time.
         overlay_milliseconds: busy time per frame in each stage of the overlay.
-        slowest_stage: the stage of either with the longest busy time.
+        slowest_stage: the one with the longest busy time, in tracking and overlay together.
         peak_memory: greatest resident memory of the process up to the end of tracking, bytes.
         streams: windows that are computed at the same time, None where the engine does not say.
         threads: of all streams together, None likewise.
@@ -164,6 +165,8 @@ def measure(
     matrices = measure_matrix_rate(network.precision)
     gflops = matrices and 1e-9 * matrices
     stages = [_per_frame(stopwatch, frames) for stopwatch in (watch, drawing)]
+    total = Counter(stages[0])
+    total.update(stages[1])
     return Measurement(
         engine=network.engine,
         precision=network.precision,
@@ -179,7 +182,7 @@ def measure(
         start_seconds=start,
         milliseconds=stages[0],
         overlay_milliseconds=stages[1],
-        slowest_stage=max((ms, stage) for times in stages for stage, ms in times.items())[1],
+        slowest_stage=max(total, key=total.__getitem__),
         peak_memory=memory,
         streams=streams,
         threads=threads,

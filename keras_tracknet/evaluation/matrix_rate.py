@@ -46,7 +46,7 @@ def measure_matrix_rate(precision: str, seconds: float = 0.5) -> float | None:
         for request in requests:
             request.wait()
         shortest = min(shortest, time.perf_counter() - start)
-    return 2 * SIDE**3 * PRODUCTS * count / shortest
+    return 2 * SIDE**3 * PRODUCTS * len(requests) / shortest
 
 
 def _build_products(precision: str) -> Any:

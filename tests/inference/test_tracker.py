@@ -123,7 +123,7 @@ def test_progress_and_time_by_stage_are_reported(show):
     make_tracker().track(SOURCE, advance=done.append, stopwatch=watch)
     assert sum(done) == 7
     assert tuple(watch.seconds) == STAGES
-    idle = {"background", "draw", "encode", "write"}  # it sees none, and only tracks
+    idle = {"draw", "encode", "write"}  # this only tracks
     assert {stage for stage, seconds in watch.seconds.items() if not seconds} == idle
 
 
