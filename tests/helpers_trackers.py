@@ -34,7 +34,7 @@ def detector_spec(version="v2", *, frames=3, heatmaps=None, background="none", *
 def build_detector(spec: ModelSpec) -> keras.Model:
     """A network whose maps are high where a frame is white.
 
-    With a background, where a frame is much brighter than that. V1's answers are class 255
+    With a background, where a frame is much brighter than that. V1's outputs are class 255
     or class 0.
     """
     channels = input_channels(spec.background, spec.frames)

@@ -106,20 +106,20 @@ def test_stream_is_built_the_same(strange):
     assert describe(build_tsm_online(whole)) == expected
 
 
-@pytest.mark.parametrize("answers", ["heatmaps", "detections"])
-def test_tracker_answers_the_same(tmp_path, strange, answers):
+@pytest.mark.parametrize("output", ["heatmaps", "detections"])
+def test_tracker_outputs_are_the_same(tmp_path, strange, output):
     path = save_detector(tmp_path / "w.keras", "v3", frames=4, background="concat")
     rng = np.random.default_rng(0)
     inputs = [rng.integers(0, 256, (1, *shape, 32, 64, 3), dtype=np.uint8) for shape in ((4,), ())]
     file = make_detector("v3", frames=4, background="concat")
-    expected = KerasNetwork(file, precision="float32", answers=answers).run(inputs)
+    expected = KerasNetwork(file, precision="float32", output=output).run(inputs)
     strange()
-    found = KerasNetwork(load_model(path), precision="float32", answers=answers).run(inputs)
+    found = KerasNetwork(load_model(path), precision="float32", output=output).run(inputs)
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert found.dtype == np.float32
 
 
-def test_rectifier_answers_the_same_to_the_last_digits(strange):
+def test_rectifier_outputs_are_the_same_to_the_last_digits(strange):
     model = randomize_weights(build_tiny("rectifier"))
     inputs = draw_inputs(model)
     file = ModelFile(model, infer_spec(model), "r.keras", "0", {})

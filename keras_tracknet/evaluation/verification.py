@@ -35,7 +35,7 @@ class Verification:
     Attributes:
         windows: windows that both saw.
         heatmap_largest, heatmap_mean: absolute difference of heatmaps, None for a file that
-            answers with positions.
+            outputs positions.
         position_largest, position_mean: distance of positions where both found the ball,
             pixels at the network's size; None where neither ever did.
         disagreements: frames where one found the ball and the other did not.
@@ -99,9 +99,9 @@ def compare_export(
     compared: tuple[np.ndarray, np.ndarray],
     reporter: Reporter,
 ) -> Verification:
-    """Return how answers to the same windows differ, and the scores where there are labels."""
+    """Return how outputs for the same windows differ, and the scores where there are labels."""
     ours = KerasNetwork(
-        load_model(weights), precision="float32", batch_size=1, answers=theirs.answers
+        load_model(weights), precision="float32", batch_size=1, output=theirs.output
     )
     frames, backgrounds = compared
     maps: list[np.ndarray] = []
@@ -109,11 +109,11 @@ def compare_export(
     with reporter.track("comparing windows", len(frames), unit="windows") as advance:
         for window, background in zip(frames, backgrounds, strict=True):
             expected = _run(ours, window, background)
-            answer = _run(theirs, window, background)
-            if theirs.answers == "heatmaps" and answer.shape == expected.shape:
-                maps.append(np.abs(answer - expected))
+            output = _run(theirs, window, background)
+            if theirs.output == "heatmaps" and output.shape == expected.shape:
+                maps.append(np.abs(output - expected))
             ours_found.append(_locate(ours, expected, ours.spec.input_size))
-            theirs_found.append(_locate(theirs, answer, ours.spec.input_size))
+            theirs_found.append(_locate(theirs, output, ours.spec.input_size))
             advance(1)
     first, second = np.concatenate(ours_found), np.concatenate(theirs_found)
     distance = np.linalg.norm(first - second, axis=-1)
@@ -142,14 +142,14 @@ def choose_windows(
     )
 
 
-def _locate(network: Network, answers: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def _locate(network: Network, outputs: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Return positions `(frames, 2)` in pixels of a picture of `size`, NaN where there is none."""
     threshold = network.spec.threshold
-    if network.answers == "heatmaps":
-        found = np.array([decode_centroid(heatmap, threshold)[:2] for heatmap in answers])
+    if network.output == "heatmaps":
+        found = np.array([decode_centroid(heatmap, threshold)[:2] for heatmap in outputs])
         return scale_positions(found, network.spec.input_size, size)
-    there = answers[:, 2:] > threshold
-    return scale_positions(np.where(there, answers[:, :2] - 0.5, np.nan), (1, 1), size)
+    there = outputs[:, 2:] > threshold
+    return scale_positions(np.where(there, outputs[:, :2] - 0.5, np.nan), (1, 1), size)
 
 
 def _run(network: Network, window: np.ndarray, background: np.ndarray) -> np.ndarray:

@@ -120,7 +120,7 @@ def stream_windows(
     """Cut a stream of frames into windows without knowing how many frames will come.
 
     The same windows as `window_starts` gives. Networks with fewer heatmaps than frames see
-    frames before the ones they answer for; at the clip's start the first frame repeats.
+    frames before the ones they output; at the clip's start the first frame repeats.
 
     Args:
         frames: pictures in order.

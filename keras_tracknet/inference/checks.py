@@ -50,7 +50,7 @@ def check_abilities(
             ' or multisport-v2, and does not work with `sampling="published"`; use'
             " `stabilize=False`."
         )
-    if network.answers == "heatmaps":
+    if network.output == "heatmaps":
         return
     fixed = {
         "mode": (mode, "fast"),

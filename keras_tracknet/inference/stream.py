@@ -192,7 +192,7 @@ class Stream:
         """
         network, spec, size = self._network, self._spec, self._network.batch_size
         merger = WindowMerger(spec.heatmaps, self._step, published=self._published)
-        of_frame = (3,) if network.answers == "detections" else spec.input_size
+        of_frame = (3,) if network.output == "detections" else spec.input_size
         blank = np.broadcast_to(np.float32(0), (spec.heatmaps, *of_frame))
         frames = np.zeros((size, spec.frames, *network.frame_size, 3), np.uint8)
         for window in windows:

@@ -100,7 +100,7 @@ class Tracker:
         self.threshold = self.spec.threshold if threshold is None else threshold
         check_abilities(self.network, mode, decode, sampling, self.stabilize, self.threshold)
         self.step = window_step(mode, self.spec.heatmaps)
-        self._decoder = Decoder(self.spec, self.network.answers, decode, self.threshold)
+        self._decoder = Decoder(self.spec, self.network.output, decode, self.threshold)
 
     @classmethod
     def from_file(

@@ -65,7 +65,7 @@ def test_frames_stay_as_they_are(step, stabilized):
 
 
 def test_outputs_are_moved_back():
-    shifts = np.array([[9, 9], [3, -2], [0, 0]])  # the network answers for the last two frames
+    shifts = np.array([[9, 9], [3, -2], [0, 0]])  # the network outputs the last two frames
     maps = np.zeros((2, 20, 30), np.float32)
     maps[:, 10, 15] = 1
     maps[0, 0, 29] = 0.5  # where it was moved to from outside

@@ -38,8 +38,8 @@ import json, sys
 from keras_tracknet.inference.engines.conversion import Conversion
 from keras_tracknet.inference.engines.converters import convert
 for weights in json.loads(sys.argv[1]):
-    for answers in ("heatmaps", "detections"):
-        convert(Conversion(weights, f"{weights}.{answers}.xml", "openvino", answers=answers))
+    for output in ("heatmaps", "detections"):
+        convert(Conversion(weights, f"{weights}.{output}.xml", "openvino", output=output))
 """
 
 

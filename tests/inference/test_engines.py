@@ -42,7 +42,7 @@ def draw_windows(spec, count=2, seed=0):
 
 
 def save_random(folder, **settings):
-    """A tracker whose answers depend on everything that goes in."""
+    """A tracker whose outputs depend on everything that goes in."""
     spec = detector_spec("v3", frames=4, **settings)
     model = randomize_weights(build_tiny("v3", background=spec.background))
     path = Path(folder) / f"{spec.background}.keras"
@@ -61,9 +61,9 @@ def converted(weights, tmp_path_factory):
     folder = tmp_path_factory.mktemp("converted")
 
     @cache
-    def convert(format, answers="heatmaps"):
+    def convert(format, output="heatmaps"):
         conversion = Conversion(
-            str(weights), str(folder / f"{answers}{SUFFIXES[format]}"), format, answers=answers
+            str(weights), str(folder / f"{output}{SUFFIXES[format]}"), format, output=output
         )
         try:
             conversion.check()
@@ -82,10 +82,10 @@ def test_every_engine_gives_the_heatmaps_of_keras(weights, converted, format):
     theirs = open_network(path, precision="float32", batch_size=1)
     inputs = draw_windows(ours.spec)
     expected = ours.run(inputs)
-    answers = np.concatenate([theirs.run([a[k : k + 1] for a in inputs]) for k in range(2)])
+    outputs = np.concatenate([theirs.run([a[k : k + 1] for a in inputs]) for k in range(2)])
     assert (theirs.spec, theirs.device) == (ours.spec, "cpu")
     assert expected.std() > 0.01
-    np.testing.assert_allclose(answers, expected, atol=TOLERANCE)
+    np.testing.assert_allclose(outputs, expected, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -273,16 +273,16 @@ def make_clip(folder, frames=21):
 
 
 @pytest.mark.parametrize(
-    ("format", "answers"),
+    ("format", "output"),
     [
         ("openvino", "detections"),
         ("tflite", "heatmaps"),
     ],
 )
-def test_exported_tracker_gives_the_track_of_its_weights(tmp_path, format, answers):
+def test_exported_tracker_gives_the_track_of_its_weights(tmp_path, format, output):
     weights = save_detector(tmp_path / "w.keras", "v3", frames=4, background="concat")
     clip, target = make_clip(tmp_path), tmp_path / f"out{SUFFIXES[format]}"
-    conversion = Conversion(str(weights), str(target), format, answers=answers)
+    conversion = Conversion(str(weights), str(target), format, output=output)
     try:
         conversion.run()
     except InputError as error:
@@ -486,7 +486,7 @@ def test_positions_cannot_be_thresholded_or_merged_again(tmp_path):
     class Positions(KerasNetwork):
         def __init__(self):
             super().__init__(make_detector(), precision="float32")
-            self.answers = "detections"
+            self.output = "detections"
 
     for settings in ({"mode": "accurate"}, {"threshold": 0.3}, {"decode": "published"}):
         with pytest.raises(InputError, match="export it again with tracknet export --heatmaps"):

@@ -142,7 +142,7 @@ def make_track(line, y=300):
     return Track.from_positions(x.astype(float), np.full(len(line), float(y)), seen)
 
 
-def answer(position):
+def predict_places(position):
     """A network that always says the same."""
     return lambda coordinates, mask: np.broadcast_to(np.float32(position), coordinates.shape)
 
@@ -150,7 +150,7 @@ def answer(position):
 @pytest.mark.parametrize("step", [1, 4])
 def test_gaps_are_filled_with_truncated_positions(step):
     track = rectify_published(
-        make_track("ooo..oooo"), answer((0.5, 0.501)), SIZE, window=4, step=step
+        make_track("ooo..oooo"), predict_places((0.5, 0.501)), SIZE, window=4, step=step
     )
     assert track.status.tolist() == [DETECTED] * 3 + [REPAIRED] * 2 + [DETECTED] * 4
     assert track.x[3:5].tolist() == [640, 640]
@@ -164,17 +164,19 @@ def test_what_is_near_the_corner_is_dropped():
     corner = Track.from_positions(np.array([50.0] * 8), np.array([40.0] * 8), parse("o" * 8))
     assert 50 / SIZE[1] < CORNER
     assert 40 / SIZE[0] < CORNER
-    track = rectify_published(corner, answer((0.5, 0.5)), SIZE, window=4, step=1)
+    track = rectify_published(corner, predict_places((0.5, 0.5)), SIZE, window=4, step=1)
     assert track.status.tolist() == [ABSENT] * 8
     assert np.isnan(track.positions).all()
 
 
 def test_absent_frames_stay_absent():
-    track = rectify_published(make_track("o....ooo"), answer((0.5, 0.5)), SIZE, window=4, step=4)
+    track = rectify_published(
+        make_track("o....ooo"), predict_places((0.5, 0.5)), SIZE, window=4, step=4
+    )
     assert track.visibility.tolist() == parse("o....ooo").tolist()
 
 
 def test_track_shorter_than_a_window_is_left_alone_or_padded():
     track = make_track("oo.")
-    assert rectify_published(track, answer((0.5, 0.5)), SIZE, window=4, step=1) is track
-    assert len(rectify_published(track, answer((0.5, 0.5)), SIZE, window=4, step=4)) == 3
+    assert rectify_published(track, predict_places((0.5, 0.5)), SIZE, window=4, step=1) is track
+    assert len(rectify_published(track, predict_places((0.5, 0.5)), SIZE, window=4, step=4)) == 3

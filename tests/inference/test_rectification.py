@@ -215,7 +215,7 @@ def test_network_sees_fractions_of_the_picture_with_nothing_where_masked():
 
 def test_windows_have_a_say_by_the_frames_place_in_them():
     def rectify(coordinates, mask):
-        # Window k answers k / 10 everywhere.
+        # Window k outputs k / 10 everywhere.
         windows = np.arange(len(coordinates), dtype=np.float32)[:, None, None] / 10
         return np.broadcast_to(windows, coordinates.shape)
 

@@ -122,8 +122,8 @@ for path in sorted(Path(sys.argv[1]).glob("*.keras")):
     file = keras_tracknet.load_model(path)
     with np.load(path.with_suffix(".npz")) as content:
         arrays = [content[name] for name in content.files]
-    answers = file.model(arrays[1:] if len(arrays) > 2 else arrays[1], training=False)
-    np.testing.assert_allclose(np.asarray(answers), arrays[0], atol=1e-5)
+    outputs = file.model(arrays[1:] if len(arrays) > 2 else arrays[1], training=False)
+    np.testing.assert_allclose(np.asarray(outputs), arrays[0], atol=1e-5)
     print(path.stem, file.spec.version)
 """
 

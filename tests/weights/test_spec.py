@@ -291,7 +291,7 @@ def test_network_is_not_saved_with_the_specification_of_another(tmp_path):
 
 def describe(**changes):
     return {
-        "spec": FIELDS, "answers": "heatmaps", "frame_size": [72, 128], "precision": "fp32",
+        "spec": FIELDS, "output": "heatmaps", "frame_size": [72, 128], "precision": "fp32",
         "provenance": {}, **changes,
     }  # fmt: skip
 
@@ -299,12 +299,12 @@ def describe(**changes):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"answers": "zzz"}, "`answers` must be one of heatmaps, detections"),
+        ({"output": "zzz"}, "`output` must be one of heatmaps, detections"),
         (
-            {"answers": "positions"},
-            "`answers` must be one of heatmaps, detections",
+            {"output": "positions"},
+            "`output` must be one of heatmaps, detections",
         ),  # a rectifier's
-        ({"answers": None}, "`answers` must be"),
+        ({"output": None}, "`output` must be"),
         ({"frame_size": None}, "`frame_size` must be"),
         ({"frame_size": [10**9, 10**9]}, "`frame_size` must be"),
         ({"frame_size": ["72", 128]}, "`frame_size` must be"),
@@ -381,7 +381,7 @@ FRAMES, BEHIND = (1, 4, 72, 128, 3), (1, 72, 128, 3)
 
 
 @pytest.mark.parametrize(
-    ("inputs", "output", "answers", "fits"),
+    ("inputs", "output", "kind", "fits"),
     [
         ([FRAMES, BEHIND], (1, 4, *SIZE), "heatmaps", True),
         ([BEHIND, FRAMES], (1, 4, *SIZE), "heatmaps", True),
@@ -394,9 +394,9 @@ FRAMES, BEHIND = (1, 4, 72, 128, 3), (1, 72, 128, 3)
     ],
 )
 def test_exported_network_has_the_shapes_that_its_description_means(
-    tmp_path, inputs, output, answers, fits
+    tmp_path, inputs, output, kind, fits
 ):
-    described = Description(SPEC, answers, (72, 128), "fp32")
+    described = Description(SPEC, kind, (72, 128), "fp32")
     if fits:
         described.check(tmp_path, inputs, output)
     else:

@@ -40,7 +40,7 @@ class Conversion:
         target: file or folder to write.
         format: one of `FORMATS`.
         precision: one of `PRECISIONS`.
-        answers: `heatmaps` or `detections`.
+        output: `heatmaps` or `detections`.
         input_size: (height, width) of the network's input, pixels; the model file's when None.
         frame_size: (height, width) of the frames that go in, pixels; the network's when None.
         calibration: `.npz` file of windows to calibrate `int8` on, arrays named as the inputs.
@@ -50,7 +50,7 @@ class Conversion:
     target: str
     format: str
     precision: str = "fp32"
-    answers: str = "heatmaps"
+    output: str = "heatmaps"
     input_size: tuple[int, int] | None = None
     frame_size: tuple[int, int] | None = None
     calibration: str | None = None

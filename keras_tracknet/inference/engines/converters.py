@@ -69,7 +69,7 @@ def _fix_tracker(file: ModelFile, wanted: Conversion) -> tuple[keras.Model, Desc
     if data_format == "channels_first":
         core = turn_channels_first(core, spec.input_size)
     model = build_serving(
-        core, spec, answers=wanted.answers, batch_size=1, frame_size=size, data_format=data_format
+        core, spec, output=wanted.output, batch_size=1, frame_size=size, data_format=data_format
     )
     provenance = {
         "weights": Path(wanted.weights).name,
@@ -77,7 +77,7 @@ def _fix_tracker(file: ModelFile, wanted: Conversion) -> tuple[keras.Model, Desc
         "keras_tracknet": __version__,
         "keras": keras.version(),
     }
-    return model, Description(spec, wanted.answers, size, wanted.precision, provenance)
+    return model, Description(spec, wanted.output, size, wanted.precision, provenance)
 
 
 def _fix_rectifier(file: ModelFile) -> keras.Model:

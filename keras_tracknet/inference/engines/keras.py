@@ -23,7 +23,7 @@ class KerasNetwork(Network):
         file: the network and its specification.
         precision: `auto`, or a Keras dtype policy.
         batch_size: windows at once.
-        answers: `heatmaps` or `detections`.
+        output: `heatmaps` or `detections`.
         device: `auto`, `cpu` or `gpu`; the network is to be loaded there, see `keras.device`.
     """
 
@@ -34,7 +34,7 @@ class KerasNetwork(Network):
         *,
         precision: str = "auto",
         batch_size: int = 2,
-        answers: str = "heatmaps",
+        output: str = "heatmaps",
         device: str = "auto",
     ) -> None:
         spec, self._place = file.spec, find_device(device)
@@ -42,21 +42,21 @@ class KerasNetwork(Network):
         policy = "float32" if spec.version == "rectifier" else choose_precision(precision)
         super().__init__(
             spec, file.path, file.sha256, NAME, policy, self._place.partition(":")[0], batch_size,
-            answers,
+            output,
             spec.input_size,
         )  # fmt: skip
         set_precision(file.model, policy)
         self._rectifies = spec.version == "rectifier"
         self._model: keras.Model = (
-            file.model if self._rectifies else build_serving(file.model, spec, answers=answers)
+            file.model if self._rectifies else build_serving(file.model, spec, output=output)
         )
         self._model.compile()  # drops a prediction function compiled in another precision
 
     def run(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the answers to a batch, see `Network.run`."""
+        """Return the outputs for a batch, see `Network.run`."""
         with keras.device(self._place), keras_defaults():
             if self._rectifies:
-                answers = self._model.predict(list(inputs), batch_size=256, verbose=0)
+                outputs = self._model.predict(list(inputs), batch_size=256, verbose=0)
             else:
-                answers = self._model.predict_on_batch(list(inputs))
-        return np.asarray(answers)
+                outputs = self._model.predict_on_batch(list(inputs))
+        return np.asarray(outputs)

@@ -62,11 +62,11 @@ class LiteRTNetwork(Network):
         described.check(path, [tuple(p["shape"]) for p in places], tuple(output["shape"]))
         super().__init__(
             described.spec, path, hash_file(path), NAME, described.precision, "cpu", 1,
-            described.answers, described.frame_size,
+            described.output, described.frame_size,
         )  # fmt: skip
 
     def run(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the answers to a batch, see `Network.run`."""
+        """Return the outputs for a batch, see `Network.run`."""
         for place, array in zip(self._inputs, inputs, strict=True):
             self._interpreter.set_tensor(place["index"], array)
         self._interpreter.invoke()

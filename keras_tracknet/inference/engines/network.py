@@ -1,4 +1,4 @@
-"""What every engine makes of a network: something that takes windows and answers."""
+"""The interface of all engines: a network that takes windows and returns outputs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from keras_tracknet.weights.spec import (
 )
 
 DESCRIPTION = "tracknet.json"  # beside or inside every exported file
-ANSWERS = ("heatmaps", "detections", "positions")  # the last are a rectifier's
+OUTPUTS = ("heatmaps", "detections", "positions")  # the last are a rectifier's
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,14 @@ class Description:
 
     Attributes:
         spec: how the network is fed and read.
-        answers: `heatmaps` or `detections`.
+        output: `heatmaps` or `detections`.
         frame_size: (height, width) of the frames that go in, pixels.
         precision: `fp32`, `fp16` or `int8`.
         provenance: which weights it was made of, by which versions.
     """
 
     spec: ModelSpec
-    answers: str
+    output: str
     frame_size: tuple[int, int]
     precision: str
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -61,19 +61,19 @@ class Description:
         spec, content = parse_specification(text, path)
         size: Any = content.get("frame_size")
         size = tuple(size) if isinstance(size, list) else size
-        answers: Any = content.get("answers")
+        output: Any = content.get("output")
         precision: Any = content.get("precision")
         provenance = content.get("provenance", {})
         try:
-            known = ANSWERS[2:] if spec.version == "rectifier" else ANSWERS[:2]
-            check_value("answers", answers, *one_of(known))
+            known = OUTPUTS[2:] if spec.version == "rectifier" else OUTPUTS[:2]
+            check_value("output", output, *one_of(known))
             check_value("precision", precision, *one_of(PRECISIONS))
             check_value("frame_size", size, is_size, "(height, width)")
             check_value("colour_order", content.get("colour_order", "RGB"), *one_of(("RGB",)))
             check_value("provenance", provenance, lambda it: isinstance(it, dict), "a dictionary")
         except ValueError as error:
             raise damaged(path, str(error).rstrip(".")) from error
-        return cls(spec, answers, size, precision, provenance)
+        return cls(spec, output, size, precision, provenance)
 
     def check(self, path: Path, inputs: Sequence[Shape], output: Shape) -> None:
         """Compare it with the network's own shapes, the batch first.
@@ -94,7 +94,7 @@ class Description:
             if spec.background != "none":
                 expected.append((None, *self.frame_size, 3))
             maps = (None, spec.heatmaps)
-            expected.append((*maps, *(spec.input_size if self.answers == "heatmaps" else (3,))))
+            expected.append((*maps, *(spec.input_size if self.output == "heatmaps" else (3,))))
         # The larger input first: formats have their own order.
         ordered = sorted(inputs, key=lambda shape: (-len(shape), -(shape[-1] or 0)))
         check_shapes(path, spec, expected, [*ordered, output])
@@ -119,7 +119,7 @@ class Network(ABC):
         precision: what it computes in, in the engine's own words.
         device: `cpu`, `gpu:0` or the like.
         batch_size: windows that `run` takes at once.
-        answers: `heatmaps` or `detections`.
+        output: `heatmaps` or `detections`.
         frame_size: (height, width) of the frames that go in, pixels.
     """
 
@@ -130,12 +130,12 @@ class Network(ABC):
     precision: str
     device: str
     batch_size: int
-    answers: str
+    output: str
     frame_size: tuple[int, int]
 
     @abstractmethod
     def run(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the answers to a batch.
+        """Return the outputs for a batch.
 
         Args:
             inputs: of a tracker `(batch_size, frames, height, width, 3)` uint8 and, if it

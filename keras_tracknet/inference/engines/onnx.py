@@ -61,11 +61,11 @@ class OnnxNetwork(Network):
         device = "gpu:0" if provider in GPUS else provider.lower()
         super().__init__(
             described.spec, path, hash_file(path), NAME, described.precision, device, 1,
-            described.answers, described.frame_size,
+            described.output, described.frame_size,
         )  # fmt: skip
 
     def run(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the answers to a batch, see `Network.run`."""
+        """Return the outputs for a batch, see `Network.run`."""
         named = dict(zip(self._names, inputs, strict=True))  # frames, then background
         return np.asarray(self._session.run(None, named)[0])
 

@@ -30,7 +30,7 @@ from keras_tracknet.weights.spec import ModelSpec, Shape
 
 NAME = "openvino"
 KEY = "tracknet"  # of the description in a file's runtime information
-CONVERSION = 2  # counts up when the same weights become another network
+CONVERSION = 3  # counts up when the same weights become another file
 INT8 = "int8"
 PRECISIONS = {"float32": "f32", "mixed_bfloat16": "bf16", "mixed_float16": "f16"}
 
@@ -95,7 +95,7 @@ class OpenVINONetwork(Network):
             raise InputError(
                 f'{path}: was not exported in int8; export it again with `precision="int8"`.'
             )
-        if rectifies or described.answers == "detections" or described.precision == INT8:
+        if rectifies or described.output == "detections" or described.precision == INT8:
             precision = "float32"  # positions need more than bfloat16's eight bits
         settings: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
@@ -120,12 +120,12 @@ class OpenVINONetwork(Network):
         super().__init__(
             described.spec, where, sha256, NAME,
             INT8 if described.precision == INT8 else precision, "cpu", batch_size,
-            described.answers, described.frame_size,
+            described.output, described.frame_size,
         )  # fmt: skip
 
     def run(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the answers to a batch, see `Network.run`."""
-        answers: list[np.ndarray] = []
+        """Return the outputs for a batch, see `Network.run`."""
+        outputs: list[np.ndarray] = []
         count = len(inputs[0])
         for first in range(0, count, len(self._requests)):
             busy = self._requests[: count - first]
@@ -137,8 +137,8 @@ class OpenVINONetwork(Network):
                 request.start_async(window, share_inputs=True)
             for request in busy:
                 request.wait()
-                answers.append(np.array(request.get_output_tensor(0).data[0]))
-        return np.stack(answers)
+                outputs.append(np.array(request.get_output_tensor(0).data[0]))
+        return np.stack(outputs)
 
 
 def count_operations(model: Any) -> int:

@@ -57,10 +57,10 @@ class SavedModelNetwork(Network):
         device = "gpu:0" if tf.config.list_physical_devices("GPU") else "cpu"
         super().__init__(
             described.spec, path, hash_file(path / WEIGHTS), NAME, described.precision, device,
-            batch_size, described.answers, described.frame_size,
+            batch_size, described.output, described.frame_size,
         )  # fmt: skip
 
     def run(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the answers to a batch, see `Network.run`."""
+        """Return the outputs for a batch, see `Network.run`."""
         arrays = list(inputs)
         return np.asarray(self._loaded.serve(arrays if len(arrays) > 1 else arrays[0]))

@@ -12,7 +12,7 @@ from keras_tracknet.frames.stacking import BACKGROUND_MODES
 from keras_tracknet.models.blocks import keras_defaults
 from keras_tracknet.weights.spec import ModelSpec
 
-ANSWERS = ("heatmaps", "detections")
+OUTPUTS = ("heatmaps", "detections")
 SQUARE = 17  # pixels of the heatmap, a side; a blob is some 5 pixels wide
 
 register = keras.saving.register_keras_serializable("keras_tracknet")
@@ -194,7 +194,7 @@ def build_serving(
     model: keras.Model,
     spec: ModelSpec,
     *,
-    answers: str = "heatmaps",
+    output: str = "heatmaps",
     batch_size: int | None = None,
     frame_size: tuple[int, int] | None = None,
     data_format: str = "channels_last",
@@ -204,7 +204,7 @@ def build_serving(
     Args:
         model: a tracker, as `load_model` gives it; its weights are shared, not copied.
         spec: how it is fed and read.
-        answers: `heatmaps`, or `detections` for the ball's position itself.
+        output: `heatmaps`, or `detections` for the ball's position itself.
         batch_size: windows at once; None for any.
         frame_size: (height, width) of the frames that come in, pixels; the network's size
             when None.
@@ -217,10 +217,10 @@ def build_serving(
         `BallFinder` gives them.
 
     Raises:
-        ValueError: answers are none of `ANSWERS`.
+        ValueError: `output` is none of `OUTPUTS`.
     """
-    if answers not in ANSWERS:
-        raise ValueError(f"`answers` must be one of {', '.join(ANSWERS)}. Received: {answers!r}")
+    if output not in OUTPUTS:
+        raise ValueError(f"`output` must be one of {', '.join(OUTPUTS)}. Received: {output!r}")
     size = frame_size or spec.input_size
     frames = keras.Input(
         (spec.frames, *size, 3), batch_size=batch_size, dtype="uint8", name="frames"
@@ -235,9 +235,9 @@ def build_serving(
         outputs = keras.layers.Permute((3, 1, 2), dtype="float32", name="planes")(outputs)
     if spec.version == "v1":
         outputs = ClassBrightness()(outputs)
-    if answers == "detections":
+    if output == "detections":
         outputs = BallFinder(spec.threshold)(outputs)
-    return keras.Model(inputs, outputs, name=f"{model.name}_{answers}")
+    return keras.Model(inputs, outputs, name=f"{model.name}_{output}")
 
 
 @register
