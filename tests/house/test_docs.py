@@ -21,6 +21,7 @@ from keras_tracknet.synthetic import RallyConfig, write_rally
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+NOXFILE = (ROOT / "noxfile.py").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 MENTION = re.compile(r"`(tracknet [^`]*)`")
 
@@ -131,6 +132,20 @@ def test_the_architecture_page_is_that_of_the_code():
     for name, module in steps:
         code = (ROOT / "keras_tracknet" / module).read_text(encoding="utf-8")
         assert re.search(rf"^(?:def|class) {name}\b", code, re.MULTILINE), (name, module)
+
+
+def test_contributing_names_files_that_exist_and_every_session():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = set(re.findall(r"`([\w./-]+\.(?:py|md|toml|yml))`", text))
+    paths = {path for path in paths if "NAME" not in path}
+    assert len(paths) > 25
+    homes = (ROOT, ROOT / "keras_tracknet")
+    assert [path for path in paths if not any((home / path).exists() for home in homes)] == []
+    sessions = re.findall(r"^nox\.options\.sessions = (\[.*?\])", NOXFILE, re.MULTILINE | re.DOTALL)
+    assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == ast.literal_eval(sessions[0])
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/*.py"))
+    for name in re.findall(r"`(test_\w+|draw_\w+)`", text):
+        assert f"def {name}(" in tests
 
 
 LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
