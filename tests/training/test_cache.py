@@ -258,5 +258,5 @@ def test_folders_with_any_names_are_cached_and_pipes_refused(tmp_path):
 def test_a_damaged_image_cannot_be_learnt_from(tmp_path):
     folder = write_images(tmp_path / "frames", 4)
     (folder / "2.png").write_bytes(b"\x89PNG")
-    with pytest.raises(InputError, match=r"2\.png: not an image that can be decoded; remove or"):
+    with pytest.raises(InputError, match=r"2\.png: image cannot be decoded; remove or"):
         FrameCache(tmp_path / "cache").open(folder, (16, 32))

@@ -690,7 +690,7 @@ def test_blind_network_is_warned_of_once(clips, tmp_path):
     history = fit(configure(clips, tmp_path, epochs=4, learning_rate=1e-9), reporter=reporter)
     assert [row["val_f1"] for row in history] == [0, 0, 0, 0]
     (warning,) = reporter.warnings
-    assert "After 3 epochs the model finds no ball" in warning
+    assert "after 3 epochs the model finds no ball" in warning
 
 
 def test_single_clip_is_noted(tmp_path):
