@@ -1,4 +1,4 @@
-"""Addresses as they may be shown: without the passwords in them."""
+"""Addresses without passwords, safe to show."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECRET = re.compile(
 
 
 def mask_addresses(text: str) -> str:
-    """Return a text in which no address shows a password.
+    """Mask the passwords of addresses in a text.
 
     Args:
         text: an address, or a message with some in it.

@@ -1,4 +1,4 @@
-"""The one error that users of this package are meant to read."""
+"""The error that reports invalid input to users."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ BUNDLED = re.compile(re.escape(str(WEIGHTS)) + r"[/\\]([\w-]+)\.keras")
 
 
 class InputError(ValueError):
-    """Something that was given cannot be used.
+    """Invalid input: a file, an argument or the environment cannot be used.
 
     The message is one line: it names the file or argument, says what is wrong with it
     and what to do next. The command line prints it without a traceback and exits with 1.
@@ -22,5 +22,5 @@ class InputError(ValueError):
 
 
 def name_bundled(text: str) -> str:
-    """Return a text with the package's own model files called by their names, not their places."""
+    """Return a text with paths of bundled weights replaced by their names."""
     return BUNDLED.sub(r"\1 (bundled)", text)

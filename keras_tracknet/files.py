@@ -15,26 +15,26 @@ from typing import Any
 from keras_tracknet.errors import InputError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-UNWRITABLE = "backslashreplace"  # bytes of file names that are no UTF-8
+UNWRITABLE = "backslashreplace"  # bytes of file names that are not UTF-8
 
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[Path]:
-    """Let a file be written in the `with` block that appears at `path` when the block ends well.
+    """Write a file that appears at `path` only when the `with` block succeeds.
 
-    Until then it lies beside its place under a hidden name with the same suffix. An error in the
-    block, or a kill, leaves what is at `path` as it was. A link is followed; what is no ordinary
-    file, such as /dev/stdout, is written to directly.
+    Until then it has a hidden name in the same folder, with the same suffix. An error in the block,
+    or a kill, leaves `path` unchanged. Links are followed; special files such as /dev/stdout are
+    written directly.
 
     Args:
-        path: file to write; its folder is created where missing.
+        path: file to write; its folder is created if missing.
 
     Yields:
         Where to write it.
 
     Raises:
-        InputError: it cannot be written. Any `OSError` in the block counts as that, so read
-            what is to be written before.
+        InputError: it cannot be written. Any `OSError` in the block counts, so read the input
+            before the block.
 
     Example:
         >>> with replace_file(Path("runs/notes.txt")) as partial:
@@ -104,7 +104,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def check_free(paths: Iterable[Path], *, overwrite: bool = False) -> None:
-    """Raise `InputError` where a result is there already, unless it may be replaced."""
+    """Raise `InputError` if a result already exists, unless it may be overwritten."""
     for path in paths:
         if path.exists() and not overwrite:
             raise InputError(
@@ -113,19 +113,19 @@ def check_free(paths: Iterable[Path], *, overwrite: bool = False) -> None:
 
 
 def prepare_place(path: Path, overwrite: bool) -> None:
-    """Create the folder of a result; the result that is to be replaced goes.
+    """Create the folder of a result and remove the result to be overwritten.
 
     Args:
-        path: file that is written last, so that its folder is whole where it exists.
-        overwrite: whether to replace one.
+        path: file that is written last, so that the folder is complete once it exists.
+        overwrite: whether to overwrite it.
 
     Raises:
-        InputError: it exists and is not to be replaced, or cannot be written.
+        InputError: it exists and may not be overwritten, or cannot be written.
     """
     check_free([path], overwrite=overwrite)
     with explain_writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)  # beside the files of another result it would be wrong
+        path.unlink(missing_ok=True)  # it would not match the new files
 
 
 @contextmanager

@@ -18,12 +18,12 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)  # by somebody else
+HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)  # by another process
 
 
 @contextmanager
 def hold_lock(path: Path) -> Iterator[None]:
-    """Let nobody else write a result during the `with` block.
+    """Hold the right to write a result during the `with` block.
 
     The operating system releases the lock when the process ends, however it ends; where a file
     system knows no locks, there is none. Folders made for it that stay empty are removed.
@@ -56,13 +56,13 @@ def _lock_file(lock: Path, path: Path) -> Iterator[None]:
         except OSError as error:
             if error.errno in HELD:
                 raise _being_written(path) from error
-        # Whoever held it may have removed the file in between, and somebody made it anew.
+        # The previous holder may have removed the file meanwhile, and another made it again.
         if not lock.exists() or not os.path.samestat(os.fstat(descriptor), lock.stat()):
             raise _being_written(path)
         try:
             yield
         finally:
-            with contextlib.suppress(OSError):  # Windows removes no open file
+            with contextlib.suppress(OSError):  # Windows does not remove open files
                 lock.unlink()
     finally:
         os.close(descriptor)

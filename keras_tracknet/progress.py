@@ -1,4 +1,4 @@
-"""How long work tells of its progress."""
+"""Reporting of notes, warnings and progress."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Protocol
 
 
 class Advance(Protocol):
-    """Says that `n` more units are done; figures are shown beside the bar."""
+    """Reports that `n` more units are done; figures are shown next to the bar."""
 
     def __call__(self, n: int = 1, **figures: float) -> None:
         """Report progress."""
 
 
 class Reporter:
-    """Takes notes, warnings and progress, and keeps silent about them."""
+    """Receives notes, warnings and progress, and shows nothing."""
 
     def note(self, message: str) -> None:
-        """Tell something worth knowing."""
+        """Report something worth knowing."""
 
     def warn(self, message: str) -> None:
-        """Tell something that wants attention."""
+        """Report something that needs attention."""
 
     @contextmanager
     def track(
         self, description: str, total: int | None = None, *, unit: str = "items"
     ) -> Iterator[Advance]:
-        """Follow a piece of work through the `with` block.
+        """Track the progress of a task during the `with` block.
 
         Args:
             description: what is being done.
@@ -38,4 +38,4 @@ class Reporter:
 
     @staticmethod
     def ignore(n: int = 1, **figures: float) -> None:
-        """Take progress and do nothing about it."""
+        """Ignore progress."""

@@ -1,4 +1,4 @@
-"""Memory that is short, in whichever words a library says so."""
+"""Detection of out-of-memory errors, whichever library raises them."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ SIGNS = (
     "Insufficient memory",  # OpenCV
     "Failed to allocate",  # OpenVINO
     "annot allocate memory",  # the system
-    "failed to map segment",  # the system, of a library that is to be loaded
+    "failed to map segment",  # the system, while loading a library
     "can't start new thread",
 )
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error, or the one that it was raised from, says that memory is short."""
+    """Return whether an error, or its cause, means that memory ran out."""
     cause: BaseException | None = error
     while cause is not None:
         number = getattr(cause, "errno", None)
         if isinstance(cause, MemoryError) or number == errno.ENOMEM:
             return True
-        # What names a file of the user's may have any words in it.
+        # Messages with file names may contain any words.
         plain = number is None and not isinstance(cause, InputError)
         if plain and says_out_of_memory(f"{type(cause).__name__}: {cause}"):
             return True
@@ -38,12 +38,12 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def says_out_of_memory(text: str) -> bool:
-    """Return whether what a library or a process has printed says that memory is short."""
+    """Return whether printed text means that memory ran out."""
     return any(sign in text for sign in SIGNS)
 
 
 def explain_exit(code: int, printed: str) -> str:
-    """Return in a few words why a process failed.
+    """Return a short reason why a process failed.
 
     Args:
         code: its exit code; negative for the signal that ended it.

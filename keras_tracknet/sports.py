@@ -51,7 +51,7 @@ class Sport:
 
 
 def find_sport(name: str) -> Sport:
-    """Return a sport by its name.
+    """Return the sport of a name.
 
     Raises:
         InputError: there is no such sport.
