@@ -128,7 +128,7 @@ def analyze_track(
         size: (height, width) of the video, pixels.
         sport: what is played.
         court: for places in metres.
-        fps: frames a second, for a track without times, which needs it.
+        fps: frames per second, for a track without times, which needs it.
         cuts: moments in seconds at which the picture changes to another camera (see `video.shots`).
         progress: see `find_events`.
 
@@ -173,7 +173,7 @@ def drop_strays(track: Track, found: EventList, height: int, *, fps: float | Non
         track: pixels of the source video.
         found: what was found in it.
         height: of the video, pixels.
-        fps: frames a second, for a track without times, which needs it.
+        fps: frames per second, for a track without times, which needs it.
     """
     if not found.segments:
         return track

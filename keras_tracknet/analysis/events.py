@@ -77,7 +77,7 @@ def find_events(
         track: labels or predictions, pixels of the source video.
         size: (height, width) of the video, pixels.
         sport: what is played.
-        fps: frames a second, for a track without times, which needs it.
+        fps: frames per second, for a track without times, which needs it.
         view: the camera; estimated from the flights of each shot when omitted.
         cuts: moments in seconds at which the picture changes to another camera, ascending.
         progress: is told of every few positions that are done how many they are.

@@ -59,7 +59,7 @@ def run_analysis(
         sport: what is played.
         court: for places in metres.
         video: that the track belongs to; found as `find_footage` does when omitted.
-        fps: frames a second, instead of what the track or the video says.
+        fps: frames per second, instead of what the track or the video says.
         clips: whether to cut each rally into a file of its own.
         reporter: where progress goes.
 

@@ -20,7 +20,7 @@ from keras_tracknet.video.reader import probe_video, read_frames
 
 MOST_LINES = 12  # of warnings, before a run
 DENSE = 24  # labels without a hole that are too many for a sample
-RATES = 0.05  # by which the labels' frames a second may differ from the video's
+RATES = 0.05  # by which the labels' frames per second may differ from the video's
 SHAPES = 0.02  # by which the shape of a picture may differ from another's
 EARLY = 0.98  # share of a clip before which its labels end early
 

@@ -39,7 +39,7 @@ class Label(NamedTuple):
 
 @dataclass(frozen=True)
 class LabelTable:
-    """The labelled frames of one clip, ascending, at most one row a frame.
+    """The labelled frames of one clip, ascending, at most one row per frame.
 
     Attributes:
         frame: `(rows,)` int64, 0-based.
@@ -52,7 +52,7 @@ class LabelTable:
         size: (height, width) in pixels of the picture that the labels were made on, where
             they say so.
         offset: pixels to add to a position, -0.5 where it was measured from the picture's edge.
-        fps: frames a second as the labels' own times have it, where there are some.
+        fps: frames per second as the labels' own times have it, where there are some.
         open_end: whether labels end where somebody stopped, which the warnings say.
     """
 
@@ -82,13 +82,13 @@ class LabelTable:
         fps: float | None = None,
         open_end: bool = False,
     ) -> LabelTable:
-        """Build a table of labels in any order, one a frame.
+        """Build a table of labels in any order, one per frame.
 
         A row that is visible without a position says nothing, so its frame is unlabelled.
         Frames that no video has are left out.
 
         Args:
-            labels: one a frame at most.
+            labels: one per frame at most.
             visible: the worst grade that counts as visible, out of `VISIBLE`.
             units: of the positions; decided by what they are when omitted.
             warnings, format, size, offset, fps, open_end: as the attributes.

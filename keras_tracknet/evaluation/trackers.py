@@ -42,7 +42,7 @@ class Evaluation:
     """The outcome of an evaluation.
 
     Attributes:
-        clips: one result a clip.
+        clips: one result per clip.
         tolerance: greatest distance that counts as right.
         unit: `model` for pixels at the model's size, `source` for pixels of the video.
     """

@@ -165,7 +165,7 @@ def unet(
 
 
 def heatmap_head(x: Any, heatmaps: int, *, output_bias: float) -> Any:
-    """Turn features into one map of ball probabilities a frame.
+    """Turn features into one map of ball probabilities per frame.
 
     Args:
         x: `(batch, height, width, channels)`.

@@ -20,7 +20,7 @@ def fly_balls(
 
     Args:
         start: `(flights, 3)` metres, or `(3,)` for all of them.
-        velocity: `(flights, 3)` metres a second at the start.
+        velocity: `(flights, 3)` metres per second at the start.
         seconds: how long to fly.
         drag: per metre, see `Sport`.
         spin: `(flights, 3)` per metre, along the axis that the ball turns about: the Magnus

@@ -159,7 +159,7 @@ def _play_tennis_rally(court: _Court, time: float, strokes: int) -> float:
 
 
 def play_volleyball(rng: np.random.Generator, frames: int, fps: float, strokes: int) -> Play:
-    """Play volleyball with three touches a side until the clip is full; see `play_badminton`."""
+    """Play volleyball with three touches per side until the clip is full; see `play_badminton`."""
     court = _Court(rng, SPORTS["volleyball"], fps)
     return _fill_clip(court, frames, strokes, _play_volleyball_rally)
 

@@ -94,7 +94,7 @@ def play_badminton(rng: np.random.Generator, frames: int, fps: float, strokes: i
     Args:
         rng: decides everything.
         frames: length of the clip.
-        fps: frames a second.
+        fps: frames per second.
         strokes: strokes per rally, including the serve; then the shuttle lands.
     """
     duration = frames / fps

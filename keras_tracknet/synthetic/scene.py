@@ -31,7 +31,7 @@ class Scene:
         net_corner: (row, column) of its top left pixel.
         score: `(rows, columns, 3)` uint8 RGB score box, which lies over everything.
         score_corner: (row, column) of its top left pixel.
-        fans: `(fans, 5)` x, y, radius and swing in pixels, and turns a second, of what the
+        fans: `(fans, 5)` x, y, radius and swing in pixels, and turns per second, of what the
             crowd waves: small, bright and moving, but no shuttle.
         light: gain of the hall's light, around 1.
     """

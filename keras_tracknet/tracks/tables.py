@@ -1,4 +1,4 @@
-"""Tables of one position a frame, as this package and other trackers of this field write them."""
+"""Tables of one position per frame, as this package and other trackers of this field write them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class TableRow(NamedTuple):
 
 @dataclass(frozen=True)
 class TrackTable:
-    """The rows of a track file, ascending by frame, one a frame at most.
+    """The rows of a track file, ascending by frame, one per frame at most.
 
     Attributes:
         rows: what they say.

@@ -52,7 +52,7 @@ class TrackRow(NamedTuple):
 
 @dataclass(frozen=True)
 class Track:
-    """One row a frame, frames 0 to N-1 without a hole. Labels and predictions share it.
+    """One row per frame, frames 0 to N-1 without a hole. Labels and predictions share it.
 
     Attributes:
         x, y: `(frames,)` float64, pixels of the source video with pixel centres on whole
@@ -104,7 +104,7 @@ class Track:
         warning.
 
         Args:
-            fps: frames a second, for a track without times.
+            fps: frames per second, for a track without times.
 
         Raises:
             InputError: the track has no times that could be true, and `fps` is omitted.
@@ -142,7 +142,7 @@ class Track:
                 ignored.
             visibility: 0 or 1 a frame.
             labelled: 0 or 1 a frame; all labelled when omitted.
-            time: seconds a frame; NaN when omitted.
+            time: seconds, one per frame; NaN when omitted.
 
         Returns:
             A `Track` with confidence 1 where visible.

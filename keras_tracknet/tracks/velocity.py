@@ -22,7 +22,7 @@ VELOCITY_COLUMNS = ("Frame", "Time", "VX", "VY", "Speed", "SpeedError")
 
 @dataclass(frozen=True)
 class Velocity:
-    """One row a frame, pixels of the source video a second; NaN where it cannot be told.
+    """One row per frame, pixels of the source video per second; NaN where it cannot be told.
 
     Attributes:
         time: `(frames,)` seconds.
@@ -40,7 +40,7 @@ class Velocity:
 
     @property
     def speed(self) -> np.ndarray:
-        """`(frames,)` pixels a second."""
+        """`(frames,)` pixels per second."""
         speed: np.ndarray = np.hypot(self.x, self.y)
         return speed
 
@@ -64,7 +64,7 @@ def compute_velocity(
         track: labels or predictions, pixels of the source video. Repaired positions count less.
         size: (height, width) of the video, pixels.
         breaks: moments in seconds of hits, bounces and cuts; a position at one comes after it.
-        fps: frames a second, for a track without times, which needs it.
+        fps: frames per second, for a track without times, which needs it.
         position_error: standard deviation of a detected position, pixels; the picture's height
             times `POSITION_ERROR` when omitted.
         window: seconds.
@@ -100,7 +100,7 @@ def compute_velocity(
 
 
 def write_velocity(velocity: Velocity, path: Path) -> None:
-    """Write one row a frame: `Frame,Time,VX,VY,Speed,SpeedError`, pixels a second.
+    """Write one row per frame: `Frame,Time,VX,VY,Speed,SpeedError`, pixels per second.
 
     Raises:
         InputError: the file cannot be written.

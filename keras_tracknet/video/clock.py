@@ -23,7 +23,7 @@ class Clock:
 
     Args:
         container, stream: where the pictures come from.
-        fps: frames a second, for pictures without a timestamp.
+        fps: frames per second, for pictures without a timestamp.
 
     Attributes:
         mended: pictures so far whose timestamp was not after the one before.

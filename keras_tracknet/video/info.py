@@ -17,7 +17,7 @@ class VideoInfo:
     Attributes:
         path: the file, or the folder of images.
         width, height: pixels of the picture as shown: upright, its pixels square.
-        fps: exact average frame rate, frames a second; `DEFAULT_FPS` for a folder of images.
+        fps: exact average frame rate, frames per second; `DEFAULT_FPS` for a folder of images.
         frames: number of frames, or None when the container does not say. It can be wrong:
             only decoding tells.
         duration: seconds, or None when unknown.
@@ -28,7 +28,7 @@ class VideoInfo:
         mirrored: whether the stored picture is mirrored, left to right, before it is turned.
         aspect: width of a stored pixel by its height, which the shown picture is stretched by.
         hdr: `HLG` or `PQ` where the video is HDR, and its pictures are converted to SDR.
-        capture_fps: frames a second that the camera took, as Android's slow-motion videos say;
+        capture_fps: frames per second that the camera took, as Android's slow-motion videos say;
             more than `fps` where they play slowed down. None where the file does not say.
     """
 

@@ -22,7 +22,7 @@ from keras_tracknet.video.images import list_images, read_images, show_size
 from keras_tracknet.video.info import VideoInfo
 
 DEFAULT_FPS = Fraction(30)
-FASTEST_CAMERA = 1e5  # frames a second; what says more is damaged
+FASTEST_CAMERA = 1e5  # frames per second; what says more is damaged
 
 
 class Frame(NamedTuple):

@@ -59,7 +59,7 @@ def write_task(path, boxes, minimal=False, **value):
 
 @pytest.mark.parametrize("minimal", [False, True])
 def test_frames_at_another_rate_are_mapped_by_time(tmp_path, minimal):
-    write_video(tmp_path / "a.mp4", 25)  # at 25 frames a second
+    write_video(tmp_path / "a.mp4", 25)  # at 25 frames per second
     moves = [{**BOX, "frame": 5 * k + 1, "time": k / 4, "x": 20 * k} for k in range(4)]
     write_task(tmp_path / "a.json", moves, minimal, framesCount=20, duration=1.0)
     track, warnings = read_only(tmp_path, 25)
@@ -362,7 +362,7 @@ def test_labels_that_end_early_are_a_warning(tmp_path):
 
 @pytest.mark.parametrize(("fps", "warned"), [(25, False), (25.3, False), (24, False), (50, True)])
 def test_times_of_another_rate_are_a_warning(tmp_path, fps, warned):
-    write_video(tmp_path / "a.mp4", 12)  # at 25 frames a second
+    write_video(tmp_path / "a.mp4", 12)  # at 25 frames per second
     rows = [(f, 1, 10 + f, 9, f / fps) for f in range(12)]
     write_labels(tmp_path / "a.csv", rows, header="Frame,Visibility,X,Y,Time")
     problems = check_dataset(find_dataset(tmp_path)).clips[0].problems

@@ -16,7 +16,7 @@ from keras_tracknet.video.reader import Frame
 
 
 def show(frames, missing=()):
-    """A ball at 25 pictures a second, shown at 30 frames a second."""
+    """A ball at 25 pictures per second, shown at 30 frames per second."""
     shown = np.setdiff1d(np.arange(frames), missing)
     taken = shown * 5 // 6
     positions = np.stack([10.0 * taken, 400 - 3.0 * taken], axis=1)

@@ -12,7 +12,7 @@ BACKGROUND = np.full((72, 128, 3), 120, np.uint8)
 
 
 def make_track(statuses, x=None, time=True):
-    """Return a track that goes right by 4 pixels a frame, at 25 frames a second."""
+    """Return a track that goes right by 4 pixels per frame, at 25 frames per second."""
     frames = len(statuses)
     seen = np.array([status != ABSENT for status in statuses])
     x = 10 + 4.0 * np.arange(frames) if x is None else np.asarray(x, float)

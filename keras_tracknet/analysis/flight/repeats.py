@@ -17,7 +17,7 @@ def undo_repeats(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Leave out repeated positions, and give those between two repeats their own times.
 
-    Footage of 25 frames a second that is shown at 30 has every fifth picture twice, and the
+    Footage of 25 frames per second that is shown at 30 has every fifth picture twice, and the
     others at uneven moments: the ball seems to stop and to jump. Between two repeats pictures
     were taken at even times.
 

@@ -1,1 +1,1 @@
-"""Label formats: how labels are written in a file, one module a format."""
+"""Label formats: how labels are written in a file, one module per format."""

@@ -10,7 +10,7 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.video.media import Media, estimate_frames
 
 CLOSE = 0.02  # share by which two lengths, or two ways to find a rate, may differ
-FASTEST = 10_000.0  # frames a second that any camera takes
+FASTEST = 10_000.0  # frames per second that any camera takes
 
 
 def find_scale(
@@ -71,7 +71,7 @@ def find_scale(
 
 
 def _find_rate(stated: float, boxes: list[dict[str, Any]]) -> float:
-    """Return frames a second as boxes have it, or as the task has it; NaN where neither does."""
+    """Return frames per second as boxes have it, or as the task has it; NaN where neither does."""
     pairs = sorted((read_number(box.get("frame")), read_number(box.get("time"))) for box in boxes)
     known = [pair for pair in pairs if not math.isnan(sum(pair))]
     rate = math.nan

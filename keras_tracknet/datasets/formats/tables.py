@@ -1,4 +1,4 @@
-"""Tables of one row a frame: CSV under the headers of this field, or the same as JSON lines."""
+"""Tables of one row per frame: CSV under the headers of this field, or the same as JSON lines."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def _parse(path: Path, kind: Columns, line: int, cells: dict[str, str], frame: i
 
 
 def _find_rate(times: dict[int, float]) -> float | None:
-    """Return frames a second as a column of times has it, None where it has too few."""
+    """Return frames per second as a column of times has it, None where it has too few."""
     known = sorted(frame for frame, time in times.items() if math.isfinite(time))
     if len(known) < TIMES or times[known[-1]] <= times[known[0]]:
         return None

@@ -1,4 +1,4 @@
-"""YOLO text: one file a frame, one line a box, `class x y width height` as fractions."""
+"""YOLO text: one file per frame, one line per box, `class x y width height` as fractions."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Layouts: the ways labelled clips lie in folders, one module a way."""
+"""Layouts: the ways labelled clips lie in folders, one module per way."""

@@ -42,7 +42,7 @@ class CachedFrames:
         frames: `(frames, height, width, 3)` uint8 RGB, read-only and memory-mapped.
         times: `(frames,)` float64, seconds from each frame's own timestamp.
         source_size: (height, width) of the source in pixels, as shown.
-        fps: frames a second of the source.
+        fps: frames per second of the source.
         background: `(height, width, 3)` uint8, the median of frames spread over the clip.
     """
 
@@ -165,7 +165,7 @@ def prepare_clips(
             once a clip is ready; `index` counts the clips from 0.
 
     Returns:
-        `CachedFrames`, one a clip, in their order.
+        `CachedFrames`, one per clip, in their order.
 
     Raises:
         InputError: a source cannot be read, or the cache cannot be written.

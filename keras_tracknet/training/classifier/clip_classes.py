@@ -33,9 +33,9 @@ NO_CLASS = -1
 LEG = 1 / 6  # time over which the velocity before and after a moment is measured
 GAP = 0.3  # longest time that the shuttle may be hidden by the one who hits it
 APART = 0.3  # least time between two hits
-TURN = 0.2  # least change of the velocity, heights a second
+TURN = 0.2  # least change of the velocity, heights per second
 TOP = 0.1  # part of the picture where nobody reaches, heights
-GRAVITY = 1.5  # in the nearest part of the court, heights a second squared
+GRAVITY = 1.5  # in the nearest part of the court, heights per second squared
 SAME_SIDE = 0.2  # price of two hits of one side in a row, heights
 BOUNDARY = 0.48  # between the heights of near and far hits, 0 at the top
 BOUNDARY_HITS = 1  # that it is worth beside the mean of the clip's own
@@ -66,7 +66,7 @@ def label_play(positions: np.ndarray, labelled: np.ndarray, fps: float) -> PlayL
     Args:
         positions: `(frames, 2)`, (x, y) in heights of the picture; NaN for no shuttle.
         labelled: `(frames,)` bool.
-        fps: frames a second.
+        fps: frames per second.
     """
     hits = label_hits(positions, fps)
     near = assign_sides(_height_at(positions, hits))
