@@ -6,7 +6,7 @@ Converts a V3 of random weights as `tracknet predict` does, builds the graph of 
 from OpenVINO's own operations, and runs both in turns on one stream, in one process. Prints the
 median seconds a window of 8 frames of 288x512 takes, their ratio, the share of the time that
 convolutions take, and what either reaches of the machine's rate of multiplying matrices, measured
-in OpenVINO and in the same precision.
+in OpenVINO and in the same precision (`keras_tracknet.evaluation.matrix_rate`).
 """
 
 import argparse
@@ -20,17 +20,17 @@ import openvino
 from openvino import opset1
 from openvino import opset13 as ops
 
+from keras_tracknet.evaluation.matrix_rate import measure_matrix_rate
 from keras_tracknet.inference.engines.conversion import Conversion
-from keras_tracknet.inference.engines.openvino import PRECISIONS
+from keras_tracknet.inference.engines.openvino import PRECISIONS, count_operations
 
 SIZE, FRAMES = (288, 512), 8
 STAGES = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 256), (2, 128), (2, 64))
-MATRIX = 4096
 Settings = dict[str, str | bool]
 
 
-def convert_model(width: float, folder: Path) -> openvino.Model:
-    """Return what a V3 of random weights is converted to."""
+def save_model(width: float, folder: Path) -> Path:
+    """Write a V3 of random weights, and return the file."""
     import keras_tracknet as kt
     from keras_tracknet.weights.spec import ModelSpec
 
@@ -38,9 +38,15 @@ def convert_model(width: float, folder: Path) -> openvino.Model:
     for weight in model.weights:  # what was never trained is refused
         if weight.name == "moving_mean":
             weight.assign(np.full(weight.shape, 0.01, np.float32))
-    kt.save_model(model, ModelSpec("v3", FRAMES, FRAMES, "concat", SIZE), folder / "v3.keras")
+    path = folder / "v3.keras"
+    kt.save_model(model, ModelSpec("v3", FRAMES, FRAMES, "concat", SIZE), path)
+    return path
+
+
+def convert_model(width: float, folder: Path) -> openvino.Model:
+    """Return what a V3 of random weights is converted to."""
     target = folder / "v3.xml"
-    Conversion(str(folder / "v3.keras"), str(target), "openvino").run()
+    Conversion(str(save_model(width, folder)), str(target), "openvino").run()
     return openvino.Core().read_model(target)
 
 
@@ -110,25 +116,6 @@ def convolution_share(model: openvino.Model, settings: Settings) -> float:
     return sum(s for kind, s in spent if kind == "Convolution") / sum(s for _, s in spent)
 
 
-def matrix_rate(settings: Settings) -> float:
-    """Return how many floating-point operations a second a product of matrices reaches."""
-    a = ops.parameter([MATRIX, MATRIX], np.uint8, "a")
-    b = np.random.default_rng(0).normal(size=(MATRIX, MATRIX)).astype(np.float32)
-    model = openvino.Model([ops.matmul(ops.convert(a, np.float32), b, False, True)], [a])
-    request = compile_request(model, settings)
-    return 2 * MATRIX**3 / min(time_run(request) for _ in range(5))
-
-
-def count_operations(model: openvino.Model) -> int:
-    """Return the floating-point operations of a run's convolutions."""
-    total = 0
-    for node in model.get_ordered_ops():
-        if node.get_type_name() == "Convolution":
-            kernel, output = node.input(1).get_shape(), node.get_output_shape(0)
-            total += 2 * int(np.prod(kernel[1:])) * int(np.prod(output))
-    return total
-
-
 def main() -> None:
     """Print the comparison."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -150,7 +137,7 @@ def main() -> None:
         for _ in range(options.rounds):
             for name, request in requests.items():
                 seconds[name].append(time_run(request))
-        rate = matrix_rate(settings)
+        rate = measure_matrix_rate(options.precision)
         for name, model in networks.items():
             middle = statistics.median(seconds[name])
             reached = count_operations(model) / middle / rate

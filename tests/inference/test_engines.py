@@ -26,6 +26,8 @@ from keras_tracknet.inference.engines.keras import KerasNetwork
 from keras_tracknet.inference.engines.network import Description
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.presets import find_weights
+from keras_tracknet.synthetic import write_rallies
+from keras_tracknet.video.reader import read_frames
 from keras_tracknet.video.writer import VideoWriter
 from keras_tracknet.weights.model_file import ModelFile, save_model
 from keras_tracknet.weights.spec import ModelSpec
@@ -141,6 +143,19 @@ def test_int8_network_beside_the_weights_is_theirs_or_refused(weights, converted
         open_network(beside, precision="int8")
     with pytest.raises(InputError, match=r"requires .engine=.openvino.*engine='keras'"):
         open_network(beside, engine=KERAS, precision="int8")
+
+
+def test_default_weights_see_a_rendered_rally_alike_in_openvino_and_keras(tmp_path):
+    needs_openvino()
+    (video,) = write_rallies(tmp_path, 1, frames=8, size=(288, 512))
+    frames = np.stack([frame.image for frame in read_frames(video.with_suffix(".mp4"))])
+    inputs = [frames[None], np.median(frames, axis=0).astype(np.uint8)[None]]
+    weights = find_weights("badminton-v3").tracker
+    expected = open_network(weights, engine=KERAS, precision="float32", batch_size=1).run(inputs)
+    assert expected.max() > 0.5
+    for precision, tolerance in (("float32", 1e-5), ("mixed_bfloat16", 1e-2)):
+        network = open_network(weights, engine="openvino", precision=precision, batch_size=1)
+        assert np.abs(network.run(inputs) - expected).max() < tolerance
 
 
 def test_bundled_int8_network_sees_what_its_weights_see():
