@@ -24,6 +24,7 @@ import nox
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["suite", "lowest", "docs", "wheel", "backends", "without_tensorflow"]
 nox.options.stop_on_first_error = True
+nox.options.default_venv_backend = "virtualenv"
 
 ROOT = Path(__file__).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -78,7 +79,8 @@ EXTRAS_TESTS = ("tests/inference/test_engines.py",)
 for setting in ("KERAS_BACKEND", "PYTHONPATH", "TRACKNET_DEBUG"):
     os.environ.pop(setting, None)
 # Most of what is installed is never imported; the rest is compiled when it is.
-os.environ.update(PIP_NO_COMPILE="1", PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1")
+os.environ.update(PIP_NO_COMPILE="1", PIP_DISABLE_PIP_VERSION_CHECK="1")
+os.environ.update(PIP_NO_INPUT="1", PIP_QUIET="1")
 
 
 @nox.session
