@@ -6,11 +6,10 @@ from keras_tracknet.training.batches.augment import (
     Region,
     augment_window,
     choose_region,
-    mix_batch,
-    mix_frames,
     pan_region,
 )
 from keras_tracknet.training.batches.heatmaps import render_disc
+from keras_tracknet.training.batches.mixup import mix_batch, mix_frames
 
 SIZE = (64, 96)  # (height, width)
 NONE = (np.nan, np.nan)

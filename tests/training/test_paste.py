@@ -3,7 +3,8 @@ import pytest
 from helpers_clips import pan_court
 
 from keras_tracknet.training.batches.augment import Augmentation, augment_window
-from keras_tracknet.training.batches.paste import SPEEDS, FlightPaster, cut_out_balls
+from keras_tracknet.training.batches.cut_outs import cut_out_balls
+from keras_tracknet.training.batches.paste import SPEEDS, FlightPaster
 from keras_tracknet.training.batches.window_batches import (
     LabelledFrames,
     WindowBatches,

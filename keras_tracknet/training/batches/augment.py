@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-
-from keras_tracknet.frames.stacking import aligned_empty
-from keras_tracknet.training.batches.heatmaps import UNLABELLED, render_disc
 
 QUALITY = (25, 75)  # JPEG's, least and greatest
 
@@ -153,6 +149,64 @@ def pan_region(
     return [replace(region, left=left, top=top) for left, top in corners]
 
 
+@dataclass(frozen=True)
+class Variation:
+    """How one window is varied.
+
+    Attributes:
+        regions: the cut-out of each frame; that of the first is the background's too.
+        mirrored: whether left and right are swapped.
+        gains: `(3,)`, contrast of red, green and blue; None where levels stay as they are.
+        shift: levels that are added to all colours.
+        order: `(3,)`, the channels in their new order; None where they keep theirs.
+        quality: of JPEG compression; None for none.
+    """
+
+    regions: list[Region]
+    mirrored: bool
+    gains: np.ndarray | None
+    shift: float
+    order: np.ndarray | None
+    quality: int | None
+
+    def move(self, positions: np.ndarray) -> np.ndarray:
+        """Return positions `(frames, ..., 2)`, (x, y), in pixels of the varied window."""
+        pairs = zip(self.regions, positions, strict=True)
+        moved = np.concatenate([part.move(position[None]) for part, position in pairs])
+        if self.mirrored:
+            moved = [self.regions[0].size[1] - 1, 0] + moved * [-1, 1]
+        return moved
+
+
+def draw_variation(
+    positions: np.ndarray,
+    picture: tuple[int, int],
+    augmentation: Augmentation,
+    rng: np.random.Generator,
+) -> Variation:
+    """Draw how a window is varied.
+
+    Args:
+        positions: `(frames, ..., 2)`, (x, y) in pixels; NaN where there is no ball.
+        picture: (height, width) in pixels.
+        augmentation: what to vary, and by how much.
+        rng: source of chance.
+    """
+    region = choose_region(positions, picture, augmentation, rng)
+    regions = pan_region(region, len(positions), picture, augmentation.pan, rng)
+    mirrored = bool(rng.uniform() < augmentation.flip)
+    gains, shift, order, quality = None, 0.0, None, None
+    if augmentation.brightness or augmentation.contrast:
+        gain = 1 + rng.uniform(-1, 1) * augmentation.contrast
+        gains = gain * (1 + rng.uniform(-1, 1, 3) * augmentation.contrast / 4)
+        shift = 255 * rng.uniform(-1, 1) * augmentation.brightness
+    if augmentation.recolour and rng.uniform() < augmentation.recolour:
+        order = rng.permutation(3)
+    if rng.uniform() < augmentation.compression:
+        quality = int(rng.integers(*QUALITY))
+    return Variation(regions, mirrored, gains, shift, order, quality)
+
+
 def augment_window(
     frames: np.ndarray,
     background: np.ndarray | None,
@@ -174,27 +228,22 @@ def augment_window(
         Frames, background and positions of the varied window. Positions may lie off the
         picture; what is off it is invisible to the targets.
     """
-    picture = frames.shape[1:3]
-    region = choose_region(positions, picture, augmentation, rng)
-    regions = pan_region(region, len(frames), picture, augmentation.pan, rng)
+    variation = draw_variation(positions, frames.shape[1:3], augmentation, rng)
+    regions = variation.regions
     pictures = [part.cut(frame) for part, frame in zip(regions, frames, strict=True)]
     if background is not None:
-        pictures.append(region.cut(background))
-    positions = np.concatenate(
-        [part.move(position[None]) for part, position in zip(regions, positions, strict=True)]
-    )
-    if rng.uniform() < augmentation.flip:
+        pictures.append(regions[0].cut(background))
+    if variation.mirrored:
         pictures = [picture[:, ::-1] for picture in pictures]
-        positions = [region.size[1] - 1, 0] + positions * [-1, 1]
-    if augmentation.brightness or augmentation.contrast:
-        table = _brightness_table(augmentation, rng)
+    if variation.gains is not None:
+        table = _brightness_table(variation.gains, variation.shift)
         pictures = [cv2.LUT(np.ascontiguousarray(picture), table) for picture in pictures]
-    if augmentation.recolour and rng.uniform() < augmentation.recolour:
-        order = rng.permutation(3)
-        pictures = [np.ascontiguousarray(picture[..., order]) for picture in pictures]
-    if rng.uniform() < augmentation.compression:
-        quality = int(rng.integers(*QUALITY))
+    if variation.order is not None:
+        pictures = [np.ascontiguousarray(picture[..., variation.order]) for picture in pictures]
+    if variation.quality is not None:
+        quality = variation.quality
         pictures[: len(frames)] = [_compress(p, quality) for p in pictures[: len(frames)]]
+    positions = variation.move(positions)
     stacked = np.stack(pictures)
     if background is None:
         return stacked, None, positions
@@ -207,108 +256,7 @@ def _compress(picture: np.ndarray, quality: int) -> np.ndarray:
     return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
 
 
-def _brightness_table(augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray:
-    gain = 1 + rng.uniform(-1, 1) * augmentation.contrast
-    gains = gain * (1 + rng.uniform(-1, 1, 3) * augmentation.contrast / 4)
-    shift = 255 * rng.uniform(-1, 1) * augmentation.brightness
+def _brightness_table(gains: np.ndarray, shift: float) -> np.ndarray:
     levels = np.arange(256)[:, None]
     table = (levels - 128) * gains + 128 + shift
     return np.clip(table.round(), 0, 255).astype(np.uint8).reshape(1, 256, 3)
-
-
-def mix_batch(
-    stacked: Sequence[np.ndarray],
-    targets: Sequence[np.ndarray],
-    alpha: float,
-    rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Blend each sample of a batch with another one, inputs and targets alike (mixup).
-
-    Each sample keeps the share max(l, 1-l) of itself, l drawn from Beta(alpha, alpha) for
-    each sample; partners are a random permutation of the batch (Zhang et al. 2018, as V3's
-    published code applies it to background, frames and heatmaps).
-
-    Args:
-        stacked: the batch's windows as stacked, `(height, width, channels)` uint8 each.
-        targets: their targets, `(height, width, frames)` float32 each, below 0 in the whole map
-            of an unlabelled frame. A blend with one is unlabelled.
-        alpha: parameter of the Beta distribution, above 0; published: 0.5.
-        rng: source of chance.
-
-    Returns:
-        Inputs `(batch, height, width, channels)` float32, 0 to 1, and targets
-        `(batch, height, width, frames)` float32.
-    """
-    share = rng.beta(alpha, alpha, len(stacked))
-    share = np.maximum(share, 1 - share)
-    partners = rng.permutation(len(stacked))
-    inputs = aligned_empty((len(stacked), *stacked[0].shape))
-    mixed = aligned_empty((len(targets), *targets[0].shape))
-    for sample, (keep, partner) in enumerate(zip(share.tolist(), partners, strict=True)):
-        for source, scale, out in ((stacked, 1 / 255, inputs), (targets, 1.0, mixed)):
-            cv2.addWeighted(
-                source[sample].reshape(-1),
-                scale * keep,
-                source[partner].reshape(-1),
-                scale * (1 - keep),
-                0,
-                dst=out[sample].reshape(-1),
-                dtype=cv2.CV_32F,
-            )
-        for target in (targets[sample], targets[partner]):
-            mixed[sample][..., target[0, 0] < 0] = UNLABELLED
-    return inputs, mixed
-
-
-def mix_frames(
-    frames: np.ndarray,
-    positions: np.ndarray,
-    labelled: np.ndarray,
-    alpha: float,
-    rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Insert blends of neighbouring frames, then draw a window from the longer sequence.
-
-    V3's alternative to mixup between samples (Chen and Wang 2023, section 3.4): one share l
-    from Beta(alpha, alpha) a window; of the 2 x frames - 1 frames as many as before are drawn
-    and kept in order. The target of an inserted frame is the blend of its neighbours' discs;
-    where one of them is invisible or they are closer than 10 pixels, one disc alone as in the
-    published code.
-
-    Args:
-        frames: `(frames, height, width, 3)` uint8.
-        positions: `(frames, 2)`, (x, y) in pixels; NaN where there is no ball.
-        labelled: `(frames,)` bool; a blend with an unlabelled frame is unlabelled, too.
-        alpha: parameter of the Beta distribution, above 0.
-        rng: source of chance.
-
-    Returns:
-        Frames as they came in shape and type, and their heatmaps
-        `(height, width, frames)` float32.
-    """
-    count, size = len(frames), frames.shape[1:3]
-    share = rng.beta(alpha, alpha)
-    drawn = np.sort(rng.permutation(2 * count - 1)[:count])
-    discs = render_disc(positions, size)
-    discs[..., ~labelled] = UNLABELLED
-    mixed, heatmaps = np.empty_like(frames), np.empty_like(discs)
-    for place, index in enumerate(drawn):
-        current = (index + 1) // 2
-        if index % 2 == 0:
-            mixed[place], heatmaps[..., place] = frames[current], discs[..., current]
-            continue
-        previous = current - 1
-        mixed[place] = cv2.addWeighted(frames[previous], share, frames[current], 1 - share, 0)
-        before, after = discs[..., previous], discs[..., current]
-        if not labelled[previous : current + 1].all():
-            heatmaps[..., place] = UNLABELLED
-        elif not np.isfinite(positions[current]).all():
-            heatmaps[..., place] = before
-        elif (
-            not np.isfinite(positions[previous]).all()
-            or np.linalg.norm(positions[current] - positions[previous]) < 10
-        ):
-            heatmaps[..., place] = after
-        else:
-            heatmaps[..., place] = share * before + (1 - share) * after
-    return mixed, heatmaps

@@ -6,7 +6,7 @@ uninterrupted one would have seen, and tf.data and `keras.utils.PyDataset` give 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,19 +15,16 @@ import numpy as np
 from keras_tracknet.frames.stabilization import stack_frames
 from keras_tracknet.frames.stacking import aligned_empty, scale_window, stack_window
 from keras_tracknet.frames.windows import window_frames, window_starts
-from keras_tracknet.training.batches.augment import (
-    Augmentation,
-    augment_window,
-    mix_batch,
-    mix_frames,
-)
+from keras_tracknet.training.batches.augment import Augmentation, augment_window
+from keras_tracknet.training.batches.cut_outs import CutOuts, cut_out_balls, find_flights
 from keras_tracknet.training.batches.heatmaps import (
     UNLABELLED,
     render_classes,
     render_disc,
     render_gaussian,
 )
-from keras_tracknet.training.batches.paste import FlightPaster, cut_out_balls, find_flights
+from keras_tracknet.training.batches.mixup import mix_batch, mix_frames
+from keras_tracknet.training.batches.paste import FlightPaster
 
 TARGETS = ("disc", "gaussian", "classes")
 
@@ -127,10 +124,10 @@ class WindowBatches:
                 '`frame_mixup` requires one disc per frame; use `target="disc"` and one heatmap'
                 " per frame"
             )
-        self._paste = augmentation.paste if augmentation is not None else 0.0
-        self._decoys = augmentation.decoys if augmentation is not None else 0.0
-        if frame_mixup and self._paste:
-            raise ValueError(f"`frame_mixup` requires a single ball. Received: paste={self._paste}")
+        self.paste = augmentation.paste if augmentation is not None else 0.0
+        self.decoys = augmentation.decoys if augmentation is not None else 0.0
+        if frame_mixup and self.paste:
+            raise ValueError(f"`frame_mixup` requires a single ball. Received: paste={self.paste}")
         self.clips, self.config, self.batch_size = clips, config, batch_size
         self.training, self.augmentation, self.seed = training, augmentation, seed
         self.mixup, self.frame_mixup = mixup, frame_mixup
@@ -142,8 +139,9 @@ class WindowBatches:
         if not self._windows:
             raise ValueError("no window has a labelled frame; use clips with labels")
         self._groups = groups if groups is not None else [""] * len(clips)
+        self.cut_outs: list[CutOuts] = []  # of each clip; none where nothing is pasted
         self._pasters: dict[str, FlightPaster] = {}
-        if self._paste or self._decoys:
+        if self.paste or self.decoys:
             self._pasters = self._make_pasters()
         self._chances = None
         if groups is not None:
@@ -166,26 +164,38 @@ class WindowBatches:
             `(batch, height, width, heatmaps)` float32, `UNLABELLED` in the maps of such frames;
             or for V1 `(batch, height, width)` uint8.
         """
-        first = number * self.batch_size
-        chosen = self._epoch_order(epoch)[first : first + self.batch_size]
         stacked, targets = [], []
-        for place, index in enumerate(chosen):
-            rng = np.random.default_rng([self.seed, epoch, first + place])
-            window, target = self._sample(self._windows[index], rng)
+        for clip, start, rng in self.draw_windows(epoch, number):
+            window, target = self._sample(clip, start, rng)
             stacked.append(window)
             targets.append(target)
         if self.mixup:
-            rng = np.random.default_rng([self.seed, epoch, number, 1])
-            return mix_batch(stacked, targets, self.mixup, rng)
-        inputs = aligned_empty((len(chosen), *stacked[0].shape))
+            return mix_batch(stacked, targets, self.mixup, self.mixing_rng(epoch, number))
+        inputs = aligned_empty((len(stacked), *stacked[0].shape))
         for window, out in zip(stacked, inputs, strict=True):
             scale_window(window, out=out)
         return inputs, np.stack(targets)
 
+    def draw_windows(
+        self, epoch: int, number: int
+    ) -> Iterator[tuple[int, int, np.random.Generator]]:
+        """Yield the windows of batch `number` of an epoch: clip, first frame, source of chance."""
+        first = number * self.batch_size
+        chosen = self._epoch_order(epoch)[first : first + self.batch_size]
+        for place, index in enumerate(chosen):
+            yield *self._windows[index], np.random.default_rng([self.seed, epoch, first + place])
+
+    def mixing_rng(self, epoch: int, number: int) -> np.random.Generator:
+        """Return the source of chance that batch `number` of an epoch is mixed by."""
+        return np.random.default_rng([self.seed, epoch, number, 1])
+
+    def find_paster(self, clip_number: int) -> FlightPaster | None:
+        """Return what pastes balls into windows of a clip, None where nothing does."""
+        return self._pasters.get(self._groups[clip_number])
+
     def _sample(
-        self, window: tuple[int, int], rng: np.random.Generator
+        self, clip_number: int, start: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        clip_number, start = window
         clip = self.clips[clip_number]
         indices = window_frames(start, self.config.frames, len(clip.frames))
         if start >= 0 and indices[-1] - indices[0] == len(indices) - 1:
@@ -198,11 +208,11 @@ class WindowBatches:
             positions = positions + stack_frames(frames, stabilized=True, out=still)
             frames = still
         behind = clip.background
-        if self._pasters:
-            paster = self._pasters[self._groups[clip_number]]
-            if self._decoys and rng.uniform() < self._decoys:
+        paster = self.find_paster(clip_number)
+        if paster is not None:
+            if self.decoys and rng.uniform() < self.decoys:
                 frames, behind = paster.paste_decoys(frames, behind, rng)
-            if self._paste and rng.uniform() < self._paste:
+            if self.paste and rng.uniform() < self.paste:
                 frames, flight = paster.paste(frames, behind, rng)
                 positions = np.stack([positions, flight], axis=1)  # (frames, balls, 2)
         background = None if self.config.background == "none" else behind
@@ -222,7 +232,9 @@ class WindowBatches:
     def _make_pasters(self) -> dict[str, FlightPaster]:
         """Return what pastes into windows of each group: balls of its own, or of all."""
         length = self.config.frames
-        balls = [cut_out_balls(clip.frames, clip.background, clip.positions) for clip in self.clips]
+        self.cut_outs = balls = [
+            cut_out_balls(clip.frames, clip.background, clip.positions) for clip in self.clips
+        ]
         pasters = dict.fromkeys(self._groups, FlightPaster(balls, length))
         for group in pasters:
             own = [b for b, of_group in zip(balls, self._groups, strict=True) if of_group == group]
