@@ -256,6 +256,14 @@ from .options import (
     is_flag=True,
     help="Train TSM for live streams: it sees past frames only.",
 )
+@click.option(
+    "--pipeline",
+    type=click.Choice(["auto", "host", "device"]),
+    default="auto",
+    show_default=True,
+    help="Where training batches are made. device keeps all frames in GPU memory (JAX and PyTorch);"
+    " auto does so on a GPU with enough memory.",
+)
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Random seed.")
 @click.option(
     "--init",

@@ -20,6 +20,8 @@ from keras_tracknet.training.classifier.clip_classes import CLASSES
 from keras_tracknet.weights.model_file import ModelFile
 from keras_tracknet.weights.spec import VERSIONS, ModelSpec
 
+PIPELINES = ("auto", "host", "device")  # where training batches are made
+
 CHOICES = {
     "version": VERSIONS,
     "schedule": ("constant", "cosine"),
@@ -30,6 +32,7 @@ CHOICES = {
     "backbone": BACKBONES,
     "modality": MODALITIES,
     "precision": ("auto", *PRECISIONS),
+    "pipeline": PIPELINES,
 }
 
 
@@ -96,6 +99,8 @@ class FitConfig:
         modality: what TSM sees of a frame, see `build_tsm`.
         span: seconds that a window of TSM lasts.
         online: whether TSM looks only at the frames before, as for a live stream.
+        pipeline: where training batches are made: `host`, `device`, or `auto`, see
+            `place_batches`.
         seed: start of every random choice.
         init: weights to start from (fine-tuning), as `find_weights` takes them; they must be of
             the same network, see `describe_network`.
@@ -141,6 +146,7 @@ class FitConfig:
     modality: str = "difference"
     span: float = 0.5
     online: bool = False
+    pipeline: str = "auto"
     seed: int = 0
     init: str | None = None
 

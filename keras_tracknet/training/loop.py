@@ -25,6 +25,9 @@ from keras_tracknet.training.classifier.clip_batches import ClipBatches
 from keras_tracknet.training.config import FitConfig
 from keras_tracknet.training.config_file import write_config
 from keras_tracknet.training.data import FitData, load_fit_data
+from keras_tracknet.training.device.batches import DeviceBatches
+from keras_tracknet.training.device.choice import check_pipeline, has_gpu, place_batches
+from keras_tracknet.training.device.clock import DeviceClock
 from keras_tracknet.training.devices import Devices, choose_devices
 from keras_tracknet.training.recipes import (
     build_network,
@@ -69,7 +72,8 @@ class FitPlan:
             f" {self.model.count_params():,} parameters, {self.precision} on"
             f" {keras.backend.backend()}{self.devices.describe()}",
             f"training: {len(train)} clips, {self.data.training.windows:,} windows per epoch in"
-            f" {len(self.data.training)} batches of {self.data.training.batch_size}",
+            f" {len(self.data.training)} batches of {self.data.training.batch_size}"
+            f"{', made on the device' if isinstance(self.data.training, DeviceBatches) else ''}",
             f"validation: {len(validation)} clips ({', '.join(validation[:8])}"
             f"{', ...' if len(validation) > 8 else ''}), {self.data.validation.windows:,} windows",
             f"epochs: {self.config.epochs}, {done} done",
@@ -121,9 +125,12 @@ def plan_fit(
 
 
 def _plan(config: FitConfig, devices: Devices, resume: bool, reporter: Reporter) -> FitPlan:
+    check_pipeline(config, devices.count)
     saved = _load_run(config) if resume else None
     start = load_model(find_weights(config.init).tracker) if config.init and not resume else None
     data = load_fit_data(config, reporter, devices.count)
+    training = place_batches(config, data.training, devices.count, reporter)
+    data = replace(data, training=training)
     steps = len(data.training)
     precision = "float32" if config.version == "rectifier" else choose_precision(config.precision)
     if saved is not None:
@@ -168,7 +175,8 @@ def _run(plan: FitPlan, folder: Path, reporter: Reporter) -> list[dict[str, Any]
         plan.model._symbolic_build(data_batch=plan.data.training.batch(0, 0))
     spec = replace(config.spec, notes={"fit": asdict(config)})
     validating = len(plan.data.validation)
-    recorder = Recorder(folder, spec, config.epochs, validating, state, reporter)
+    clock = DeviceClock(plan.data.training.batch_size) if has_gpu() else None
+    recorder = Recorder(folder, spec, config.epochs, validating, state, reporter, clock)
     recorder.set_model(plan.model)
     validation = _dataset(plan, plan.data.validation, 0, validating)
     steps = (config.epochs - epoch) * count - done

@@ -18,6 +18,7 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.files import replace_file, write_table
 from keras_tracknet.progress import Advance, Reporter
 from keras_tracknet.tracks.plots import draw_curves
+from keras_tracknet.training.device.clock import DeviceClock
 from keras_tracknet.training.run_state import (
     RunState,
     is_best,
@@ -43,6 +44,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         validation_steps: batches of validation data.
         state: what the run goes on from.
         reporter: where notes go.
+        clock: of a GPU, which figures are then read by; None to read them after every step.
 
     Attributes:
         advance: called after each batch.
@@ -58,8 +60,10 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         validation_steps: int,
         state: RunState,
         reporter: Reporter,
+        clock: DeviceClock | None = None,
     ) -> None:
         super().__init__()
+        self._clock = clock
         self.folder, self.spec, self.epochs = folder, spec, epochs
         self.history, self.reporter = list(state.history), reporter
         self._state, self._steps, self._data = state, state.steps, state.data
@@ -123,6 +127,8 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         """Note the time; where the epoch was begun before, go on with its figures."""
         state, self._state = self._state, RunState()
         self._figures, self._diverged = {}, False
+        if self._clock is not None:
+            self._clock.begin_epoch()
         self._epoch_began = time.monotonic() - (state.seconds if state.figures else 0.0)
         if state.figures and not write_metrics(self.model, state.metrics):
             self.reporter.warn(f"epoch {epoch + 1}: metrics cover only the steps after resuming.")
@@ -135,7 +141,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         """Report progress, and save the state now and then."""
         self._steps += 1
         self._figures = logs or {}
-        figures = {k: float(v) for k, v in self._figures.items() if k in ("loss", "f1")}
+        figures = self._read_figures(last=batch + 1 == self.params.get("steps"))
         self._end_step()
         self.advance(1, **figures)
         if not self._diverged and not _is_finite(figures):
@@ -144,6 +150,17 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
                 raise self._explain_loss(len(self.history))
         if time.monotonic() - self._saved_at > SAVE_EVERY:
             self.save_state()
+
+    def _read_figures(self, last: bool) -> dict[str, float]:
+        """Return loss and F1 of the epoch so far; on a GPU only now and then, and its pace too."""
+        if self._clock is not None and not self._clock.step(last):
+            return {}
+        figures = {k: float(v) for k, v in self._figures.items() if k in ("loss", "f1")}
+        if self._clock is not None:
+            self._clock.look()
+            if self._clock.rate is not None:
+                figures["windows/s"] = self._clock.rate
+        return figures
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Start to report on validation, which takes its time, too."""
@@ -170,6 +187,8 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         row |= {name: float(value) for name, value in (logs or {}).items()}
         self._figures, self._state = {}, RunState()
         row["seconds"] = round(time.monotonic() - self._epoch_began, 1)
+        if self._clock is not None and self._clock.rate is not None:
+            row["windows_per_second"] = round(self._clock.rate, 1)
         row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         # Most windows of a classifier are of one class, so its accuracy says little.
         measure = "val_f1" if self.spec.classes else "val_accuracy"
@@ -267,6 +286,7 @@ def _is_finite(figures: dict[str, Any]) -> bool:
 def _describe(row: dict[str, Any], epochs: int, better: bool) -> str:
     names = ("loss", "val_loss", "val_accuracy", "val_f1")
     figures = "  ".join(f"{name} {row[name]:.4g}" for name in names if name in row)
-    return f"epoch {row['epoch']}/{epochs}: {figures}  {row['seconds']:.0f} s" + (
+    pace = f"  {row['windows_per_second']:.0f} windows/s" if "windows_per_second" in row else ""
+    return f"epoch {row['epoch']}/{epochs}: {figures}  {row['seconds']:.0f} s{pace}" + (
         "  (best so far)" if better else ""
     )

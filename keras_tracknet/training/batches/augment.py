@@ -258,5 +258,5 @@ def _compress(picture: np.ndarray, quality: int) -> np.ndarray:
 
 def _brightness_table(gains: np.ndarray, shift: float) -> np.ndarray:
     levels = np.arange(256)[:, None]
-    table = (levels - 128) * gains + 128 + shift
-    return np.clip(table.round(), 0, 255).astype(np.uint8).reshape(1, 256, 3)
+    table = np.clip(((levels - 128) * gains + 128 + shift).round(), 0, 255)
+    return np.asarray(table, np.uint8).reshape(1, 256, 3)

@@ -52,9 +52,8 @@ class PastedBall:
     @property
     def beyond(self) -> np.ndarray:
         """Parts of a pixel `(length, 2)` that cut-outs are moved by: decoys follow the camera."""
-        if self.still is None:
-            return np.zeros_like(self.path)
-        return self.path - nearest_pixels(self.path)
+        beyond: np.ndarray = self.path - nearest_pixels(self.path)
+        return beyond if self.still is not None else np.zeros(self.path.shape)
 
     def draw_on(self, picture: np.ndarray, number: int) -> None:
         """Draw the ball on frame `number` of its window, `(height, width, 3)` uint8, in place."""
@@ -69,7 +68,7 @@ class PastedBall:
         """Return the path `(length, 2)`, NaN also where it is off a (height, width) picture."""
         height, width = size
         off = (self.path < 0).any(axis=-1) | (self.path > [width - 1, height - 1]).any(axis=-1)
-        return np.where(off[:, None], np.nan, self.path)
+        return np.where(np.atleast_1d(off)[:, None], np.nan, self.path)
 
     def _draw(self, picture: np.ndarray, cut_out: int, place: int) -> None:
         opacity = shift_picture(self.balls.opacity[self.flight][cut_out], self.beyond[place])
@@ -121,7 +120,10 @@ class FlightPaster:
         return pasted, ball.find_seen(background.shape[:2])
 
     def draw_flight(
-        self, frames: Sequence[np.ndarray], background: np.ndarray, rng: np.random.Generator
+        self,
+        frames: Sequence[np.ndarray] | np.ndarray,
+        background: np.ndarray,
+        rng: np.random.Generator,
     ) -> PastedBall:
         """Draw a flight and where it passes: slower or faster, with its own blur.
 
