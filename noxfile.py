@@ -36,7 +36,8 @@ PYTEST = ("python", "-m", "pytest", "-q", "-n", "auto", "--dist", "loadfile")  #
 # What computes: tested on every backend.
 BACKEND_TESTS = (
     "tests/models", "tests/test_layers.py", "tests/test_losses.py", "tests/test_metrics.py",
-    "tests/training/test_training.py",
+    "tests/training/test_training.py", "tests/training/test_device_batches.py",
+    "tests/training/test_device_training.py",
 )  # fmt: skip
 # What reads PyTorch's files, and compares with what PyTorch computes from them.
 CHECKPOINT_TESTS = (

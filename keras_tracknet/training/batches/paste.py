@@ -200,10 +200,11 @@ def _choose_target(
 ) -> np.ndarray:
     """Return (x, y) in pixels of a place in the picture: anywhere, or where something moves."""
     if rng.uniform() < ON_MOVEMENT:
-        difference = cv2.absdiff(frame, background).max(axis=-1)
-        moving = np.argwhere(difference > MOVING)
+        red, green, blue = cv2.split(cv2.absdiff(frame, background))
+        moving = np.flatnonzero(cv2.max(cv2.max(red, green), blue) > MOVING)
         if len(moving):
-            return moving[rng.integers(len(moving)), ::-1].astype(np.float64)
+            y, x = divmod(moving[rng.integers(len(moving))], frame.shape[1])
+            return np.array([x, y], np.float64)
     height, width = background.shape[:2]
     return rng.uniform(0, 1, 2) * [width, height]
 
