@@ -149,31 +149,47 @@ def cut_regions(
     Returns:
         `(batch, pictures, *size, 3)` float32, whole levels, interpolated linearly.
     """
-
-    def interpolate(values: Any, axis: int, places: Any, extent: Any, corner: Any) -> Any:
-        scale = extent / places.shape[-1]
-        inside = ops.clip((places + 0.5) * scale[:, None] - 0.5, 0.0, extent[:, None] - 1)
-        before = ops.floor(inside)
-        after = ops.minimum(before + 1, extent[:, None] - 1)
-        share = (inside - before)[:, None]
-        shape = [*share.shape[:2], 1, 1, 1]
-        shape[axis] = places.shape[-1]
-
-        def at(place: Any) -> Any:
-            place = ops.cast(place[:, None] + corner[..., None], "int32")
-            index = ops.reshape(place, (*place.shape[:2], *shape[2:]))
-            return ops.cast(ops.take_along_axis(values, index, axis=axis), "float32")
-
-        share = ops.reshape(share, shape)
-        return at(before) * (1 - share) + at(after) * share
-
     height, width = size
     rows = ops.arange(height, dtype="float32")[None]
     columns = ops.arange(width, dtype="float32")[None]
     columns = ops.where(mirrored[:, None], width - 1 - columns, columns)
-    rows = ops.broadcast_to(rows, (columns.shape[0], height))
-    cut = interpolate(pictures, 2, rows, extents[:, 0], corners[..., 1])
-    return ops.round(interpolate(cut, 3, columns, extents[:, 1], corners[..., 0]))
+    upper, lower, down = find_neighbours(rows, extents[:, :1], corners[..., 1:])
+    left, right, across = find_neighbours(columns, extents[:, 1:], corners[..., :1])
+    # Whole rows are taken out of one long list of them, which is faster than pixel by pixel.
+    batch, count, tall, wide, _ = pictures.shape
+    every = ops.reshape(pictures, (batch * count * tall, wide * 3))
+    first = ops.reshape(ops.arange(batch * count, dtype="int32") * tall, (batch, count, 1))
+
+    def take_rows(index: Any) -> Any:
+        taken = ops.take(every, ops.reshape(first + index, (-1,)), axis=0)
+        return ops.cast(ops.reshape(taken, (batch, count, height, wide, 3)), "float32")
+
+    def take_columns(index: Any) -> Any:
+        return ops.take_along_axis(cut, index[:, :, None, :, None], axis=3)
+
+    down, across = down[:, None, :, None, None], across[:, None, None, :, None]
+    cut = take_rows(upper) * (1 - down) + take_rows(lower) * down
+    return ops.round(take_columns(left) * (1 - across) + take_columns(right) * across)
+
+
+def find_neighbours(places: Any, extent: Any, corners: Any) -> tuple[Any, Any, Any]:
+    """Return between which rows, or columns, of a region those of its stretched picture lie.
+
+    Args:
+        places: `(batch or 1, places)` float32, all rows or columns of the stretched picture.
+        extent: `(batch, 1)` float32, how many the region has.
+        corners: `(batch, pictures, 1)` float32, its first one in each picture.
+
+    Returns:
+        The one before and the one after, `(batch, pictures, places)` int32, and the share of the
+        latter, `(batch, places)` float32.
+    """
+    inside = (places + 0.5) * (extent / places.shape[-1]) - 0.5
+    inside = ops.clip(inside, 0.0, extent - 1)
+    before = ops.floor(inside)
+    after = ops.minimum(before + 1, extent - 1)
+    first, second = (ops.cast(edge[:, None] + corners, "int32") for edge in (before, after))
+    return first, second, inside - before
 
 
 def change_colours(pictures: Any, gains: Any, shifts: Any, order: Any) -> Any:
