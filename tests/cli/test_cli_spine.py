@@ -90,7 +90,7 @@ def test_fit_ends_with_the_run_folder_on_stdout(trained):
     folder, result = trained
     assert result.exit_code == 0, result.stderr
     assert result.stdout == f"{folder.resolve()}\n"
-    assert "training: 2 clips, 20 windows an epoch" in result.stderr
+    assert "training: 2 clips, 20 windows per epoch" in result.stderr
     assert "epoch 1/1: loss " in result.stderr
 
 
