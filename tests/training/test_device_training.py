@@ -157,6 +157,7 @@ def test_several_devices_and_tensorflow_are_refused(clips, tmp_path, backend):
         ("jax", 10**5, {}, "needs 0.0 GB for the frames"),
         ("jax", None, {}, "does not know how much GPU memory is free"),
         ("jax", 10**9, {"compression": 0.1}, "does not support `compression`"),
+        ("jax", 10**9, {"version": "rectifier"}, "does not support `version='rectifier'`"),
         ("tensorflow", 10**9, {}, "requires JAX or PyTorch"),
     ],
 )

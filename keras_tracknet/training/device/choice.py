@@ -45,13 +45,13 @@ def place_batches(config: FitConfig, batches: Batches, devices: int, reporter: R
     Raises:
         InputError: `pipeline` is `device`, and the frames do not fit.
     """
-    if config.pipeline == "host" or not isinstance(batches, WindowBatches):
+    if config.pipeline == "host" or (config.pipeline == "auto" and not has_gpu()):
         return batches
-    if config.pipeline == "auto" and not has_gpu():
-        return batches
-    reason = find_obstacle(config, devices) or _find_shortage(batches, config.pipeline)
-    if not reason:
-        return DeviceBatches(batches)
+    reason = find_obstacle(config, devices)
+    if reason is None and isinstance(batches, WindowBatches):
+        reason = _find_shortage(batches, config.pipeline)
+        if reason is None:
+            return DeviceBatches(batches)
     if config.pipeline == "device":
         raise InputError(f'`pipeline="device"` {reason}; use `pipeline="host"`.')
     reporter.note(f"pipeline: host, since the device pipeline {reason}")
