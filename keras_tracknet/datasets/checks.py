@@ -171,7 +171,10 @@ def _find_problems(
             " 1"
         )
     elif (late := table.frame >= frames).any():
-        yield f"{late.sum()} labels after the last frame ({frames - 1}) are ignored"
+        count = int(late.sum())
+        labels = "1 label" if count == 1 else f"{count:,} labels"
+        verb = "is" if count == 1 else "are"
+        yield f"{labels} after the last frame ({frames - 1}) {verb} ignored"
     elif not table.open_end and DENSE <= len(table.frame) == last + 1 < EARLY * frames:
         yield (
             f"every frame up to {last} has a label, the remaining {frames - last - 1} have none:"

@@ -222,7 +222,7 @@ def test_evaluation_is_kept_unless_overwritten(data, weights, tmp_path):
 
 def test_labels_beyond_the_end_are_noted_and_do_no_harm(data, weights):
     checked = tracknet("data", "check", "--no-sheet", data)
-    assert f"c: 1 labels after the last frame, {FRAMES - 1}: ignored" in checked.stdout
+    assert f"c: 1 label after the last frame ({FRAMES - 1}) is ignored" in checked.stdout
     result = tracknet("evaluate", "--data", data, "--weights", weights, "--json", *EXACT)
     assert json.loads(result.stdout)["clips"]["c"]["frames"] == FRAMES
 
@@ -420,7 +420,7 @@ def test_what_cannot_be_used_is_one_line_with_the_next_step(
     result = tracknet(*(part.format(**places, out=tmp_path / "out") for part in command), "--quiet")
     assert (result.exit_code, result.stdout) == (1, ""), result.stderr
     *told, line = result.stderr.splitlines()
-    assert all(warning.startswith("tracknet: warning: c: 1 labels after") for warning in told)
+    assert all(warning.startswith("tracknet: warning: c: 1 label after") for warning in told)
     assert line.startswith("tracknet: ")
     assert line.endswith((".", "?"))
     assert message in line

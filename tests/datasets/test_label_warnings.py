@@ -316,7 +316,7 @@ def test_frames_far_beyond_the_video_cost_nothing(tmp_path):
     dataset = find_dataset(tmp_path)
     assert states(read_labels(dataset.clips[0], size=SIZE, frames=FRAMES)) == "b?????"
     (line,) = list_warnings(dataset, dataset.clips)
-    assert line == "a: 1 labels after the last frame (5) are ignored"
+    assert line == "a: 1 label after the last frame (5) is ignored"
 
 
 # --- tables
@@ -491,7 +491,7 @@ def test_warnings_alike_are_one_line(tmp_path):
         write_labels(tmp_path / f"{name}.csv", [(0, 1, 6, 18), (7, 1, 6, 18)])
     dataset = find_dataset(tmp_path)
     first, second = list_warnings(dataset, dataset.clips)
-    assert first == "a: 1 labels after the last frame (2) are ignored (and 2 more like it)"
+    assert first == "a: 1 label after the last frame (2) is ignored (and 2 more like it)"
     assert second == f"run tracknet data check {tmp_path} to list all"
 
 

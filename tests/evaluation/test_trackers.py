@@ -214,7 +214,7 @@ def test_label_warnings_are_those_of_the_clips_in_use(data, tracker):
     write_labels(data / "two.csv", [(frame, 1, 20, 20) for frame in range(1, 9)])
     reporter = Notebook()
     evaluate(tracker, data, clips=["one"], reporter=reporter)
-    assert reporter.warnings == ["one: 1 labels after the last frame (7) are ignored"]
+    assert reporter.warnings == ["one: 1 label after the last frame (7) is ignored"]
     evaluate(tracker, data, clips=["two"], reporter=reporter)
     assert "probably counted from 1" in reporter.warnings[1]
 

@@ -811,7 +811,7 @@ def test_few_labels_are_enough_and_their_warnings_are_said(tmp_path):
     write_labels(tmp_path / "a.csv", [(0, 1, 6, 18), (4, 1, 6, 18), (99, 1, 6, 18)])
     reporter = Notebook()
     data = load_fit_data(configure(tmp_path, tmp_path / "run", validation=("b",)), reporter)
-    assert reporter.warnings == ["a: 1 labels after the last frame (5) are ignored"]
+    assert reporter.warnings == ["a: 1 label after the last frame (5) is ignored"]
     assert (data.training.windows, data.validation.windows) == (3, 2)
 
 

@@ -27,12 +27,12 @@ GAP = np.array([*range(30), *range(45, 90)]) / FPS
 # Frames, times, (height, width) and what the user is told.
 CASES = {
     "slomo240.mp4": (np.arange(FRAMES) / 240, (360, 640), ""),
-    "android_slomo.mp4": (EVEN, (360, 640), "taken at 240 frames per second"),
+    "android_slomo.mp4": (EVEN, (360, 640), "recorded at 240 frames per second"),
     "rot90.mp4": (EVEN, (640, 360), ""),
     "rot180.mp4": (EVEN, (360, 640), ""),
     "rot270.mp4": (EVEN, (640, 360), ""),
     "inter15.ts": (np.arange(45) / 15, (360, 640), ""),
-    "sar43.mp4": (EVEN, (360, 640), "pixels of 4:3"),
+    "sar43.mp4": (EVEN, (360, 640), "pixel aspect ratio 4:3"),
     "off3600.ts": (EVEN, (360, 640), ""),
     "off3600.mkv": (EVEN, (360, 640), ""),
     "hlg.mov": (EVEN, (360, 640), r"HDR video \(HLG\)"),

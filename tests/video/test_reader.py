@@ -574,4 +574,4 @@ def test_a_picture_of_another_size_or_type_is_refused(tmp_path: Path) -> None:
 def test_the_docstring_example_runs(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert doctest.testmod(video_writer).failed == 0
-    assert probe_video(Path("grey.mp4")).width == 64
+    assert probe_video(Path("runs/grey.mp4")).width == 64
