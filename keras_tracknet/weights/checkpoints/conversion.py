@@ -133,7 +133,7 @@ def convert(path: Path | str, *, family: str = "auto", size: Size | None = None)
     strange = [name for name in state.unused if not any(part in name for part in chosen.ignores)]
     if strange:
         raise InputError(
-            f"{path}: {chosen.title}, but with {len(strange)} unknown weights ({strange[0]}); the"
+            f"{path}: {chosen.title}, but with unknown weights, such as {strange[0]}; the"
             " network was modified and is not supported."
         )
     spec = replace(spec, notes={"converted_from": chosen.title})
