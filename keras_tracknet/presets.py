@@ -11,13 +11,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keras_tracknet.errors import InputError
+from keras_tracknet.errors import WEIGHTS, InputError
 from keras_tracknet.files import write_json
 
 if TYPE_CHECKING:  # Keras is loaded when a network is, not to say what there is
     from keras_tracknet.weights.model_file import ModelFile
 
-FOLDER = Path(__file__).parent / "weights" / "bundled"
+FOLDER = WEIGHTS
 MANIFEST = FOLDER / "manifest.json"
 DEFAULT = "badminton-v3"
 DEMO = "rendered-v3"

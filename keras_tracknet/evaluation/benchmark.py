@@ -18,6 +18,7 @@ import numpy as np
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.evaluation.matrix_rate import measure_matrix_rate
+from keras_tracknet.frames.sizes import resize_frame
 from keras_tracknet.inference.engines import (
     ENGINES,
     FORMATS,
@@ -249,7 +250,7 @@ def count_cores() -> int:
 def _track(tracker: Tracker, video: Path, folder: Path) -> tuple[Track, float, Stopwatch]:
     """Return the track, as written, the seconds that it took, and those of each stage."""
     watch, began = Stopwatch(), time.perf_counter()
-    track = Track.from_rows(tracker.stream(video, stopwatch=watch))
+    track = tracker.stream(video, stopwatch=watch).collect()
     with watch.stage("write"):
         write_track(track, folder / "track.csv")
     return track, time.perf_counter() - began, watch
@@ -268,7 +269,7 @@ def _per_frame(watch: Stopwatch, frames: int) -> dict[str, float]:
 
 
 def _run_alone(network: Network) -> float:
-    """Return windows a second."""
+    """Return windows per second."""
     size, spec = network.frame_size, network.spec
     rng = np.random.default_rng(0)
     inputs = [rng.integers(0, 256, (network.batch_size, spec.frames, *size, 3), dtype=np.uint8)]
@@ -283,9 +284,7 @@ def _run_alone(network: Network) -> float:
 
 
 def _decode_alone(video: Path, tracker: Tracker) -> float:
-    """Return frames a second."""
-    from keras_tracknet.frames.sizes import resize_frame
-
+    """Return frames per second."""
     began, count = time.perf_counter(), 0
     with closing(read_frames(video)) as frames:
         for frame in frames:

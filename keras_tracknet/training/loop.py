@@ -99,7 +99,7 @@ def fit(
         reporter: where progress and notes go; nowhere when omitted.
 
     Returns:
-        One row an epoch: loss and metrics, on training and validation data.
+        One row per epoch: loss and metrics, on training and validation data.
 
     Raises:
         InputError: no usable data, foreign weights, or a run that cannot be resumed.
@@ -239,8 +239,7 @@ def _load_run(config: FitConfig) -> ModelFile:
     path = Path(config.output) / "last.keras"
     if not path.is_file():
         raise InputError(f"{path}: no run to resume; start one without `resume`.")
-    saved = load_model(path, compile=True)
-    return saved
+    return load_model(path, compile=True)
 
 
 def _go_on(state: RunState, data: FitData, path: Path) -> RunState:
