@@ -69,8 +69,8 @@ def analyze(
 
     Writes events.csv, rallies.csv, speed.csv and report.html, a single page that opens offline.
     A VIDEO is tracked first, to track.csv in the same folder. Speed is in pixels per second. With
-    --court, landing points are also given in metres, with a lower bound on the mean speed of every
-    stroke.
+    --court, landing points are also given in metres, and for every stroke the speed at the racket
+    in km/h and the height over the net.
 
     \b
     tracknet analyze runs/predict/match/track.csv --clips

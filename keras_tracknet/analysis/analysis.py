@@ -12,6 +12,7 @@ from keras_tracknet.analysis.court.calibration import Court
 from keras_tracknet.analysis.court.marks import CUSTOM
 from keras_tracknet.analysis.events import EventList, find_events
 from keras_tracknet.analysis.flight.segments import LONGEST_GAP
+from keras_tracknet.analysis.flight.space import SpaceFlight
 from keras_tracknet.analysis.rallies import Rally
 from keras_tracknet.errors import InputError
 from keras_tracknet.progress import Reporter
@@ -22,7 +23,6 @@ from keras_tracknet.tracks.track import Track
 from keras_tracknet.tracks.velocity import Velocity, compute_velocity
 
 KMH = 3.6
-SHORTEST_STROKE = 0.1  # seconds; below this, an error of one frame matters too much
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,22 @@ class Stroke:
         end: the next event of the rally; None if the ball is lost.
         peak: highest speed in the picture until then, pixels per second; NaN if unknown.
         peak_error: standard deviation of `peak`.
-        min_mean_kmh: lower bound on the mean speed, from the shortest distance between the lines of
-            sight to both ends; NaN without a calibrated court.
+        flight: how the ball flew in space; None without a calibrated court, and where the
+            positions do not tell.
+        kind: of the stroke, such as `smash` (see `strokes`); empty where uncertain.
+        player: `near` or `far`; empty where unknown.
+        zone: of the court that the ball was hit in, such as `back left`, as the player who hits
+            sees it (see `name_zone`); empty without `flight`.
     """
 
     event: Event
     end: Event | None
     peak: float
     peak_error: float
-    min_mean_kmh: float
+    flight: SpaceFlight | None = None
+    kind: str = ""
+    player: str = ""
+    zone: str = ""
 
 
 @dataclass(frozen=True)
@@ -159,7 +166,7 @@ def analyze_track(
                 place = court.to_floor(pixel)
                 error = court.floor_error(pixel, found.error)
                 contacts.append(FloorContact(event, place, error, court.contains(place)))
-    strokes = _list_strokes(found, velocity, court)
+    strokes = _list_strokes(found, velocity)
     return Analysis(track, size, sport, found, velocity, strokes, court, tuple(contacts))
 
 
@@ -191,7 +198,7 @@ def drop_strays(track: Track, found: EventList, height: int, *, fps: float | Non
     return replace(track, x=np.where(stray, np.nan, track.x), y=np.where(stray, np.nan, track.y))
 
 
-def _list_strokes(found: EventList, velocity: Velocity, court: Court | None) -> tuple[Stroke, ...]:
+def _list_strokes(found: EventList, velocity: Velocity) -> tuple[Stroke, ...]:
     strokes = []
     for rally in found.rallies:
         for index, event in enumerate(rally.events):
@@ -205,14 +212,5 @@ def _list_strokes(found: EventList, velocity: Velocity, court: Court | None) -> 
             if inside.any():
                 best = np.flatnonzero(inside)[velocity.speed[inside].argmax()]
                 peak, peak_error = float(velocity.speed[best]), float(velocity.error[best])
-            strokes.append(Stroke(event, end, peak, peak_error, _bound_speed(event, end, court)))
+            strokes.append(Stroke(event, end, peak, peak_error))
     return tuple(strokes)
-
-
-def _bound_speed(event: Event, end: Event | None, court: Court | None) -> float:
-    """Return a lower bound on the mean speed of a stroke, km/h."""
-    if court is None or end is None or end.time - event.time < SHORTEST_STROKE:
-        return math.nan
-    pixels = np.array([[event.x, event.y], [end.x, end.y]])
-    least = court.least_distance(pixels, (False, end.kind != HIT))
-    return math.nan if least is None else least / (end.time - event.time) * KMH

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_tracknet.analysis.analysis import Analysis
+from keras_tracknet.analysis.analysis import Analysis, Stroke
 from keras_tracknet.files import write_table
 from keras_tracknet.tracks.event_table import EVENT_COLUMNS
 from keras_tracknet.tracks.velocity import VELOCITY_COLUMNS
 
 COURT_COLUMNS = ("CourtX", "CourtY", "CourtError", "In")
-STROKE_COLUMNS = ("PeakSpeed", "MinMeanKmh")
+STROKE_COLUMNS = (
+    *("PeakSpeed", "Shot", "Player", "Zone"),
+    *("RacketKmh", "RacketKmhError", "NetHeight", "NetHeightError"),
+)
 RALLY_COLUMNS = ("Rally", "Start", "End", "StartFrame", "EndFrame", "Strokes", "Ended", "Clip")
 
 
@@ -47,7 +50,7 @@ def tabulate_events(analysis: Analysis) -> tuple[tuple[str, ...], list[list[obje
         row: list[object] = [f"{event.time:.4f}", event.frame, event.kind]
         row += [_show(event.x, 2), _show(event.y, 2), _show(event.score, 3), event.rally or ""]
         stroke = strokes.get(event)
-        row += [_show(stroke.peak, 0), _show(stroke.min_mean_kmh, 0)] if stroke else ["", ""]
+        row += _tabulate_stroke(stroke) if stroke else [""] * len(STROKE_COLUMNS)
         contact = places.get(event)
         if contact is None:
             row += [""] * len(COURT_COLUMNS)
@@ -56,6 +59,16 @@ def tabulate_events(analysis: Analysis) -> tuple[tuple[str, ...], list[list[obje
             row += [*(_show(v, 2) for v in contact.place), _show(contact.error, 2), inside]
         rows.append(row)
     return (*EVENT_COLUMNS, *STROKE_COLUMNS, *COURT_COLUMNS), rows
+
+
+def _tabulate_stroke(stroke: Stroke) -> list[str]:
+    """Return the cells of a stroke; those of its flight are empty where there is none."""
+    flight = stroke.flight
+    cells = [_show(stroke.peak, 0), stroke.kind, stroke.player, stroke.zone]
+    if flight is None:
+        return [*cells, "", "", "", ""]
+    cells += [_show(flight.speed_kmh, 0), _show(flight.speed_error, 0)]
+    return [*cells, _show(flight.net_height, 2), _show(flight.net_height_error, 2)]
 
 
 def tabulate_speed(analysis: Analysis) -> tuple[tuple[str, ...], list[list[object]]]:

@@ -19,7 +19,7 @@ def test_a_flight_is_that_of_the_renderer(sport):
     path = fly_balls(start, velocity[None], 1.0, SPORTS[sport].drag)[:, 0]
     state = np.array([0.0, -2.0, 10.0, 4.0, -6.0, 30.0, 0.0])[None, None]
     seconds = np.arange(len(path)) * STEP
-    flown = fly_states(state, seconds[None], SPORTS[sport], LEVEL)[0, :, 0, :3]
+    flown = fly_states(state, seconds[None], SPORTS[sport], LEVEL.gravity)[0, :, 0, :3]
     expected = np.stack([path[:, 0], -path[:, 2], 10 + path[:, 1]], axis=1)
     np.testing.assert_allclose(flown, expected, atol=0.02)
 

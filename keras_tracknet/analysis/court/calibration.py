@@ -26,8 +26,6 @@ from keras_tracknet.sports import find_sport
 
 LONGEST_SIDE = 100_000  # pixels
 POOR_ERROR = 0.01  # of the picture's height: marks that are further off are named
-HIGHEST_HIT = 3.6  # metres; no racket and no hand is higher
-HEIGHTS = np.linspace(0.0, HIGHEST_HIT, 37)
 
 
 @dataclass(frozen=True)
@@ -116,26 +114,25 @@ class Court:
         sport = find_sport(self.sport)
         return bool(abs(place[0]) <= sport.width / 2 and abs(place[1]) <= sport.length / 2)
 
-    def least_distance(self, pixels: np.ndarray, on_floor: Sequence[bool]) -> float | None:
-        """Metres that two places seen in the picture are apart at least.
+    def camera_matrix(self) -> np.ndarray | None:
+        """`(3, 4)`, from metres of the court to pixels; None where the marks do not tell.
 
-        What touches the floor is where it is seen; anything else is somewhere on its line of
-        sight, between the floor and `HIGHEST_HIT`.
-
-        Args:
-            pixels: `(2, 2)`, both places.
-            on_floor: whether each touches the floor.
+        It puts the floor where the homography does. Upwards it is a camera with square pixels
+        that looks along the middle of the picture.
         """
-        camera = self.camera()
-        if camera is None:
+        focal = self.focal()
+        if focal is None:
             return None
-        position = camera[0]
-        ends = []
-        for pixel, down in zip(pixels, on_floor, strict=True):
-            foot = np.append(self.to_floor(pixel), 0.0)
-            share = (np.zeros(1) if down else HEIGHTS) / position[2]
-            ends.append(foot + share[:, None] * (position - foot))
-        return float(np.linalg.norm(ends[0][:, None] - ends[1], axis=-1).min())
+        shift = np.array(
+            [[1, 0, (self.size[1] - 1) / 2], [0, 1, (self.size[0] - 1) / 2], [0, 0, 1]]
+        )
+        inner = shift @ np.diag([focal, focal, 1.0])
+        floor = np.linalg.inv(inner) @ self.homography
+        floor = floor / np.linalg.norm(floor[:, :2], axis=0).mean()
+        floor = floor * np.sign(floor[2, 2])  # the court is in front
+        up = np.cross(floor[:, 0], floor[:, 1])
+        matrix: np.ndarray = inner @ np.column_stack([floor[:, :2], up, floor[:, 2]])
+        return matrix
 
 
 def calibrate_court(marks: Sequence[Mark], size: tuple[int, int], sport: str) -> Court:

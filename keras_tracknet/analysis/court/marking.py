@@ -77,8 +77,7 @@ def mark_court(
     ]
     if court.camera() is None:
         warnings.append(
-            "the points do not determine the camera position; lower bounds of speeds are not"
-            " available."
+            "the points do not determine the camera position; speeds in km/h are not available."
         )
     return {
         "command": "court",

@@ -128,7 +128,9 @@ class _Problem:
 
     def measure_depth(self, parameters: np.ndarray) -> np.ndarray:
         """Metres from the camera down to each bounce: `(touches,)`."""
-        flown = fly_states(parameters[:, None, :7], parameters[:, 7:8], self.sport, self.view)
+        flown = fly_states(
+            parameters[:, None, :7], parameters[:, 7:8], self.sport, self.view.gravity
+        )
         speeds: np.ndarray = -flown[:, 0, 0, :3] @ self.up
         return speeds
 
@@ -141,12 +143,12 @@ class _Problem:
         clock = np.repeat(self.seconds[which], variants, axis=0)
         moment = moment.clip(0.0, clock.max(axis=1, keepdims=True))
         until = np.minimum(clock, moment)
-        flown = fly_states(state, np.hstack([until, moment]), sport, view)[:, :, 0]
+        flown = fly_states(state, np.hstack([until, moment]), sport, view.gravity)[:, :, 0]
         velocity = flown[:, -1, 3:6]
         rise = (velocity @ up)[:, None]
         leaving = bounce[:, 1:] * (velocity - rise * up) + bounce[:, :1] * np.abs(rise) * up
         again = np.hstack([flown[:, -1, :3], leaving, flat[:, 10:]])[:, None]
-        later = fly_states(again, (clock - moment).clip(0.0), sport, view)[:, :, 0]
+        later = fly_states(again, (clock - moment).clip(0.0), sport, view.gravity)[:, :, 0]
         points = np.where((clock < moment)[..., None], flown[:, :-1, :3], later[..., :3])
         away = view.project(points) - np.repeat(self.positions[which], variants, axis=0)
         away *= np.repeat(self.weight[which], variants, axis=0)[..., None]

@@ -73,7 +73,7 @@ class Flight:
         for part in (seconds >= 0, seconds < 0):
             if part.any():
                 state, moments = self.state[None, None], seconds[part][None]
-                found[part] = fly_states(state, moments, self.sport, self.view)[0, :, 0]
+                found[part] = fly_states(state, moments, self.sport, self.view.gravity)[0, :, 0]
         return found
 
     def locate(self, times: np.ndarray) -> np.ndarray:
@@ -81,7 +81,13 @@ class Flight:
         return self.view.project(self.trace(times)[:, :3])
 
 
-def fly_states(states: np.ndarray, seconds: np.ndarray, sport: Sport, view: View) -> np.ndarray:
+def fly_states(
+    states: np.ndarray,
+    seconds: np.ndarray,
+    sport: Sport,
+    gravity: np.ndarray,
+    lift: np.ndarray | None = None,
+) -> np.ndarray:
     """Fly many balls at once.
 
     Drag alone has a closed form, and so has gravity alone; they take turns (Strang 1968), which
@@ -91,7 +97,9 @@ def fly_states(states: np.ndarray, seconds: np.ndarray, sport: Sport, view: View
         states: `(flights, variants, 7)` at the start, see `Flight`.
         seconds: `(flights, times)` from the start, of one sign within a flight.
         sport: gives the drag.
-        view: gives the direction of gravity.
+        gravity: `(3,)` m/s^2 along the axes of the states.
+        lift: `(flights, variants, 1)` per metre, topspin: the acceleration across the way of the
+            ball, downwards, is lift * speed^2. None for no spin.
 
     Returns:
         `(flights, times, variants, 7)`.
@@ -102,15 +110,23 @@ def fly_states(states: np.ndarray, seconds: np.ndarray, sport: Sport, view: View
     path = np.empty((count + 1, *states.shape))
     path[0] = states
     pace = step[:, :, None]
-    place, velocity, half = states[..., :3], states[..., 3:6], view.gravity * pace / 2
+    place, velocity, half = states[..., :3], states[..., 3:6], gravity * pace / 2
     drag = sport.drag * np.exp(states[..., 6:].clip(-2.0, 2.0)) * pace
+    if lift is not None:
+        axis = np.cross(velocity, gravity)
+        turning = axis * (lift * pace / (2 * np.linalg.norm(axis, axis=-1, keepdims=True) + 1e-9))
     for index in range(1, count + 1):
         velocity = velocity + half
+        if lift is not None:
+            velocity = _bend(velocity, turning)
         speed = np.sqrt(np.einsum("...i,...i->...", velocity, velocity))[..., None]
         # Back in time the air speeds the ball up, without an end.
         lost = np.maximum(drag * np.minimum(speed, FASTEST), -0.5) + 1e-12
         place = place + velocity * (np.log1p(lost) / lost * pace)
-        velocity = velocity / (1 + lost) + half
+        velocity = velocity / (1 + lost)
+        if lift is not None:
+            velocity = _bend(velocity, turning)
+        velocity = velocity + half
         path[index, ..., :3], path[index, ..., 3:6] = place, velocity
     path[..., 6] = states[..., 6]
     low = np.minimum((seconds / step).astype(int), count - 1)
@@ -123,6 +139,13 @@ def fly_states(states: np.ndarray, seconds: np.ndarray, sport: Sport, view: View
     bend, turn = before[..., 3:6] * pace - way, way - after[..., 3:6] * pace
     found[..., :3] += share * (1 - share) * ((1 - share) * bend + share * turn)
     return found
+
+
+def _bend(velocity: np.ndarray, turning: np.ndarray) -> np.ndarray:
+    """Turn velocities about an axis, by an angle that grows with the speed."""
+    speed = np.linalg.norm(velocity, axis=-1, keepdims=True).clip(None, FASTEST)
+    bent: np.ndarray = velocity + speed * np.cross(turning, velocity)
+    return bent
 
 
 class Stretch(NamedTuple):
@@ -204,7 +227,7 @@ class _Problem:
     def miss(self, which: np.ndarray, states: np.ndarray) -> np.ndarray:
         """Residuals in standard deviations: `(flights, variants, 2 * positions + 5)`."""
         used = int(self.counts[which].max())
-        flown = fly_states(states, self.seconds[which, :used], self.sport, self.view)
+        flown = fly_states(states, self.seconds[which, :used], self.sport, self.view.gravity)
         away = self.view.project(flown[..., :3]) - self.positions[which, :used, None]
         away *= self.weight[which, :used, None, None]
         away = away.transpose(0, 2, 1, 3).reshape(*states.shape[:2], -1)

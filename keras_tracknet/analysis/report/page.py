@@ -163,7 +163,7 @@ def _list_rally(rally: Rally) -> tuple[str, ...]:
     )
 
 
-def _list_stroke(stroke: Stroke, bounded: bool) -> tuple[str, ...]:
+def _list_stroke(stroke: Stroke, in_space: bool) -> tuple[str, ...]:
     end = stroke.end
     peak = "-" if math.isnan(stroke.peak) else f"{stroke.peak:,.0f} ± {stroke.peak_error:,.0f}"
     cells = (
@@ -174,9 +174,10 @@ def _list_stroke(stroke: Stroke, bounded: bool) -> tuple[str, ...]:
         peak,
         f"{stroke.event.score:.2f}",
     )
-    if not bounded:
+    if not in_space:
         return cells
-    return (*cells, "-" if math.isnan(stroke.min_mean_kmh) else f"{stroke.min_mean_kmh:.0f}")
+    flight = stroke.flight
+    return (*cells, f"{flight.speed_kmh:.0f} ± {flight.speed_error:.0f}" if flight else "-")
 
 
 def _draw_heat_map(analysis: Analysis, base: np.ndarray) -> str:
