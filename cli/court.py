@@ -85,9 +85,6 @@ def court(
     if as_json:
         click.echo(json.dumps(summary))
         return
-    click.echo(
-        f"{summary['marks']} points, calibration error {summary['error_rms']:.2f} pixels RMS,"
-        f" {summary['error_max']:.2f} maximum"
-    )
+    click.echo(summary["fit"])
     click.echo(summary["drawing"])
     click.echo(summary["court"])

@@ -10,7 +10,11 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
+from keras_tracknet.analysis.court.calibration import calibrate_court
+from keras_tracknet.analysis.court.drawing import list_strokes
+from keras_tracknet.analysis.court.marks import read_marks
 from keras_tracknet.analysis.court.page import pick_marks
+from keras_tracknet.sports import SPORTS
 
 IMAGE = np.full((72, 128, 3), 90, np.uint8)
 CORNERS = [
@@ -45,10 +49,10 @@ class Visitor:
                     self.replies.append((error.code, error.read().decode()))
 
 
-def post(address, body):
+def post(address, body, path="marks"):
     """What the page sends."""
     origin = "http://" + urlsplit(address).netloc
-    return urllib.request.Request(f"{address}marks", body, {"Origin": origin})
+    return urllib.request.Request(f"{address}{path}", body, {"Origin": origin})
 
 
 def pick(visitor, sport="badminton"):
@@ -72,8 +76,34 @@ def test_the_page_shows_the_picture_and_the_places():
     pick(visitor)
     assert "data:image/jpeg;base64," in visitor.page
     assert "<option>near_left</option>" in visitor.page
-    assert "const width = 128, least = 4" in visitor.page
+    assert "const width = 128, height = 72, least = 4" in visitor.page
     assert "{" not in re.sub(r"<(style|script)>.*?</\1>", "", visitor.page, flags=re.DOTALL)
+    # The sketch is the court from above in centimetres, the far end up.
+    assert '<circle data-name="near_left" cx="-305" cy="670"' in visitor.page
+    assert visitor.page.count("<circle data-name") == len(SPORTS["badminton"].landmarks)
+
+
+def test_the_court_is_drawn_before_it_is_saved():
+    drawn = []
+
+    class Looker(Visitor):
+        def visit(self, address):
+            for marks in (CORNERS, [*CORNERS, ["net_left", [29, 34]]]):
+                with urllib.request.urlopen(
+                    post(address, json.dumps(marks).encode(), "court")
+                ) as reply:
+                    drawn.append(json.load(reply))
+            super().visit(address)
+
+    assert len(pick(Looker(CORNERS))) == 4
+    first, second = drawn
+    court = calibrate_court(read_marks(json.dumps(CORNERS), "badminton"), (72, 128), "badminton")
+    np.testing.assert_allclose(
+        first["lines"], [court.to_picture(stroke) for stroke in list_strokes(court)], atol=0.006
+    )
+    assert "fits by construction" in first["message"]
+    assert second["message"].startswith("5 points, calibration error")
+    assert not first["warning"]
 
 
 def test_metres_are_asked_for_on_a_custom_court():
@@ -82,6 +112,11 @@ def test_metres_are_asked_for_on_a_custom_court():
     marks = pick(visitor, "custom")
     assert 'placeholder="6.1,0"' in visitor.page
     assert marks[-1][3:] == (4, 3)
+
+
+def swap(one, other):
+    names = {one: other, other: one}
+    return [["_".join(names.get(p, p) for p in name.split("_")), at] for name, at in CORNERS]
 
 
 def move_first(x):
@@ -107,6 +142,7 @@ def move_first(x):
         (move_first(10**400), "near_left: inf,60 is outside the picture"),
         ([*CORNERS, CORNERS[0]], "near_left and near_left are at the same position"),
         ([[name, [x, 3 * x]] for name, (x, _) in CORNERS], "on one line on the picture"),
+        (swap("left", "right"), "left and right are swapped"),
     ],
 )
 def test_what_makes_no_court_is_refused_and_asked_for_again(wrong, message):

@@ -55,7 +55,7 @@ def test_court_writes_json_and_drawing(tmp_path):
     path = tmp_path / "court.json"
     result = run(court, video, "--points", POINTS, "-o", path, "--quiet")
     assert result.exit_code == 0, result.output
-    assert "4 points, calibration error 0.00 pixels RMS" in result.stdout
+    assert "4 points: fits by construction" in result.stdout
     assert json.loads(path.read_text())["sport"] == "badminton"
     assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     assert isinstance(run(court, video, "--points", POINTS, "-o", path).exception, InputError)

@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_tracknet.analysis.court.marks import (
     CUSTOM,
+    LEAST_POINTS,
     Mark,
     check_marks,
     find_place,
@@ -156,6 +157,18 @@ def calibrate_court(marks: Sequence[Mark], size: tuple[int, int], sport: str) ->
     if depths.min() * depths.max() <= 0:
         raise InputError("no court fits the points; check their names.")
     return court
+
+
+def describe_fit(court: Court) -> str:
+    """Say in words how well a court fits its marks; four marks fit whatever they are."""
+    count = len(court.marks)
+    if count == LEAST_POINTS:
+        return f"{count} points: fits by construction; a fifth point shows the calibration error"
+    errors = court.errors()
+    rms = float(np.sqrt((errors**2).mean()))
+    return (
+        f"{count} points, calibration error {rms:.2f} pixels RMS, {float(errors.max()):.2f} maximum"
+    )
 
 
 def write_court(court: Court, path: Path) -> None:

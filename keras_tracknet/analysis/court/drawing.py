@@ -40,10 +40,11 @@ def list_strokes(court: Court) -> list[np.ndarray]:
         places = split_marks(court.marks)[1].astype(np.float32)
         hull = cv2.convexHull(places)[:, 0].astype(float)
         return [np.stack([a, b]) for a, b in zip(hull, np.roll(hull, -1, axis=0), strict=True)]
-    return [_centre_line(line) for line in find_sport(court.sport).lines]
+    return [stroke_line(line) for line in find_sport(court.sport).lines]
 
 
-def _centre_line(line: Line) -> np.ndarray:
+def stroke_line(line: Line) -> np.ndarray:
+    """The middle of a painted line: both ends, `(2, 2)` metres."""
     left, right, near, far = line
     if far - near > right - left:
         return np.array([[(left + right) / 2, near], [(left + right) / 2, far]])

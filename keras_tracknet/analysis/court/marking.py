@@ -9,9 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from keras_tracknet.analysis.court.calibration import POOR_ERROR, calibrate_court, write_court
+from keras_tracknet.analysis.court.calibration import (
+    POOR_ERROR,
+    calibrate_court,
+    describe_fit,
+    write_court,
+)
+from keras_tracknet.analysis.court.checks import check_orientation, recognise_sport
 from keras_tracknet.analysis.court.drawing import draw_court
-from keras_tracknet.analysis.court.marks import CUSTOM, Mark, check_marks, parse_marks, read_marks
+from keras_tracknet.analysis.court.marks import (
+    CUSTOM,
+    LEAST_POINTS,
+    Mark,
+    check_marks,
+    parse_marks,
+    read_marks,
+)
 from keras_tracknet.analysis.court.page import pick_marks
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import check_free
@@ -43,7 +56,8 @@ def mark_court(
         announce: is told the address of the page.
 
     Returns:
-        Files, errors in pixels, and warnings, a line each.
+        Files, the fit in words, errors in pixels (None with four points, which always fit), and
+        warnings, a line each.
 
     Raises:
         InputError: the video cannot be read, the points make no court, or the files are there
@@ -64,9 +78,11 @@ def mark_court(
     else:
         marks = _read_points(points, sport, size)
     court = calibrate_court(marks, size, sport)
+    check_orientation(court)
     write_court(court, path)
     write_image(draw_court(image, court), drawing)
-    errors = court.errors()
+    errors, tested = court.errors(), len(marks) > LEAST_POINTS
+    other = recognise_sport(image, court)
     warnings = [
         (
             f"{mark.name} is {error:.1f} pixels away from where the other points place it; mark it"
@@ -75,6 +91,8 @@ def mark_court(
         for mark, error in zip(marks, errors, strict=True)
         if error > POOR_ERROR * image.shape[0]
     ]
+    if other is not None:
+        warnings.append(f"these look like the lines of a {other} court; check the `sport`.")
     if court.camera() is None:
         warnings.append(
             "the points do not determine the camera position; speeds in km/h are not available."
@@ -84,8 +102,9 @@ def mark_court(
         "court": str(path.resolve()),
         "drawing": str(drawing.resolve()),
         "marks": len(marks),
-        "error_rms": float(np.sqrt((errors**2).mean())),
-        "error_max": float(errors.max()),
+        "fit": describe_fit(court),
+        "error_rms": float(np.sqrt((errors**2).mean())) if tested else None,
+        "error_max": float(errors.max()) if tested else None,
         "warnings": warnings,
     }
 

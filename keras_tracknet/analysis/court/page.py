@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
 
-from keras_tracknet.analysis.court.calibration import calibrate_court
+from keras_tracknet.analysis.court.calibration import Court, calibrate_court, describe_fit
+from keras_tracknet.analysis.court.checks import check_orientation, recognise_sport
+from keras_tracknet.analysis.court.drawing import list_strokes, stroke_line
 from keras_tracknet.analysis.court.marks import CUSTOM, LEAST_POINTS, Mark, read_marks
 from keras_tracknet.analysis.templates import fill_template
 from keras_tracknet.errors import InputError
-from keras_tracknet.sports import find_sport
+from keras_tracknet.sports import Sport, find_sport
 from keras_tracknet.video.images import embed_image
 
 LARGEST_BODY = 1 << 16  # bytes
@@ -40,14 +43,16 @@ def pick_marks(
     Returns:
         Marks that make a court.
     """
-    size = image.shape[:2]
 
-    def read(body: bytes) -> list[Mark]:
-        marks = read_marks(body, sport)
-        calibrate_court(marks, size, sport)
-        return marks
+    def read(body: bytes) -> Court:
+        court = calibrate_court(read_marks(body, sport), image.shape[:2], sport)
+        check_orientation(court)
+        return court
 
-    with CourtServer(_write_page(image, sport).encode(), read) as server:
+    def describe(court: Court) -> str:
+        return _describe_court(image, court)
+
+    with CourtServer(_write_page(image, sport).encode(), read, describe) as server:
         announce(server.address)
         open_page(server.address)
         return server.wait()
@@ -61,19 +66,22 @@ class CourtServer(ThreadingHTTPServer):
 
     Args:
         page: HTML.
-        read: makes marks of what the page sends.
+        read: makes a court of what the page sends.
+        describe: says in JSON how to draw a court before it is saved.
     """
 
     daemon_threads = True
     block_on_close = False  # a connection that is kept open does not keep the command going
 
-    def __init__(self, page: bytes, read: Callable[[bytes], list[Mark]]) -> None:
+    def __init__(
+        self, page: bytes, read: Callable[[bytes], Court], describe: Callable[[Court], str]
+    ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.page, self.read = page, read
+        self.page, self.read, self.describe = page, read, describe
         self.host = f"127.0.0.1:{self.server_port}"
         self.place = f"/{secrets.token_urlsafe(16)}/"
         self.address = f"http://{self.host}{self.place}"
-        self.marks: list[Mark] = []
+        self.marks: Sequence[Mark] = ()
         self.picked = threading.Event()
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
@@ -86,7 +94,7 @@ class CourtServer(ThreadingHTTPServer):
         """Return the marks once they are there."""
         while not self.picked.wait(0.2):  # now and then Ctrl-C gets a chance
             pass
-        return self.marks
+        return list(self.marks)
 
     def handle_error(self, *_: Any) -> None:
         """Say nothing of a connection that breaks off."""
@@ -110,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if not self._is_from_here() or self.headers.get("Origin") != f"http://{self.server.host}":
             self._respond(403, b"points are accepted from this page only")
-        elif self.path != f"{self.server.place}marks":
+        elif self.path not in (f"{self.server.place}marks", f"{self.server.place}court"):
             self._respond(404, b"not found")
         elif not (length.isascii() and length.isdigit()):
             self._respond(411, b"missing content length")
@@ -121,13 +129,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _take_marks(self, body: bytes) -> None:
         try:
-            marks = self.server.read(body)
+            court = self.server.read(body)
         except InputError as error:
             self._respond(400, str(error).encode())
             return
+        if self.path.endswith("court"):
+            self._respond(200, self.server.describe(court).encode(), "application/json")
+            return
         self._respond(200, b"saved")
         if not self.server.picked.is_set():
-            self.server.marks = marks
+            self.server.marks = court.marks
             self.server.picked.set()
 
     def _is_from_here(self) -> bool:
@@ -147,6 +158,15 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+def _describe_court(image: np.ndarray, court: Court) -> str:
+    """Return in JSON what the page draws and says of the court that its marks make."""
+    message, other = describe_fit(court), recognise_sport(image, court)
+    if other is not None:
+        message = f"These look like the lines of a {other} court: check the sport. {message}"
+    lines = [court.to_picture(stroke).round(2).tolist() for stroke in list_strokes(court)]
+    return json.dumps({"lines": lines, "message": message, "warning": other is not None})
+
+
 def _write_page(image: np.ndarray, sport: str) -> str:
     places = None
     if sport != CUSTOM:
@@ -156,7 +176,27 @@ def _write_page(image: np.ndarray, sport: str) -> str:
     return fill_template(
         "court/page.html.j2",
         places=places,
+        sketch=None if sport == CUSTOM else _sketch_court(find_sport(sport)),
         width=image.shape[1],
+        height=image.shape[0],
         least=LEAST_POINTS,
         image=embed_image(image, quality=90),
     )
+
+
+def _sketch_court(sport: Sport) -> dict[str, Any]:
+    """Return the court from above in centimetres, the far end up."""
+
+    def place(x: float, y: float) -> tuple[int, int]:
+        return round(100 * x), round(-100 * y)
+
+    wide, long = place(sport.width / 2, -sport.length / 2)
+    strokes = [stroke_line(line) for line in sport.lines]
+    return {
+        "box": f"{-wide - 120} {-long - 120} {2 * wide + 240} {2 * long + 240}",
+        "lines": [(*place(*start), *place(*end)) for start, end in strokes],
+        "net": (-wide - 60, wide + 60),
+        "far": -long - 55,
+        "near": long + 95,
+        "points": [(name, *place(*spot)) for name, spot in sport.landmarks.items()],
+    }
