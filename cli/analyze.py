@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("source", metavar="TRACK.csv|VIDEO", type=click.Path(path_type=Path))
 @click.option(
     "--sport",
-    type=click.Choice(["badminton", "tennis", "volleyball"]),
+    type=click.Choice(["badminton", "tennis", "volleyball", "padel"]),
     default="badminton",
     show_default=True,
     help="Sport that is played; sets how the ball flies and bounces.",

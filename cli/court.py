@@ -8,7 +8,7 @@ import click
 
 from .options import AT_LEAST_0, json_option, overwrite_option, quiet_option
 
-SPORTS = ["badminton", "tennis", "volleyball", "custom"]
+SPORTS = ["badminton", "tennis", "volleyball", "padel", "custom"]
 
 
 @click.command()

@@ -41,6 +41,8 @@ class Preset:
         frames_per_second: of 1280x720 video on `machine`, see `tracknet bench`; 0 where
             nobody measured.
         machine: in a few words.
+        sport: what it tracks: a sport of `keras_tracknet.sports`, `rendered` for rendered
+            rallies, or an empty string for several sports.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Preset:
     validation: str
     frames_per_second: float
     machine: str
+    sport: str = ""
 
     @property
     def tracker(self) -> Path:

@@ -6,7 +6,7 @@ camera, z up, all in metres.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keras_tracknet.errors import InputError
 
@@ -159,4 +159,30 @@ def _make_volleyball() -> Sport:
     )
 
 
-SPORTS = {sport.name: sport for sport in (_make_badminton(), _make_tennis(), _make_volleyball())}
+def _make_padel() -> Sport:
+    """Rules of padel (FIP); ball and bounce as in tennis.
+
+    The walls around the court are not modelled: a ball that comes back from one seems hit there.
+    """
+    length, width, thick = 20.0, 10.0, 0.05
+    x, y, half, service = width / 2, length / 2, thick / 2, 6.95
+    lines = _along((-x, x), -y, y, thick) + _across((y,), x, thick)  # the foot of the walls
+    lines += _across((service,), x, thick)
+    lines += [(-half, half, -service - 0.2, service + 0.2)]
+    tennis = _make_tennis()
+    return replace(
+        tennis,
+        name="padel",
+        length=length,
+        width=width,
+        net_height=0.88,
+        net_depth=0.88,
+        lines=tuple(lines),
+        landmarks=_landmarks(x, corner=y, service=service),
+    )
+
+
+SPORTS = {
+    sport.name: sport
+    for sport in (_make_badminton(), _make_tennis(), _make_volleyball(), _make_padel())
+}

@@ -24,6 +24,7 @@ from keras_tracknet.presets import (
     list_presets,
     preset_names,
 )
+from keras_tracknet.sports import SPORTS
 from keras_tracknet.weights.model_file import (
     infer_spec,
     is_trained,
@@ -79,6 +80,13 @@ def test_bundled_weights_load_are_trained_and_have_a_card(name):
     card = preset.card.read_text()
     for word in (name, "Data", "Recipe", "Cost", "Licence", f"{preset.accuracy:.3f}"):
         assert word in card
+
+
+def test_every_preset_says_what_it_tracks():
+    known = {*SPORTS, "rendered", ""}
+    assert {preset.sport for preset in list_presets().values()} <= known
+    assert list_presets()["tennis-v3"].sport == "tennis"
+    assert list_presets()["multisport-v2"].sport == ""
 
 
 def test_every_bundled_file_is_in_the_manifest():

@@ -6,8 +6,7 @@ import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from keras_tracknet.sports import SPORTS
-
+RENDERED = ("badminton", "tennis", "volleyball")  # sports whose rallies can be drawn
 RENDERER = 1  # raise it when the same config gives other pixels or another truth
 
 
@@ -25,7 +24,7 @@ class RallyConfig:
         occlusion: whether players and the score box hide the shuttle; without, it is drawn
             over both.
         noise: standard deviation of the sensor noise in grey levels, 0 to 255.
-        sport: badminton, tennis or volleyball.
+        sport: one of `RENDERED`: badminton, tennis or volleyball.
         shutter: how long it is open, seconds; None for what the seed decides, between 0.18
             and 0.5 of a frame.
         shake: of the camera, standard deviation in pixels.
@@ -66,9 +65,9 @@ class RallyConfig:
             raise ValueError(f"`strokes` must be at least 1. Received: strokes={self.strokes}")
         if not 0 <= self.noise < math.inf:
             raise ValueError(f"`noise` must be at least 0. Received: noise={self.noise}")
-        if self.sport not in SPORTS:
+        if self.sport not in RENDERED:
             raise ValueError(
-                f"`sport` must be one of {', '.join(SPORTS)}. Received: sport={self.sport!r}"
+                f"`sport` must be one of {', '.join(RENDERED)}. Received: sport={self.sport!r}"
             )
         if self.shutter is not None and not 0 <= self.shutter * self.fps <= 1:
             raise ValueError(

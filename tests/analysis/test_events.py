@@ -8,6 +8,7 @@ from keras_tracknet.analysis.events import estimate_error, find_events
 from keras_tracknet.analysis.flight.camera import View
 from keras_tracknet.errors import InputError
 from keras_tracknet.sports import SPORTS
+from keras_tracknet.synthetic.config import RENDERED
 from keras_tracknet.tracks.event_table import BOUNCE, HIT, LANDING, Event, read_events, write_events
 from keras_tracknet.tracks.tables import REPAIRED
 from keras_tracknet.tracks.track import Track
@@ -25,7 +26,7 @@ def read_rally(sport, noise=0.0, missing=0.0):
 def measure(noise, missing):
     """Return precision and recall over a rally of each sport, kinds told apart."""
     found = real = right = 0
-    for sport in SPORTS:
+    for sport in RENDERED:
         truth = simulate(sport, 1).events
         events = read_rally(sport, noise, missing).events
         right += count_matches(truth, events, TWO_FRAMES)

@@ -19,6 +19,7 @@ from helpers_rallies import SIZE, count_matches, simulate, spoil_track
 
 from keras_tracknet.analysis.events import find_events
 from keras_tracknet.sports import SPORTS
+from keras_tracknet.synthetic.config import RENDERED
 from keras_tracknet.tracks.event_table import BOUNCE, HIT, LANDING
 
 TWO_FRAMES = 2 / 30
@@ -55,11 +56,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rallies", type=int, default=10, help="of each sport")
     parser.add_argument("--first-seed", type=int, default=100)
-    parser.add_argument("--sport", choices=SPORTS, action="append")
+    parser.add_argument("--sport", choices=RENDERED, action="append")
     options = parser.parse_args()
     table: dict[tuple[str, str], Counter] = defaultdict(Counter)
     for seed in range(options.first_seed, options.first_seed + options.rallies):
-        for sport in options.sport or SPORTS:
+        for sport in options.sport or RENDERED:
             for name, spoiling in CONDITIONS.items():
                 began = time.process_time()
                 counts = measure_events(sport, seed, *spoiling)

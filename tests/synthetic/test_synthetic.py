@@ -10,7 +10,7 @@ from keras_tracknet.sports import GRAVITY, SPORTS
 from keras_tracknet.synthetic import RallyConfig, simulate_rally, write_rallies, write_rally
 from keras_tracknet.synthetic.camera import place_camera
 from keras_tracknet.synthetic.clips import name_rally
-from keras_tracknet.synthetic.config import RENDERER
+from keras_tracknet.synthetic.config import RENDERED, RENDERER
 from keras_tracknet.synthetic.effects import shake_camera
 from keras_tracknet.synthetic.flight import STEP, fly_balls
 from keras_tracknet.synthetic.rally import GAMES, draw_streak
@@ -279,7 +279,7 @@ def test_no_rallies_at_all_is_refused(tmp_path):
         write_rallies(tmp_path, 0)
 
 
-@pytest.mark.parametrize("sport", SPORTS)
+@pytest.mark.parametrize("sport", RENDERED)
 def test_every_sport_has_hits_that_the_flight_passes_through(sport):
     rally = simulate_rally(
         RallyConfig(frames=150, size=(144, 256), seed=1, sport=sport, occlusion=False)
