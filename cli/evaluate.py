@@ -50,6 +50,12 @@ if TYPE_CHECKING:
     help="Pixels that the tolerance is given in: at 512x288 (model) or of the video (source).",
 )
 @click.option(
+    "--calibrate",
+    is_flag=True,
+    help="Fit the confidence to these clips and save the fit in the weights; use clips that they"
+    " were not trained on.",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
@@ -64,6 +70,7 @@ def evaluate(
     visible: str,
     tolerance: float,
     unit: str,
+    calibrate: bool,
     output: Path | None,
     overwrite: bool,
     as_json: bool,
@@ -90,6 +97,11 @@ def evaluate(
     names = [part for value in clips for part in value.split(",") if part]
     path = find_weights(settings["weights"] or DEFAULT).tracker
     spec = read_spec(path) if find_engine(path) == KERAS else None
+    if calibrate and (settings["weights"] != str(path) or spec is None or spec.version == "tsm"):
+        raise click.UsageError(
+            "--calibrate needs --weights with the .keras file of a tracker, in which it saves the"
+            " fit."
+        )
     if spec is not None and spec.version == "tsm":
         from keras_tracknet.training.classifier.evaluation import evaluate_classes
 
@@ -118,6 +130,15 @@ def evaluate(
         reporter=reporter,
     )
     _show(evaluation, _print_table, output, as_json)
+    if calibrate:
+        from keras_tracknet.evaluation.reliability import calibrate_weights
+
+        done = calibrate_weights(path, [clip.judged for clip in evaluation.clips])
+        reporter.note(
+            f"calibration saved in {path}; expected error of the confidence:"
+            f" {done['error_before']:.3f} before, {done['error_after']:.3f} on clips left out of"
+            " the fit"
+        )
 
 
 def _show(
@@ -138,6 +159,8 @@ def _print_table(evaluation: Evaluation) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from keras_tracknet.evaluation.reliability import expected_error
+
     table = Table(box=None, pad_edge=False)
     table.add_column("Clip", no_wrap=True)
     titles = ("Frames", "Accuracy", "Precision", "Recall", "F1", "TP", "TN", "FP1", "FP2", "FN")
@@ -151,6 +174,9 @@ def _print_table(evaluation: Evaluation) -> None:
     console.print(table)
     where = "at model size" if evaluation.unit == "model" else "of the source video"
     console.print(f"Tolerance: {evaluation.tolerance:g} pixels {where}.")
+    error = expected_error(evaluation.reliability)
+    if error == error:
+        console.print(f"Confidence: off by {error:.3f} on average (expected calibration error).")
     for name, (low, high) in evaluation.intervals.items():
         title = {"accuracy": "Accuracy", "f1": "F1"}[name]
         console.print(f"{title}: 95 % interval {low:.3f} to {high:.3f} when clips are resampled.")

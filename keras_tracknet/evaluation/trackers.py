@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,12 @@ from keras_tracknet.datasets.checks import list_warnings
 from keras_tracknet.datasets.clip import Clip
 from keras_tracknet.datasets.dataset import find_labelled_clips, pick_clips, read_labels
 from keras_tracknet.datasets.labels import DEFAULT_VISIBLE
+from keras_tracknet.evaluation.reliability import (
+    Judged,
+    ReliabilityBin,
+    expected_error,
+    measure_reliability,
+)
 from keras_tracknet.files import prepare_place, write_json
 from keras_tracknet.frames.sizes import scale_positions
 from keras_tracknet.inference.tracker import Tracker
@@ -30,11 +36,12 @@ INTERVAL = 0.95
 
 @dataclass(frozen=True)
 class ClipResult:
-    """A clip's outcome: its name, counted frames, and seconds that tracking took."""
+    """A clip's outcome: its name, counted frames, seconds that tracking took, and detections."""
 
     name: str
     counts: Counts
     seconds: float
+    judged: Judged = field(default_factory=Judged)
 
 
 @dataclass(frozen=True)
@@ -79,14 +86,22 @@ class Evaluation:
             if not np.isnan(values).all()
         }
 
+    @property
+    def reliability(self) -> list[ReliabilityBin]:
+        """How often detections are right, by their confidence."""
+        return measure_reliability([clip.judged for clip in self.clips])
+
     def as_dict(self) -> dict[str, Any]:
         """Return scores and counts of the total, and by clip under `clips`."""
+        curve = self.reliability
         return {
             **self.total.as_dict(),
             "frames": self.total.frames,
             "tolerance": self.tolerance,
             "tolerance_unit": self.unit,
             "intervals": {name: list(ends) for name, ends in self.intervals.items()},
+            "reliability": [row._asdict() for row in curve],
+            "calibration_error": expected_error(curve),
             "clips": {
                 clip.name: {**clip.counts.as_dict(), "frames": clip.counts.frames}
                 for clip in self.clips
@@ -143,8 +158,8 @@ def evaluate(
         for clip in found:
             began = time.perf_counter()
             track = tracker.track(clip.source, advance=advance)
-            counts = count_clip(clip, track, tracker.spec.input_size, tolerance, unit)
-            results.append(ClipResult(clip.name, counts, time.perf_counter() - began))
+            counts, judged = judge_clip(clip, track, tracker.spec.input_size, tolerance, unit)
+            results.append(ClipResult(clip.name, counts, time.perf_counter() - began, judged))
             if output is not None:
                 write_track(track, output / "tracks" / f"{clip.name}.csv")
     evaluation = Evaluation(tuple(results), tolerance, unit)
@@ -153,10 +168,10 @@ def evaluate(
     return evaluation
 
 
-def count_clip(
+def judge_clip(
     clip: Clip, track: Track, model_size: tuple[int, int], tolerance: float, unit: str
-) -> Counts:
-    """Count the outcomes of one clip's frames.
+) -> tuple[Counts, Judged]:
+    """Count the outcomes of one clip's frames, and say which detections are right.
 
     Args:
         clip: where the labels are.
@@ -174,4 +189,8 @@ def count_clip(
     truth, predicted = labels.positions[counted], track.positions[counted]
     if unit == "model":
         truth, predicted = (scale_positions(p, size, model_size) for p in (truth, predicted))
-    return count_outcomes(truth, predicted, tolerance)
+    found = track.visibility[counted]
+    with np.errstate(invalid="ignore"):
+        right = np.linalg.norm(predicted - truth, axis=-1) <= tolerance
+    judged = Judged(track.confidence[counted][found], right[found])
+    return count_outcomes(truth, predicted, tolerance), judged

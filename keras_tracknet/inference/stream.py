@@ -15,6 +15,7 @@ from keras_tracknet.frames.background import Background
 from keras_tracknet.frames.sizes import fit_frame
 from keras_tracknet.frames.stabilization import stack_frames, unshift_outputs
 from keras_tracknet.frames.windows import Window, WindowMerger, stream_windows
+from keras_tracknet.inference.confidence import calibrate
 from keras_tracknet.inference.detections import Decoder
 from keras_tracknet.inference.engines.network import Network
 from keras_tracknet.inference.hysteresis import CONTEXT, FAINT, Sighting, confirm_faint
@@ -142,6 +143,9 @@ class Stream:
                 for row in confirm_faint(self._detect(outputs)):
                     if row.frame in self._lost:
                         row = TrackRow(row.frame, nan, nan, 0.0, ABSENT, row.time)
+                    else:
+                        confidence = float(calibrate(row.confidence, self._spec.calibration))
+                        row = row._replace(confidence=confidence)
                     if row.frame >= self._first:
                         yield row
         finally:

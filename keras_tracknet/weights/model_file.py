@@ -177,6 +177,33 @@ def pack_model(source: Path, target: Path, **changes: Any) -> None:
         partial.write_bytes(buffer.getvalue())
 
 
+def change_spec(path: Path, **changes: Any) -> None:
+    """Change what a model file says of its network; everything else in it stays as it is.
+
+    Args:
+        path: a `.keras` file written by `save_model`.
+        changes: fields of the specification to replace.
+
+    Raises:
+        InputError: the file is not one of this package, or cannot be written.
+    """
+    content = read_content(path)
+    if content is None or path.is_dir():
+        raise InputError(f"{path}: has no tracknet specification; save it with save_model first.")
+    spec, training = content
+    record = {"format": FORMAT, "spec": asdict(replace(spec, **changes)), "training": training}
+    with (
+        replace_file(path) as partial,
+        zipfile.ZipFile(path) as source,
+        zipfile.ZipFile(partial, "w") as target,
+    ):
+        for member in source.infolist():
+            whole = source.read(member)
+            if member.filename == SPEC_NAME:
+                whole = json.dumps(record, indent=1).encode()
+            target.writestr(member, whole)
+
+
 def infer_spec(model: keras.Model, path: Path = Path("model")) -> ModelSpec:
     """Return the specification of one of this package's networks, from its shapes and names.
 

@@ -52,6 +52,8 @@ class ModelSpec:
             see `keras_tracknet.frames.stabilization`.
         classes: what TSM tells apart.
         span: seconds that a window of TSM lasts.
+        calibration: slope and intercept of the logistic curve from a peak's height in the heatmap
+            to `confidence`, see `keras_tracknet.inference.confidence`; (1, 0) leaves it as it is.
         trained_on: the footage in a few words, for people.
         notes: whatever else is worth keeping: recipe, figures.
 
@@ -71,11 +73,12 @@ class ModelSpec:
     stabilized: bool = False
     classes: tuple[str, ...] = ()
     span: float = 0.0
+    calibration: tuple[float, float] = (1.0, 0.0)
     trained_on: str = ""
     notes: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("input_size", "classes"):
+        for name in ("input_size", "classes", "calibration"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         for name, (allows, expected) in FIELDS.items():
@@ -137,6 +140,12 @@ def _real(least: float, most: float) -> Callable[[Any], bool]:
     return allows
 
 
+def is_calibration(value: Any) -> bool:
+    """Return whether a value is (slope, intercept), finite numbers, the slope above 0."""
+    finite = _real(-1e6, 1e6)
+    return isinstance(value, tuple) and len(value) == 2 and all(map(finite, value)) and value[0] > 0
+
+
 def _are_names(value: Any) -> bool:
     return (
         isinstance(value, tuple)
@@ -160,6 +169,7 @@ FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "stabilized": (lambda value: isinstance(value, bool), "true or false"),
     "classes": (_are_names, f"at most {MOST_CLASSES} different names"),
     "span": (_real(0, 3600), "a number of seconds from 0 to 3600"),
+    "calibration": (is_calibration, "a slope above 0 and an intercept"),
     "trained_on": (lambda value: isinstance(value, str), "text"),
     "notes": (lambda value: isinstance(value, dict), "a dictionary"),
 }

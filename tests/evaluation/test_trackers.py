@@ -248,3 +248,15 @@ def test_output_that_is_a_file_is_told_before_anything_is_tracked(data, tracker,
     with pytest.raises(InputError, match="file: cannot be written"):
         evaluate(tracker, data, output=tmp_path / "file")
     assert tracker.asked == []
+
+
+def test_detections_are_judged_with_their_confidence(data, tracker):
+    one, two = (result.judged for result in evaluate(tracker, data).clips)
+    assert one.right.tolist() == [True, True, False, False, True]
+    assert one.confidence.tolist() == [1.0] * 5
+    assert two.right.tolist() == [True] * 8
+    result = evaluate(tracker, data).as_dict()
+    assert result["reliability"] == [
+        {"low": 0.9, "high": 1.0, "detections": 13, "confidence": 1.0, "share": 11 / 13}
+    ]
+    assert result["calibration_error"] == pytest.approx(2 / 13)
