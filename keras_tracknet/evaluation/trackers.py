@@ -26,6 +26,7 @@ from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.metrics import TOLERANCE, Counts, count_outcomes
 from keras_tracknet.progress import Reporter
 from keras_tracknet.tracks.files import write_track
+from keras_tracknet.tracks.tables import DETECTED
 from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.reader import probe_video
 
@@ -189,7 +190,7 @@ def judge_clip(
     truth, predicted = labels.positions[counted], track.positions[counted]
     if unit == "model":
         truth, predicted = (scale_positions(p, size, model_size) for p in (truth, predicted))
-    found = track.visibility[counted]
+    found = track.status[counted] == DETECTED  # what is repaired has no peak of its own
     with np.errstate(invalid="ignore"):
         right = np.linalg.norm(predicted - truth, axis=-1) <= tolerance
     judged = Judged(track.confidence[counted][found], right[found])
