@@ -26,9 +26,11 @@ SCRIPTED = 16  # rows of a scripted tracker
 GAIN = 40.0  # steepness of the probability over brightness
 
 
-def detector_spec(version="v2", *, frames=3, heatmaps=None, background="none", **more) -> ModelSpec:
+def detector_spec(
+    version="v2", *, frames=3, heatmaps=None, background="none", size=SIZE, **more
+) -> ModelSpec:
     heatmaps = frames if heatmaps is None else heatmaps
-    return ModelSpec(version, frames, heatmaps, background, SIZE, **more)
+    return ModelSpec(version, frames, heatmaps, background, size, **more)
 
 
 def build_detector(spec: ModelSpec) -> keras.Model:

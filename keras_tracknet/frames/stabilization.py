@@ -34,7 +34,8 @@ def follow_camera(frames: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     window = cv2.createHanningWindow(upper[0].shape[::-1], cv2.CV_32F)
     steps = np.zeros((len(frames), 2))
     for number, (before, after) in enumerate(pairwise(upper), start=1):
-        step, response = cv2.phaseCorrelate(before, after, window)
+        # OpenCV applies the window to the pictures that it is given.
+        step, response = cv2.phaseCorrelate(before.copy(), after.copy(), window)
         if response > SURE and np.abs(step).max() <= FASTEST:
             steps[number] = step
     return np.cumsum(steps, axis=0)

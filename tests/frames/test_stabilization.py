@@ -20,6 +20,7 @@ from keras_tracknet.training.batches.window_batches import (
 from keras_tracknet.video.capture import CapturedFrame
 from keras_tracknet.video.shots import show_one_view
 
+PANNED = (96, 160)  # (height, width) of pictures in which a camera can be followed well
 STEP = (2.0, -1.0)  # pixels that the court moves from one frame to the next
 
 
@@ -32,6 +33,12 @@ def stack(frames, stabilized=True):
 def test_the_camera_is_followed(step):
     expected = np.arange(3)[:, None] * np.array(step)
     np.testing.assert_allclose(follow_camera(pan_court(step)), expected, atol=0.5)
+
+
+def test_each_step_is_that_of_its_two_frames_alone():
+    frames = pan_court((3.0, -1.0), 5)
+    alone = [follow_camera(frames[k : k + 2])[1] for k in range(4)]
+    np.testing.assert_array_equal(np.diff(follow_camera(frames), axis=0), alone)
 
 
 @pytest.mark.parametrize(
@@ -78,10 +85,10 @@ def test_outputs_are_moved_back():
     np.testing.assert_allclose(back, [[0.4, 0.6, 0.9], [0.5, 0.5, 0.8]], atol=1e-6)
 
 
-def film_ball(frames=8):
+def film_ball(frames=8, size=SIZE):
     """Return frames of a panning camera, a white ball in their lower half, and its positions."""
-    pictures = pan_court((2.0, 0.0), frames, SIZE)
-    positions = np.array([(20 + 3 * n, 19 + n) for n in range(frames)])
+    pictures = pan_court((2.0, 0.0), frames, size)
+    positions = np.array([(20 + 3 * n, size[0] // 2 + 3 + n) for n in range(frames)])
     for picture, (x, y) in zip(pictures, positions, strict=True):
         picture[y - 2 : y + 3, x - 2 : x + 3] = 255
     return pictures, positions
@@ -101,10 +108,10 @@ def test_positions_are_those_of_the_frames_as_they_were(mode, heatmaps):
 
 
 def test_the_network_sees_a_court_that_stands_still(monkeypatch):
-    pictures, _ = film_ball(6)
+    pictures, _ = film_ball(6, PANNED)
     seen = {}
     for stabilized in (False, True):
-        tracker = Tracker(make_detector(stabilized=stabilized), batch_size=1)
+        tracker = Tracker(make_detector(stabilized=stabilized, size=PANNED), batch_size=1)
         run, windows = tracker.network.run, []
 
         def spy(inputs, run=run, windows=windows):
@@ -113,7 +120,7 @@ def test_the_network_sees_a_court_that_stands_still(monkeypatch):
 
         monkeypatch.setattr(tracker, "network", _replace(tracker.network, spy))
         tracker.track_frames(pictures)
-        upper = np.s_[:, :16, 6:-6]  # the ball is below
+        upper = np.s_[:, :48, 6:-6]  # the ball is below
         seen[stabilized] = [np.ptp(window[upper].astype(int), axis=0).mean() for window in windows]
     assert len(seen[True]) == 2  # no cut is seen
     assert max(seen[True]) < min(seen[False]) / 3
@@ -124,15 +131,15 @@ def _replace(network, run):
 
 
 def test_training_windows_stand_still_and_their_targets_with_them():
-    pictures, positions = film_ball()
+    pictures, positions = film_ball(size=PANNED)
     clip = LabelledFrames(pictures, pictures[0], positions.astype(float), np.ones(8, bool))
     inputs, targets = WindowBatches(
         [clip], WindowConfig(3, 3, stabilized=True), batch_size=4, training=False
     ).batch(0, 0)
-    frames = inputs.reshape(3, *SIZE, 3, 3)[:2]
+    frames = inputs.reshape(3, *PANNED, 3, 3)[:2]
     plain = np.stack([pictures[0:3], pictures[3:6]]) / 255
-    moving = np.ptp(plain[:, :, :16, 6:-6], axis=1).mean()  # the ball is below
-    assert np.ptp(frames[:, :16, 6:-6], axis=3).mean() < moving / 3
+    moving = np.ptp(plain[:, :, :48, 6:-6], axis=1).mean()  # the ball is below
+    assert np.ptp(frames[:, :48, 6:-6], axis=3).mean() < moving / 3
     white = frames.min(axis=-1) > 0.9
     for window, target in zip(white, targets[:2], strict=True):
         for number in range(3):
