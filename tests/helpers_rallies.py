@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from keras_tracknet.analysis.analysis import Analysis
+from keras_tracknet.analysis.court.zones import name_zone
+from keras_tracknet.analysis.flight.space import SpaceFlight
 from keras_tracknet.synthetic import Rally, RallyConfig, simulate_rally
+from keras_tracknet.synthetic.play import Play
 from keras_tracknet.tracks.event_table import Event
 from keras_tracknet.tracks.track import Track
 
@@ -38,3 +43,27 @@ def count_matches(truth: Sequence[Event], found: Sequence[Event], within: float)
     good = same & (apart <= within + 1e-6)
     rows, columns = linear_sum_assignment(np.where(good, apart, 1e3))
     return int(good[rows, columns].sum())
+
+
+def fly_truly(analysis: Analysis, play: Play) -> Analysis:
+    """Give each stroke of an analysis its true flight, kind and player, as if a fit were exact."""
+    strokes = []
+    for stroke in analysis.strokes:
+        start, end = stroke.event.time, stroke.end.time if stroke.end else stroke.event.time + 0.5
+        hit = min(play.hits, key=lambda hit: abs(hit.time - start))
+        times = np.array([start + 0.02, start + 0.03])
+        before, after = play.locate_ball(times)
+        velocity = (after - before) / 0.01
+        if abs(hit.time - start) > 0.1 or not np.isfinite(velocity).all():
+            strokes.append(stroke)
+            continue
+        state = np.concatenate([before - 0.02 * velocity, velocity, [0.0, 0.0]])
+        speed = 3.6 * float(np.linalg.norm(velocity))
+        flight = SpaceFlight(
+            start, end, speed, 0.03 * speed, 0.8, 0.05, None, None, state, analysis.sport
+        )
+        kind = "smash" if speed > 150 else "drive" if speed > 80 else "net"
+        player = "near" if hit.side < 0 else "far"
+        zone = name_zone(state[:2], analysis.sport)
+        strokes.append(replace(stroke, flight=flight, kind=kind, player=player, zone=zone))
+    return replace(analysis, strokes=tuple(strokes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,6 +42,7 @@ class Footage:
         video: None where it is not there.
         capture_fps: frames per second that the camera took, of a slow-motion video.
         images: whether the track was made from images, which have no times: its own are made up.
+        weights: name of the weights that made the track; empty when unknown.
     """
 
     size: tuple[int, int] | None = None
@@ -49,6 +51,7 @@ class Footage:
     video: Path | None = None
     capture_fps: float | None = None
     images: bool = False
+    weights: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,9 @@ def find_footage(track_file: Path, video: Path | None) -> Footage:
         InputError: a video is found and cannot be read.
     """
     summary, source = find_summary(track_file)
-    named = summary.get("source")
+    named, made_by = summary.get("source"), summary.get("weights")
+    # The name of the file: badminton-v3 of .../badminton-v3.int8.xml.
+    weights = re.split(r"[\\/]", made_by)[-1].split(".")[0] if isinstance(made_by, str) else ""
     known = [Path(named)] if isinstance(named, str) and named else []
     images = any(_is(Path.is_dir, path) for path in known)
     if video is None:
@@ -84,11 +89,11 @@ def find_footage(track_file: Path, video: Path | None) -> Footage:
         info = probe_video(video)
         fps = None if info.codec == "images" else float(info.fps)
         shown = (info.height, info.width)
-        return Footage(shown, fps, video.name, video, info.capture_fps, images)
+        return Footage(shown, fps, video.name, video, info.capture_fps, images, weights)
     height, width = summary.get("height"), summary.get("width")
     size = (height, width) if _is_side(height) and _is_side(width) else None
     rate = None if images else _read_rate(summary.get("fps"))
-    return Footage(size, rate, source, images=images)
+    return Footage(size, rate, source, images=images, weights=weights)
 
 
 def guess_size(track: Track) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from keras_tracknet.analysis.footage import (
     measure_rate,
     watch_video,
 )
-from keras_tracknet.analysis.report.page import write_report
+from keras_tracknet.analysis.report.page import Heading, write_report
 from keras_tracknet.analysis.tables import write_tables
 from keras_tracknet.datasets.formats.recognise import read_label_file, recognise_format
 from keras_tracknet.errors import InputError
@@ -99,13 +99,13 @@ def run_analysis(
         files = _cut_rallies(analysis, footage.video, placed.shown, folder / CLIPS, reporter)
     write_tables(analysis, folder, clips=files)
     with reporter.track("writing the report", 1, unit="pages") as advance:
-        title = (footage.video or track_file).stem
+        heading = Heading((footage.video or track_file).stem, footage.weights, placed.base)
         write_report(
             analysis,
             folder / "report.html",
-            title=title,
+            heading,
             video=footage.video,
-            time_base=placed.base,
+            shown=placed.shown,
         )
         advance()
     kinds = [event.kind for event in analysis.found.events]

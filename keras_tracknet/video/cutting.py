@@ -16,7 +16,8 @@ from keras_tracknet.files import replace_file
 from keras_tracknet.video.container import demux_stream, open_video
 from keras_tracknet.video.damage import Damage
 from keras_tracknet.video.reader import probe_video, read_frames
-from keras_tracknet.video.writer import MP4_AUDIO, VideoWriter
+from keras_tracknet.video.sound import MP4_AUDIO
+from keras_tracknet.video.writer import VideoWriter
 
 MP4_VIDEO = ("h264", "hevc", "av1", "mpeg4", "vp9")
 NEAR = 1e-3  # seconds that a keyframe may be behind the moment asked for: times are rounded

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -16,17 +16,9 @@ import cv2
 import numpy as np
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.video.container import (
-    decode_stream,
-    demux_stream,
-    explain_error,
-    find_video_stream,
-    open_container,
-)
-from keras_tracknet.video.damage import Damage
+from keras_tracknet.video.container import explain_error, open_container
+from keras_tracknet.video.sound import carry_sound, join_sound
 
-# Sound that an mp4 file holds as it is; anything else is encoded to AAC.
-MP4_AUDIO = ("aac", "mp3", "ac3", "eac3", "opus", "alac")
 # Timestamps written by containers that count in milliseconds are this far off, in seconds.
 TIME_ROUNDING = 1e-3
 
@@ -44,6 +36,8 @@ class VideoWriter:
         fps: exact frame rate.
         audio_from: video whose sound goes along, copied where mp4 can hold it and encoded to
             AAC otherwise. A video without sound is fine.
+        audio_parts: start and end in seconds of each part whose sound goes along, one after the
+            other; all of it when omitted.
         comment: goes into the metadata of the file.
 
     Raises:
@@ -61,10 +55,11 @@ class VideoWriter:
         size: tuple[int, int],
         fps: Fraction,
         audio_from: Path | None = None,
+        audio_parts: Sequence[tuple[float, float]] | None = None,
         comment: str = "",
     ) -> None:
         self.path, self.size, self.fps = Path(path), tuple(size), Fraction(fps)
-        self.audio_from, self.comment = audio_from, comment
+        self.audio_from, self.audio_parts, self.comment = audio_from, audio_parts, comment
         self._partial = self.path.with_name(f".{self.path.stem}.partial.mp4")
         # A frame lasts a whole number of ticks, so that the rate stays exact, and a tick is
         # short enough for the times of a variable rate.
@@ -153,7 +148,12 @@ class VideoWriter:
         context.time_base = self._tick
         context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709
         context.color_range = 1  # 16 to 235
-        self._audio = iter(()) if source is None else _audio_packets(source, self._container)
+        if source is None:
+            self._audio: Iterator[Any] = iter(())
+        elif self.audio_parts is None:
+            self._audio = carry_sound(source, self._container)
+        else:
+            self._audio = join_sound(source, self._container, self.audio_parts)
         self._waiting = next(self._audio, None)
 
     def _ticks(self, time: float | None) -> int:
@@ -190,35 +190,3 @@ class VideoWriter:
         return InputError(
             f"{self.path}: cannot be written ({explain_error(error)}); choose another path."
         )
-
-
-def _audio_packets(source: Any, target: Any) -> Iterator[Any]:
-    """Add the sound of `source` to `target`; yield its packets, timed from the first picture."""
-    sound = next((s for s in source.streams.audio if s.codec_context is not None), None)
-    if sound is None:
-        return iter(())
-    video = find_video_stream(source)
-    start = (video.start_time or 0) * video.time_base if video is not None else Fraction(0)
-    shift = round(start / sound.time_base)
-    if sound.codec_context.codec.canonical_name in MP4_AUDIO:
-        return _copy_audio(source, sound, target.add_stream_from_template(sound), shift)
-    encoder = target.add_stream("aac", rate=sound.codec_context.sample_rate)
-    encoder.codec_context.layout = "mono" if sound.codec_context.channels == 1 else "stereo"
-    return _encode_audio(source, sound, encoder, shift)
-
-
-def _copy_audio(source: Any, sound: Any, output: Any, shift: int) -> Iterator[Any]:
-    # What is damaged is left out: it is no reason to lose the pictures.
-    for packet in demux_stream(source, sound, Damage()):
-        if packet is not None and packet.dts is not None and packet.pts is not None:
-            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-            packet.stream = output
-            yield packet
-
-
-def _encode_audio(source: Any, sound: Any, encoder: Any, shift: int) -> Iterator[Any]:
-    for block in decode_stream(source, sound, Damage()):
-        if block.pts is not None:
-            block.pts -= shift
-        yield from encoder.encode(block)
-    yield from encoder.encode(None)

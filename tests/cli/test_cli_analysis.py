@@ -116,7 +116,9 @@ def test_analyze_takes_a_court(tmp_path):
     options = ("--video", video, "-o", tmp_path / "out", "--quiet")
     result = run(analyze, track, "--court", tmp_path / "court.json", *options)
     assert result.exit_code == 0, result.output
-    assert "Minimum mean (km/h)" in (tmp_path / "out" / "report.html").read_text()
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "From above, far end at the top." in page
+    assert "Court: 4 points: fits by construction" in page
 
 
 def test_analyze_tells_a_missing_track_in_a_line(tmp_path):
