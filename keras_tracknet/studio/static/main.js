@@ -1,0 +1,229 @@
+// The studio: which view is shown, which video is open, and what each action does.
+import { ask, attempt, clock, find, make, say } from "./page.js";
+import { Corrections } from "./corrections.js";
+import { Jobs } from "./jobs.js";
+import { drawSheet, listenToKeys } from "./keys.js";
+import { Lens } from "./lens.js";
+import { Library } from "./library.js";
+import { Player, SPEEDS } from "./player.js";
+import { Queue } from "./queue.js";
+import { Teach } from "./teach.js";
+import { Timeline } from "./timeline.js";
+import { Video } from "./video.js";
+
+const jobs = new Jobs(), library = new Library(jobs), teach = new Teach(library, jobs);
+let open = null; // {video, player, lens, timeline, queue, corrections} of the video that is open
+
+// Views
+
+async function show() {
+  const place = new URLSearchParams(location.hash.slice(1)), id = place.get("video");
+  const view = id !== null ? "player" : place.has("teach") ? "teach" : "library";
+  for (const main of document.querySelectorAll("main")) main.hidden = main.id !== view;
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.dataset.view === view) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (view !== "player") {
+    open?.player.pause();
+    await open?.corrections.save();
+    await library.refresh();
+    if (view === "teach") teach.show();
+    return;
+  }
+  if (String(open?.video.id) !== id) await attempt(() => openVideo(id));
+  if (open && place.has("frame")) open.video.go(Number(place.get("frame")));
+}
+
+async function openVideo(id) {
+  const entry = library.find(id);
+  if (!entry) {
+    location.hash = "library";
+    throw new Error("This video is not in the folder.");
+  }
+  const video = await Video.open(entry);
+  if (open) for (const part of ["player", "lens", "timeline", "queue"]) open[part].close();
+  const corrections = new Corrections(video, () => afterCorrection());
+  const put = (x, y) => corrections.put(x, y);
+  const player = new Player(video, put), queue = new Queue(video, () => library.track([entry]));
+  open = { video, corrections, player, queue, lens: new Lens(video, player, put),
+    timeline: new Timeline(video, queue) };
+  video.addEventListener("frame", showPlace);
+  video.addEventListener("labels", showButtons);
+  const link = find("player-link"), path = encodeURIComponent(id);
+  link.hidden = false;
+  link.textContent = link.title = video.name;
+  link.href = `#video=${path}`;
+  find("court-link").href = `/court/${path}`;
+  find("report-link").href = `/report/${path}`;
+  player.speed = Number(find("speed").value);
+  player.trail = find("player").querySelector("[data-act=trail]").ariaPressed === "true";
+  showPlace();
+  await queue.load();
+}
+
+let settling;
+function showPlace() {
+  const { video } = open;
+  find("place").textContent = `${clock(video.time(video.frame), 2)} / ${clock(video.time(video.count - 1))}`;
+  clearTimeout(settling); // the address follows, so that a reload comes back to this frame
+  settling = setTimeout(() => {
+    if (location.hash.startsWith("#video=")) {
+      history.replaceState(null, "", `#video=${encodeURIComponent(video.id)}&frame=${video.frame}`);
+    }
+  }, 250);
+}
+
+function showButtons() {
+  const { corrections, timeline, player } = open;
+  const press = (name, on) => find("player").querySelector(`[data-act=${name}]`)
+    .setAttribute("aria-pressed", on);
+  press("stretch", corrections.stretch !== null);
+  press("trail", player.trail);
+  press("heatmap", player.heatmap !== null);
+  press("zoomBall", player.zoom > 1);
+  find("player").querySelector("[data-act=undo]").disabled = !corrections.done.length;
+  find("player").querySelector("[data-act=redo]").disabled = !corrections.undone.length;
+  timeline.stretch = corrections.stretch;
+}
+
+function afterCorrection() {
+  const next = find("after").value;
+  if (next === "frame") open.video.go(open.video.frame + 1);
+  if (next === "doubtful" && !open.queue.move(1)) say("Nothing doubtful is left.");
+}
+
+// Actions of keys and buttons
+
+const step = (frames) => () => { open.player.pause(); open.video.go(open.video.frame + frames); };
+const nudge = (dx, dy) => () => open.corrections.nudge(dx, dy);
+const second = () => Math.round(open.video.fps);
+
+const actions = {
+  play: () => (open.player.playing ? open.player.pause() : open.player.play()),
+  back: step(-1), forward: step(1),
+  secondBack: () => step(-second())(), secondForward: () => step(second())(),
+  home: () => step(-open.video.count)(), end: () => step(open.video.count)(),
+  slower: () => setSpeed(-1), faster: () => setSpeed(1),
+  goto: () => { find("goto").focus(); find("goto").select(); },
+  nextDoubtful: () => moveInQueue(1), previousDoubtful: () => moveInQueue(-1),
+  accept: () => open.corrections.accept(), absent: () => open.corrections.absent(),
+  hidden: () => open.corrections.hidden(), clear: () => open.corrections.clear(),
+  guess: () => open.corrections.put(...open.video.guess(open.video.frame)),
+  fill: () => open.corrections.fill(), stretch: () => open.corrections.toggleStretch(),
+  acceptMoment: () => acceptMoment(),
+  nudgeLeft: nudge(-1, 0), nudgeRight: nudge(1, 0), nudgeUp: nudge(0, -1), nudgeDown: nudge(0, 1),
+  fineLeft: nudge(-0.25, 0), fineRight: nudge(0.25, 0), fineUp: nudge(0, -0.25), fineDown: nudge(0, 0.25),
+  farLeft: nudge(-10, 0), farRight: nudge(10, 0), farUp: nudge(0, -10), farDown: nudge(0, 10),
+  undo: () => open.corrections.undo(), redo: () => open.corrections.redo(),
+  trail: () => { open.player.trail = !open.player.trail; open.player.draw(); },
+  heatmap: () => open.player.toggleHeatmap(),
+  zoomIn: () => open.player.zoomTo(open.player.zoom * 1.5),
+  zoomOut: () => open.player.zoomTo(open.player.zoom / 1.5),
+  zoomBall: () => zoomBall(),
+  after: () => { find("after").selectedIndex = (find("after").selectedIndex + 1) % 3; },
+  leave: () => { if (open.corrections.stretch !== null) open.corrections.dropStretch(); },
+};
+
+function moveInQueue(way) {
+  open.player.pause();
+  if (!open.queue.move(way)) say("Nothing doubtful is left.");
+}
+
+function acceptMoment() {
+  const entry = open.queue.entries[open.queue.current];
+  if (!entry) { say("Go to a doubtful frame first (n)."); return; }
+  open.corrections.review(entry.first, entry.last);
+  afterCorrection();
+}
+
+function zoomBall() {
+  const { player, video } = open, { x, y } = video.ball(video.frame);
+  if (player.zoom > 1) player.zoomTo(1);
+  else player.zoomAt(...(x === null ? video.guess(video.frame) : [x, y]), 4);
+}
+
+function setSpeed(way) {
+  const index = SPEEDS.indexOf(open.player.speed) + way;
+  open.player.speed = SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, index))];
+  find("speed").value = String(open.player.speed);
+}
+
+/** A frame's number, a time as 1:23.4, or seconds as 83.4s. */
+function goTo(text) {
+  const time = text.match(/^(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)$/), { video } = open;
+  if (/^\d+$/.test(text)) video.go(Number(text));
+  else if (time) video.go(video.at(3600 * (time[1] ?? 0) + 60 * time[2] + Number(time[3])));
+  else if (/^\d+(\.\d+)?s?$/.test(text)) video.go(video.at(Number.parseFloat(text)));
+  else say("Enter a frame's number, a time like 1:23.4, or seconds like 83.4s.");
+}
+
+// Labels in files
+
+async function showFiles() {
+  const formats = await attempt(() => ask("/api/formats"));
+  if (!formats) return;
+  await open.corrections.save();
+  find("formats").replaceChildren(...formats.map(({ name, summary }) => make("li", {},
+    make("a", { href: `${open.video.path}/export?format=${encodeURIComponent(name)}`, download: "" }, name),
+    ` · ${summary}`)));
+  find("files").showModal();
+}
+
+async function importFile(file) {
+  const labels = await attempt(() => ask(`${open.video.path}/import`, { method: "POST", file }));
+  if (!labels) return;
+  open.corrections.forget();
+  open.video.takeLabels(labels);
+  find("files").close();
+  say(`Opened ${open.video.labels.size} labels.`);
+}
+
+// Start
+
+function start() {
+  find("speed").append(...SPEEDS.map((speed) => make("option", { value: speed }, `${speed}×`)));
+  find("speed").value = "1";
+  find("speed").addEventListener("change", () => { open.player.speed = Number(find("speed").value); find("speed").blur(); });
+  find("after").addEventListener("change", () => find("after").blur());
+  find("goto").addEventListener("keydown", (event) => {
+    if (event.key === "Enter") { goTo(event.target.value.trim()); event.target.value = ""; }
+    if (event.key === "Enter" || event.key === "Escape") event.target.blur();
+  });
+  find("player").addEventListener("click", (event) => {
+    const button = event.target.closest("[data-act]");
+    if (!button || !open) return;
+    actions[button.dataset.act](event);
+    showButtons();
+    if (event.detail) button.blur(); // clicked, not pressed by key: space is for play again
+  });
+  find("open-files").addEventListener("click", showFiles);
+  find("import-file").addEventListener("change", (event) => {
+    if (event.target.files[0]) importFile(event.target.files[0]);
+    event.target.value = "";
+  });
+  drawSheet();
+  listenToKeys(Object.fromEntries(Object.entries(actions).map(([name, act]) => [name, (event) => {
+    act(event);
+    showButtons();
+  }])), () => open && !find("player").hidden);
+  addEventListener("hashchange", show);
+  addEventListener("beforeunload", (event) => { if (open && !open.corrections.isSaved) event.preventDefault(); });
+  jobs.addEventListener("job", async ({ detail: { job, ended } }) => {
+    if (!ended) return;
+    await library.refresh();
+    if (!find("teach").hidden) teach.show();
+    if (job.kind === "track" && open && job.videos?.includes(open.video.id)) {
+      await attempt(() => open.video.load());
+      await open.queue.load();
+    }
+  });
+}
+
+start();
+await attempt(async () => {
+  await library.load();
+  jobs.listen();
+  await show();
+});
+document.body.dataset.ready = "true";
