@@ -42,6 +42,17 @@ if TYPE_CHECKING:
     " video or summary.json]",
 )
 @click.option("--clips", is_flag=True, help="Also write each rally as a separate video.")
+@click.option(
+    "--highlights",
+    is_flag=True,
+    help="Also write a film of the longest rallies and fastest shots, and one rally as an animation"
+    " (WebP).",
+)
+@click.option(
+    "--overlay",
+    is_flag=True,
+    help="Also write the video with events, speeds and a small court drawn in.",
+)
 @click.option("--weights", help="Weights for tracking if a VIDEO is given. [default: badminton-v3]")
 @click.option(
     "-o",
@@ -59,6 +70,8 @@ def analyze(
     video: Path | None,
     fps: Fraction | None,
     clips: bool,
+    highlights: bool,
+    overlay: bool,
     weights: str | None,
     output: Path | None,
     overwrite: bool,
@@ -73,7 +86,7 @@ def analyze(
     in km/h and the height over the net.
 
     \b
-    tracknet analyze runs/predict/match/track.csv --clips
+    tracknet analyze runs/predict/match/track.csv --clips --highlights
     tracknet analyze match.mp4 --sport tennis --court runs/court/match.json
     """
     import json
@@ -103,6 +116,8 @@ def analyze(
         video=video,
         fps=None if fps is None else float(fps),
         clips=clips,
+        highlights=highlights,
+        overlay=overlay,
         reporter=reporter,
     )
     if as_json:

@@ -9,10 +9,13 @@ from functools import cache
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from keras_tracknet.analysis.analysis import Analysis
+from keras_tracknet.analysis.analysis import Analysis, analyze_track
+from keras_tracknet.analysis.court.calibration import Mark, calibrate_court
 from keras_tracknet.analysis.court.zones import name_zone
 from keras_tracknet.analysis.flight.space import SpaceFlight
+from keras_tracknet.sports import SPORTS
 from keras_tracknet.synthetic import Rally, RallyConfig, simulate_rally
+from keras_tracknet.synthetic.games import play_tennis
 from keras_tracknet.synthetic.play import Play
 from keras_tracknet.tracks.event_table import Event
 from keras_tracknet.tracks.track import Track
@@ -43,6 +46,20 @@ def count_matches(truth: Sequence[Event], found: Sequence[Event], within: float)
     good = same & (apart <= within + 1e-6)
     rows, columns = linear_sum_assignment(np.where(good, apart, 1e3))
     return int(good[rows, columns].sum())
+
+
+@cache
+def analyze_truly(seed: int) -> Analysis:
+    """A rendered tennis rally, analysed on its court, with the true flights."""
+    rally, tennis = simulate("tennis", seed), SPORTS["tennis"]
+    marks = []
+    for name in ("near_left", "near_right", "far_left", "far_right"):
+        place = tennis.landmarks[name]
+        marks.append(Mark(name, *rally.camera.project(np.array([*place, 0.0])), *place))
+    court, config = calibrate_court(marks, SIZE, "tennis"), rally.config
+    rng = np.random.default_rng([config.seed, 1])
+    play = play_tennis(rng, config.frames, float(config.fps), config.strokes)
+    return fly_truly(analyze_track(rally.track, SIZE, tennis, court=court), play)
 
 
 def fly_truly(analysis: Analysis, play: Play) -> Analysis:

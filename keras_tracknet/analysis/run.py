@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_tracknet.analysis.analysis import Analysis, analyze_track
 from keras_tracknet.analysis.court.calibration import Court
+from keras_tracknet.analysis.film.writing import write_highlights, write_play
 from keras_tracknet.analysis.footage import (
     Footage,
     choose_times,
@@ -37,6 +38,7 @@ from keras_tracknet.video.media import open_media
 
 RESULTS = ("events.csv", "rallies.csv", "speed.csv", "report.html")
 CLIPS = "clips"
+FILMS = ("overlay.mp4", "highlights.mp4", "rally.webp")
 LEAD, TAIL = 1.0, 1.0  # seconds that a clip begins before its rally and goes on after it
 
 
@@ -49,6 +51,8 @@ def run_analysis(
     video: Path | None = None,
     fps: float | None = None,
     clips: bool = False,
+    overlay: bool = False,
+    highlights: bool = False,
     reporter: Reporter | None = None,
 ) -> dict[str, Any]:
     """Analyse a track and write the results.
@@ -61,19 +65,22 @@ def run_analysis(
         video: that the track belongs to; found as `find_footage` does when omitted.
         fps: frames per second, instead of what the track or the video says.
         clips: whether to cut each rally into a file of its own.
+        overlay: whether to write the video with events, speeds and a small court drawn in.
+        highlights: whether to write a film of the longest rallies and fastest shots.
         reporter: where progress goes.
 
     Returns:
         Counts, and the files that were written.
 
     Raises:
-        InputError: the track or video cannot be read, a clip is asked for without a video, or
+        InputError: the track or video cannot be read, a film is asked for without a video, or
             the folder cannot be written.
     """
     reporter = reporter or Reporter()
     footage = find_footage(track_file, video)
-    if clips and footage.video is None:
-        raise InputError(f"{track_file}: clips are cut from the video; give the `video`.")
+    if (clips or overlay or highlights) and footage.video is None:
+        what = "clips" if clips else "highlights" if highlights else "overlays"
+        raise InputError(f"{track_file}: {what} are made from the video; give the `video`.")
     track = _read_positions(track_file, footage)
     if not len(track):
         raise InputError(f"{track_file}: contains no rows; track the video again.")
@@ -94,9 +101,15 @@ def run_analysis(
         analysis = analyze_track(
             track, size, sport, court=court, cuts=placed.cuts, progress=advance
         )
-    files = []
-    if clips and footage.video is not None:
-        files = _cut_rallies(analysis, footage.video, placed.shown, folder / CLIPS, reporter)
+    files, films = [], []
+    if footage.video is not None:
+        if clips:
+            files = _cut_rallies(analysis, footage.video, placed.shown, folder / CLIPS, reporter)
+        if highlights:
+            films = write_highlights(analysis, footage.video, placed.shown, folder, reporter)
+        if overlay:
+            films.append(folder / FILMS[0])
+            write_play(analysis, footage.video, placed.shown, films[-1], reporter)
     write_tables(analysis, folder, clips=files)
     with reporter.track("writing the report", 1, unit="pages") as advance:
         heading = Heading((footage.video or track_file).stem, footage.weights, placed.base)
@@ -121,12 +134,13 @@ def run_analysis(
         "position_error_pixels": round(analysis.found.error, 2),
         "files": [str((folder / name).resolve()) for name in RESULTS],
         "clips": [str(path.resolve()) for path in files],
+        "films": [str(path.resolve()) for path in films],
     }
 
 
 def check_folder(folder: Path, *, overwrite: bool = False) -> None:
     """Raise `InputError` where the results of an analysis are already, unless replaceable."""
-    check_free((folder / name for name in (*RESULTS, CLIPS)), overwrite=overwrite)
+    check_free((folder / name for name in (*RESULTS, CLIPS, *FILMS)), overwrite=overwrite)
 
 
 class _Placed(NamedTuple):

@@ -8,10 +8,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from helpers_clips import write_video
-from helpers_rallies import SIZE, fly_truly, simulate
+from helpers_rallies import SIZE, analyze_truly
 
 from keras_tracknet.analysis.analysis import analyze_track
-from keras_tracknet.analysis.court.calibration import Mark, calibrate_court
 from keras_tracknet.analysis.report.charts import (
     Bar,
     choose_ticks,
@@ -23,7 +22,6 @@ from keras_tracknet.analysis.report.floor import Floor
 from keras_tracknet.analysis.report.page import Heading, link_file, write_report
 from keras_tracknet.analysis.shots import describe_call, describe_clock, list_shots
 from keras_tracknet.sports import SPORTS
-from keras_tracknet.synthetic.games import play_tennis
 from keras_tracknet.tracks.event_table import BOUNCE, Event
 from keras_tracknet.tracks.track import Track
 
@@ -32,17 +30,7 @@ TENNIS = SPORTS["tennis"]
 
 @pytest.fixture(scope="module")
 def analysis():
-    """A rendered rally on its court, with the true flights."""
-    rally = simulate("tennis", 1)
-    marks = []
-    for name in ("near_left", "near_right", "far_left", "far_right"):
-        place = TENNIS.landmarks[name]
-        marks.append(Mark(name, *rally.camera.project(np.array([*place, 0.0])), *place))
-    court = calibrate_court(marks, SIZE, "tennis")
-    rng = np.random.default_rng([rally.config.seed, 1])
-    config = rally.config
-    play = play_tennis(rng, config.frames, float(config.fps), config.strokes)
-    return fly_truly(analyze_track(rally.track, SIZE, TENNIS, court=court), play)
+    return analyze_truly(1)
 
 
 class Outline(HTMLParser):
