@@ -17,6 +17,7 @@ from .quiet import silence_frameworks
 # Name and one line of help. Each command is the attribute of that name in the module of that name.
 COMMANDS = {
     "predict": "Track the ball in a video or a folder of images.",
+    "studio": "Look at tracks, correct them and teach weights, in a browser.",
     "court": "Mark the court in a video, for positions in metres.",
     "analyze": "Find hits, bounces, landings and rallies in a track.",
     "fit": "Train a model on labelled clips.",

@@ -16,7 +16,10 @@ DETECTED = "detected"
 REPAIRED = "repaired"
 ABSENT = "absent"
 UNLABELLED = "unlabelled"
-STATUSES = (DETECTED, REPAIRED, ABSENT, UNLABELLED)
+CORRECTED = "corrected"  # a person has said whether there is a ball, and where
+STATUSES = (DETECTED, REPAIRED, ABSENT, UNLABELLED, CORRECTED)
+# What a person says of a frame in a label file: all of it is read as `corrected`.
+LABEL_STATUSES = ("visible", "hidden", "absent", "accepted", "filled")
 
 # What columns are called, in lower case.
 NAMES = {
@@ -170,9 +173,11 @@ def _parse_cells(cells: dict[str, Any]) -> TableRow:
     if visible and max(abs(x), abs(y)) > FARTHEST:
         raise ValueError(f"position is {x:g},{y:g}, expected pixels")
     status = str(cells.get("status") or (DETECTED if visible else ABSENT))
+    if status in LABEL_STATUSES:
+        status = CORRECTED
     if status not in STATUSES:
         raise ValueError(f"status is {_show(status)}, expected one of {', '.join(STATUSES)}")
-    if visible != (status in (DETECTED, REPAIRED)):
+    if status != CORRECTED and visible != (status in (DETECTED, REPAIRED)):
         raise ValueError(f"status is {status}, which contradicts visibility")
     confidence = _number(cells, "confidence")
     if math.isnan(confidence):

@@ -28,8 +28,9 @@ ROOMS = [
     ("training",),
     ("analysis",),
     ("evaluation",),
+    ("studio",),
 ]  # fmt: skip
-FOLDERS = 12
+FOLDERS = 13
 
 # tf.data, its strategies, TensorBoard's log, and formats that only TensorFlow writes and runs.
 MAY_IMPORT_TENSORFLOW = (

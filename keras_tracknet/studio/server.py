@@ -1,0 +1,103 @@
+"""The studio's server: on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from keras_tracknet.errors import InputError
+from keras_tracknet.locks import hold_lock
+from keras_tracknet.studio.access import LOCAL, Guard
+from keras_tracknet.studio.library import Library
+from keras_tracknet.studio.pages import Studio, make_app
+
+DEFAULT_PORT = 8017
+CLOSING = 1  # seconds that open connections may take at the end
+
+
+def serve_studio(
+    path: Path,
+    *,
+    port: int | None = None,
+    host: str = "127.0.0.1",
+    announce: Callable[[str], Any] = print,
+    warn: Callable[[str], Any] = print,
+    started: Callable[[str], Any] | None = None,
+) -> None:
+    """Serve a folder of videos, or one video, to a browser until Ctrl-C.
+
+    Args:
+        path: a folder of videos, or a video.
+        port: 8017, or any free one if that is taken, when omitted.
+        host: address to listen on; another one than 127.0.0.1 lets other machines in.
+        announce: is told the page's address.
+        warn: is told what needs attention.
+        started: is called with the address once the server answers, such as to open a browser.
+
+    Raises:
+        InputError: there are no such videos, another studio has them open, or the port is taken.
+    """
+    library = Library(path)
+    if host not in LOCAL:
+        warn(
+            f"--host {host}: everyone in your network who knows the address can see and change"
+            " this folder, and the connection is not encrypted."
+        )
+    with _hold_folder(library), _listen(host, port) as listener:
+        port = listener.getsockname()[1]
+        token = secrets.token_urlsafe(24)
+        shown = "127.0.0.1" if host in ("0.0.0.0", "") else host
+        address = f"http://{shown}:{port}/?token={token}"
+        studio = Studio(library)
+        app = Guard(make_app(studio), token=token, port=port, host=host)
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, lifespan="off",
+            timeout_graceful_shutdown=CLOSING, server_header=False,
+        )  # fmt: skip
+        server = uvicorn.Server(config)
+        studio.is_closing = lambda: server.should_exit
+        announce(address)
+        if started is not None:
+            started(address)
+        try:
+            with suppress(KeyboardInterrupt):
+                server.run(sockets=[listener])
+        finally:
+            studio.close()
+
+
+@contextmanager
+def _hold_folder(library: Library) -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(hold_lock(library.folder / "studio"))
+        except InputError as error:
+            raise InputError(
+                f"{library.root}: cannot be opened; if another studio is open on this folder, use"
+                f" its page or close it ({error})"
+            ) from error
+        yield
+
+
+def _listen(host: str, port: int | None) -> socket.socket:
+    for candidate in (DEFAULT_PORT, 0) if port is None else (port,):
+        listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host.strip("[]"), candidate))
+        except (OSError, OverflowError) as error:
+            listener.close()
+            if candidate == DEFAULT_PORT and port is None:
+                continue
+            reason = getattr(error, "strerror", None) or str(error)
+            raise InputError(
+                f"{host}:{candidate}: cannot listen ({reason}); use another `port`."
+            ) from error
+        return listener
+    raise AssertionError
