@@ -16,7 +16,7 @@ GROUND = "ground"
 # Folders from left to right, and single files that belong to the room of a folder.
 ROOMS = (
     GROUND, "video", "frames", "models", "weights", "tracks", "datasets", "synthetic", "inference",
-    "training", "analysis", "evaluation",
+    "training", "analysis", "evaluation", "studio",
 )  # fmt: skip
 FILES = {"layers": "models", "losses": "models", "metrics": "models", "presets": "weights"}
 INK, PALE, BLUE = "#333333", "#eaf2f8", "#0072b2"
@@ -57,7 +57,7 @@ def draw_rooms() -> Any:
     from matplotlib.figure import Figure
     from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-    figure = Figure(figsize=(9.6, 2.4))
+    figure = Figure(figsize=(10.2, 2.4))
     axes = figure.add_axes((0, 0, 1, 1))
     for place, name in enumerate(ROOMS):
         box = FancyBboxPatch(
