@@ -10,6 +10,7 @@ import numpy as np
 from markupsafe import Markup
 
 from keras_tracknet.analysis.analysis import Analysis
+from keras_tracknet.analysis.court.drawing import list_strokes
 from keras_tracknet.analysis.rallies import Rally
 from keras_tracknet.analysis.report import charts
 from keras_tracknet.analysis.report.floor import Floor
@@ -94,6 +95,9 @@ def _draw_path(analysis: Analysis, rally: Rally, shots: Sequence[Shot], scene: b
     """Draw the ball's path in the picture, in the colours of who hit it."""
     times, inside = analysis.velocity.time, []
     width = max(2.0, analysis.size[0] / 300)
+    if analysis.court is not None and not scene:
+        lines = (analysis.court.to_picture(stroke) for stroke in list_strokes(analysis.court))
+        inside = [charts.draw_path(line, charts.INK, width=width / 2) for line in lines]
     for shot in shots:
         own = (times >= shot.time - 1e-9) & (times <= shot.until + 1e-9)
         inside.append(charts.draw_path(analysis.track.positions[own], _colour(shot), width=width))
