@@ -13,6 +13,7 @@ from keras_tracknet.sports import find_sport
 from keras_tracknet.tracks.event_table import HIT
 
 SURE = 0.75  # score from which a hit counts as certain
+LOOSE = 0.25  # standard deviation of a speed, share of it, above which it is no record
 UNKNOWN = "\N{EN DASH}"
 
 
@@ -68,6 +69,19 @@ def list_shots(analysis: Analysis) -> dict[int, list[Shot]]:
         contact = contacts.get(stroke.end) if stroke.end is not None else None
         own.append(Shot(len(own) + 1, stroke, until, contact))
     return shots
+
+
+def name_court(analysis: Analysis) -> str:
+    """Return the sport of the court, which may be custom; without a court, what is played."""
+    return analysis.sport.name if analysis.court is None else analysis.court.sport
+
+
+def measure_speed(shot: Shot) -> float | None:
+    """Return the speed of a shot at the racket, km/h; None if it is unknown or uncertain."""
+    flight = shot.stroke.flight
+    if flight is None or flight.speed_error > LOOSE * flight.speed_kmh:
+        return None
+    return flight.speed_kmh
 
 
 def describe_value(value: float, error: float, digits: int = 0) -> str:

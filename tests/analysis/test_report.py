@@ -104,6 +104,10 @@ def test_numbers_in_the_page_are_those_of_the_analysis(analysis, tmp_path):
     cards = rest[: len(analysis.rallies)]
     assert [row[0] for row in overview[1:]] == [str(r.number) for r in analysis.rallies]
     assert [row[3] for row in overview[1:]] == [str(r.strokes) for r in analysis.rallies]
+    endings = [row[5] for row in overview[1:]]
+    assert endings == [
+        "bounce, in" if rally.finished else "ball out of sight" for rally in analysis.rallies
+    ]
     rows = [row for card in cards for row in card[1:]]
     assert len(rows) == len(analysis.strokes) >= 5  # every shot is on the page
     for row, stroke in zip(rows, analysis.strokes, strict=True):
@@ -118,6 +122,17 @@ def test_numbers_in_the_page_are_those_of_the_analysis(analysis, tmp_path):
         assert net == "0.80 ± 0.05"
     fastest = max(stroke.flight.speed_kmh for stroke in analysis.strokes)
     assert f"{fastest:.0f} ± " in outline.text.split("Rallies")[0]
+
+
+def test_an_uncertain_speed_is_no_record(analysis, tmp_path):
+    first, second, *_ = sorted(analysis.strokes, key=lambda s: -s.flight.speed_kmh)
+    loose = replace(first.flight, speed_error=0.3 * first.flight.speed_kmh)
+    strokes = tuple(replace(s, flight=loose) if s is first else s for s in analysis.strokes)
+    outline = read(write(replace(analysis, strokes=strokes), tmp_path))
+    facts = outline.text.split("Rallies")[0]
+    assert f"{second.flight.speed_kmh:.0f} ± " in facts
+    assert f"{first.flight.speed_kmh:.0f} ± " not in facts
+    assert f"{first.flight.speed_kmh:.0f} ± " in outline.text  # it is in its rally's table
 
 
 def test_every_shot_has_its_number_on_the_picture_and_on_the_court(analysis, tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 from keras_tracknet.analysis.analysis import Analysis
 from keras_tracknet.analysis.report.charts import PLAYER_COLOURS
 from keras_tracknet.analysis.report.floor import GROUND, Floor
-from keras_tracknet.analysis.shots import Shot, describe_call, list_shots
+from keras_tracknet.analysis.shots import Shot, describe_call, list_shots, name_court
 from keras_tracknet.tracks.event_table import HIT, Event
 from keras_tracknet.tracks.overlay import draw_overlay
 
@@ -83,7 +83,7 @@ class PlayDrawing:
 
     def _name(self, event: Event) -> str:
         contact = self._contacts.get(event)
-        call = describe_call(contact, self.analysis.sport.name) if contact is not None else ""
+        call = describe_call(contact, name_court(self.analysis)) if contact is not None else ""
         return call or event.kind
 
     def _label(self, picture: np.ndarray, text: str, place: tuple[int, int]) -> None:

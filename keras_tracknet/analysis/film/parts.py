@@ -8,12 +8,11 @@ from typing import NamedTuple
 
 from keras_tracknet.analysis.analysis import Analysis
 from keras_tracknet.analysis.rallies import Rally
-from keras_tracknet.analysis.shots import Shot, list_shots
+from keras_tracknet.analysis.shots import list_shots, measure_speed
 
 RALLIES, SHOTS = 3, 5  # how many are shown
 RANKS = ("", "2nd ", "3rd ", *(f"{n}th " for n in range(4, 21)))
 LEAD, TAIL = 1.0, 1.0  # seconds before and after
-LOOSE = 0.25  # standard deviation of a speed, share of it, from which the speed is not shown off
 
 
 class Title(NamedTuple):
@@ -58,14 +57,6 @@ def choose_parts(analysis: Analysis, *, rallies: int = RALLIES, shots: int = SHO
         text = f"{rank}fastest shot{where}: {kind}{speed:,.0f} {unit}"
         parts.append(_make_part(shot.time, shot.until, text))
     return merge_parts(parts)
-
-
-def measure_speed(shot: Shot) -> float | None:
-    """Return the speed of a shot at the racket, km/h; None if it is unknown or uncertain."""
-    flight = shot.stroke.flight
-    if flight is None or flight.speed_error > LOOSE * flight.speed_kmh:
-        return None
-    return flight.speed_kmh
 
 
 def merge_parts(parts: Iterable[Part]) -> list[Part]:

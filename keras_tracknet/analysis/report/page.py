@@ -20,7 +20,13 @@ from keras_tracknet.analysis.report import charts
 from keras_tracknet.analysis.report.players import list_players
 from keras_tracknet.analysis.report.rally_card import Moments, draw_rally, list_rally
 from keras_tracknet.analysis.report.scene import watch_scene
-from keras_tracknet.analysis.shots import Shot, describe_value, list_shots
+from keras_tracknet.analysis.shots import (
+    Shot,
+    describe_value,
+    list_shots,
+    measure_speed,
+    name_court,
+)
 from keras_tracknet.analysis.templates import fill_template
 from keras_tracknet.files import write_text
 from keras_tracknet.tracks.tables import REPAIRED
@@ -79,7 +85,10 @@ def write_report(
         scene=None if scene is None else embed_image(scene),
         size=analysis.size,
         counts=_count(analysis, shots),
-        overview=[list_rally(rally, shots[rally.number], moments) for rally in rallies],
+        overview=[
+            list_rally(rally, shots[rally.number], name_court(analysis), moments)
+            for rally in rallies
+        ],
         rallies=[
             draw_rally(analysis, rally, shots[rally.number], moments, scene=scene is not None)
             for rally in rallies[:MOST_RALLIES]
@@ -144,8 +153,8 @@ def _count(analysis: Analysis, shots: dict[int, list[Shot]]) -> list[tuple[str, 
 
 
 def find_fastest(shots: Sequence[Shot]) -> Shot | None:
-    """Return the shot with the highest speed at the racket; None if no speed is known."""
-    known = [(s.stroke.flight.speed_kmh, k) for k, s in enumerate(shots) if s.stroke.flight]
+    """Return the shot with the highest speed at the racket; None if no speed is certain."""
+    known = [(speed, k) for k, s in enumerate(shots) if (speed := measure_speed(s)) is not None]
     return shots[max(known)[1]] if known else None
 
 

@@ -13,7 +13,7 @@ from keras_tracknet.analysis.analysis import Analysis
 from keras_tracknet.analysis.report import charts
 from keras_tracknet.analysis.report.floor import Floor
 from keras_tracknet.analysis.report.scene import choose_size
-from keras_tracknet.analysis.shots import UNKNOWN, Shot
+from keras_tracknet.analysis.shots import UNKNOWN, Shot, measure_speed
 from keras_tracknet.video.images import embed_image
 
 NAMES = {"near": "Near player", "far": "Far player", "": "Unknown player"}
@@ -46,7 +46,7 @@ def list_players(
 
 def _count(shots: Sequence[Shot]) -> dict[str, Any]:
     flights = [shot.stroke.flight for shot in shots if shot.stroke.flight]
-    speeds = [flight.speed_kmh for flight in flights]
+    speeds = [speed for shot in shots if (speed := measure_speed(shot)) is not None]
     heights = [f.net_height for f in flights if np.isfinite(f.net_height)]
     kinds = Counter(shot.stroke.kind for shot in shots if shot.stroke.kind)
     return {

@@ -21,6 +21,8 @@ from keras_tracknet.analysis.shots import (
     describe_clock,
     describe_end,
     describe_value,
+    measure_speed,
+    name_court,
 )
 
 
@@ -51,16 +53,17 @@ class Moments:
         return {"address": f"#t={moment:.2f}", "text": describe_clock(moment)}
 
 
-def list_rally(rally: Rally, shots: Sequence[Shot], moments: Moments) -> dict[str, Any]:
+def list_rally(rally: Rally, shots: Sequence[Shot], sport: str, moments: Moments) -> dict[str, Any]:
     """Return the row of a rally in the table of all rallies."""
-    speeds = [s.stroke.flight.speed_kmh for s in shots if s.stroke.flight]
+    speeds = [speed for shot in shots if (speed := measure_speed(shot)) is not None]
+    ended = describe_end(shots[-1], sport) if rally.finished and shots else "ball out of sight"
     return {
         "number": rally.number,
         "start": moments.link(rally.start),
         "seconds": f"{rally.end - rally.start:.1f}",
         "shots": rally.strokes,
         "fastest": f"{max(speeds):.0f}" if speeds else UNKNOWN,
-        "ended": rally.events[-1].kind if rally.finished else "ball out of sight",
+        "ended": ended,
     }
 
 
@@ -68,9 +71,9 @@ def draw_rally(
     analysis: Analysis, rally: Rally, shots: Sequence[Shot], moments: Moments, *, scene: bool
 ) -> dict[str, Any]:
     """Return the drawings of a rally and the rows of its shots."""
-    sport = analysis.court.sport if analysis.court is not None else analysis.sport.name
+    sport = name_court(analysis)
     return {
-        "row": list_rally(rally, shots, moments),
+        "row": list_rally(rally, shots, sport, moments),
         "path": _draw_path(analysis, rally, shots, scene),
         "floor": _draw_floor(analysis, shots),
         "speeds": _draw_speeds(shots),
