@@ -118,7 +118,7 @@ def predict(
     to track.csv or, with -o -, to stdout; frames that arrive too fast are dropped and counted.
     Ctrl-C stops tracking. A live row waits for the frames that decide it: at most 20 with weights
     that see 8 frames (badminton-v3), 15 with weights that see 3 (badminton-v2). In live tracks
-    outliers stay and gaps are not filled. A video file at a web address is downloaded first and
+    strays stay and gaps are not filled. A video file at a web address is downloaded first and
     saved with the results.
 
     With -o -, the track of a video is printed to stdout when it is complete; no files are written.

@@ -12,7 +12,6 @@ from keras_tracknet.analysis.flight.camera import View
 from keras_tracknet.analysis.flight.camera_estimate import find_view
 from keras_tracknet.analysis.flight.flights import Stretch
 from keras_tracknet.analysis.flight.meetings import find_meetings
-from keras_tracknet.analysis.flight.repeats import undo_repeats
 from keras_tracknet.analysis.flight.segments import (
     FLIGHT_PARAMETERS,
     LONGEST_GAP,
@@ -24,6 +23,7 @@ from keras_tracknet.progress import Reporter
 from keras_tracknet.sports import Sport
 from keras_tracknet.tracks.event_table import BOUNCE, HIT, LANDING, Event
 from keras_tracknet.tracks.outliers import find_outliers
+from keras_tracknet.tracks.repeats import undo_repeats
 from keras_tracknet.tracks.tables import REPAIRED
 from keras_tracknet.tracks.track import Track
 

@@ -1,4 +1,4 @@
-"""Tracks after detection: outliers taken out, and gaps that the rectifier fills in."""
+"""Rectification: gaps of a track that the rectifier fills in."""
 
 from __future__ import annotations
 

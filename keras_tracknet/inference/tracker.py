@@ -29,7 +29,7 @@ from keras_tracknet.inference.rectification import MAX_GAP, rectify_track
 from keras_tracknet.inference.stages import Stopwatch, read_ahead
 from keras_tracknet.inference.stream import Picture, Stream, fit_pictures
 from keras_tracknet.presets import DEFAULT, find_weights
-from keras_tracknet.tracks.outliers import remove_outliers
+from keras_tracknet.tracks.play import reject_strays
 from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.damage import Damage
 from keras_tracknet.video.reader import probe_video, read_frames, sample_frames
@@ -261,9 +261,9 @@ class Tracker:
         return self._open(fit_pictures(frames, self.network), behind, live=True)
 
     def repair(self, track: Track, size: tuple[int, int]) -> Track:
-        """Remove outliers, and fill gaps if there is a rectifier, shot by shot.
+        """Reject what is not of the ball, and fill gaps if there is a rectifier, shot by shot.
 
-        With `sampling="published"` or `decode="published"` no outliers are removed.
+        With `sampling="published"` or `decode="published"` nothing is rejected.
 
         Args:
             track: as detected, with its shots; without them it is taken for one shot.
@@ -271,9 +271,9 @@ class Tracker:
         """
         if self.sampling == "published":
             return self._repair_as_published(track, size)
-        shots = track.split_shots()
         if self.decode != "published":
-            shots = [remove_outliers(shot, size[0]) for shot in shots]
+            track = reject_strays(track, size[0])
+        shots = track.split_shots()
         if self.rectifier is not None:
             spec, gap = self.rectifier.spec, self.max_gap
             how: dict[str, Any] = {"window": spec.frames, "max_gap": gap, "hidden": spec.hidden}

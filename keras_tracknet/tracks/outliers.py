@@ -39,31 +39,12 @@ def find_outliers(positions: np.ndarray, height: int) -> np.ndarray:
     return found
 
 
-def remove_outliers(track: Track, height: int) -> Track:
-    """Return a track without positions that the ball cannot have jumped to and back from.
-
-    Args:
-        track: as detected, pixels of the source video.
-        height: of the source video, pixels.
-
-    Returns:
-        The track with status `absent` there; itself where there are none.
-    """
-    seen = np.flatnonzero(track.visibility)
-    outliers = np.zeros(len(track), bool)
-    outliers[seen] = find_outliers(track.positions[seen], height)
-    return _without(track, outliers) if outliers.any() else track
-
-
 def raw_track(track: Track) -> Track:
     """Return a track as it was before rectification: repaired frames are absent again."""
-    return _without(track, track.status == REPAIRED)
-
-
-def _without(track: Track, frames: np.ndarray) -> Track:
+    repaired = track.status == REPAIRED
     return replace(
         track,
-        x=np.where(frames, np.nan, track.x),
-        y=np.where(frames, np.nan, track.y),
-        status=np.where(frames, ABSENT, track.status),
+        x=np.where(repaired, np.nan, track.x),
+        y=np.where(repaired, np.nan, track.y),
+        status=np.where(repaired, ABSENT, track.status),
     )

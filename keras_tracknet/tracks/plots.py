@@ -14,7 +14,7 @@ import numpy as np
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import replace_file
 from keras_tracknet.tracks.overlay import JUMP
-from keras_tracknet.tracks.tables import ABSENT, REPAIRED
+from keras_tracknet.tracks.tables import ABSENT, REJECTED, REPAIRED
 from keras_tracknet.tracks.track import Track
 
 PLOTS = ("trajectory", "heat_map", "positions", "confidence")
@@ -237,7 +237,7 @@ def _seconds(track: Track) -> tuple[np.ndarray, str]:
 
 def _mark_absent(axes: Any, track: Track, moments: np.ndarray) -> None:
     """Shade the frames without a ball."""
-    absent = (track.status == ABSENT).astype(int)
+    absent = np.isin(track.status, (ABSENT, REJECTED)).astype(int)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], absent, [0]])))
     step = float(np.median(np.diff(moments))) if len(moments) > 1 else 1.0
     ends = np.append(moments, moments[-1:] + step)

@@ -15,9 +15,10 @@ from keras_tracknet.tracks.records import Record, Records, name_columns, read_re
 DETECTED = "detected"
 REPAIRED = "repaired"
 ABSENT = "absent"
+REJECTED = "rejected"  # there was a detection, but not of the ball
 UNLABELLED = "unlabelled"
 CORRECTED = "corrected"  # a person has said whether there is a ball, and where
-STATUSES = (DETECTED, REPAIRED, ABSENT, UNLABELLED, CORRECTED)
+STATUSES = (DETECTED, REPAIRED, ABSENT, REJECTED, UNLABELLED, CORRECTED)
 # What a person says of a frame in a label file: all of it is read as `corrected`.
 LABEL_STATUSES = ("visible", "hidden", "absent", "accepted", "filled")
 

@@ -3,7 +3,7 @@ import pytest
 
 from keras_tracknet.frames.windows import triangular_weights
 from keras_tracknet.inference.rectification import rectify_track, repair_mask
-from keras_tracknet.tracks.outliers import raw_track, remove_outliers
+from keras_tracknet.tracks.outliers import raw_track
 from keras_tracknet.tracks.tables import ABSENT, DETECTED, REPAIRED
 from keras_tracknet.tracks.track import Track
 
@@ -262,18 +262,3 @@ def test_raw_track_of_an_unrepaired_track_is_the_same():
     raw = raw_track(before)
     np.testing.assert_array_equal(raw.x, before.x)
     assert raw.status.tolist() == [DETECTED if sign == "o" else ABSENT for sign in "..ooo..oo."]
-
-
-def test_a_jump_is_taken_out_across_a_gap():
-    track = make_track("ooooooo.oooooooo..oo")
-    track.x[5:10] += 150
-    cleaned = remove_outliers(track, SIZE[0])
-    gone = np.flatnonzero(cleaned.status != track.status)
-    assert gone.tolist() == [5, 6, 8, 9]
-    assert np.isnan(cleaned.positions[gone]).all()
-    np.testing.assert_array_equal(cleaned.confidence, track.confidence)
-
-
-def test_without_a_jump_a_track_is_itself():
-    track = make_track("..ooo..ooooooooooooooo.")
-    assert remove_outliers(track, SIZE[0]) is track

@@ -3,7 +3,6 @@ import pytest
 from helpers_trackers import SIZE, make_detector, paint
 
 from keras_tracknet import Tracker
-from keras_tracknet.analysis.flight.repeats import undo_repeats
 from keras_tracknet.inference import stream as streams
 from keras_tracknet.inference import tracker as trackers
 from keras_tracknet.inference.repeats import (
@@ -12,6 +11,7 @@ from keras_tracknet.inference.repeats import (
     is_repeat,
     share_outputs,
 )
+from keras_tracknet.tracks.repeats import undo_repeats
 from keras_tracknet.video.reader import Frame
 
 

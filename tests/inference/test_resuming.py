@@ -22,7 +22,7 @@ from keras_tracknet.inference.places import OutputPaths
 from keras_tracknet.inference.summaries import hash_source
 from keras_tracknet.locks import hold_lock
 from keras_tracknet.tracks.files import read_track
-from keras_tracknet.tracks.outliers import remove_outliers
+from keras_tracknet.tracks.play import reject_strays
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_zeros_that_a_loss_of_power_leaves_are_cut_off(tracker, video, whole, tm
 def test_the_rows_of_this_test_are_not_repaired_alike_twice(video, whole, tmp_path):
     (tmp_path / "once.csv").write_bytes(whole["csv"])
     once = read_track(tmp_path / "once.csv")
-    assert remove_outliers(once, 36).visibility.sum() < once.visibility.sum() < FRAMES
+    assert reject_strays(once, 36).visibility.sum() < once.visibility.sum() < FRAMES
 
 
 @pytest.mark.parametrize(

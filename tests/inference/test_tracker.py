@@ -20,7 +20,7 @@ from helpers_trackers import (
 from keras_tracknet.errors import InputError
 from keras_tracknet.inference.stages import STAGES, Stopwatch
 from keras_tracknet.inference.tracker import Tracker
-from keras_tracknet.tracks.tables import ABSENT, DETECTED, REPAIRED
+from keras_tracknet.tracks.tables import ABSENT, DETECTED, REJECTED, REPAIRED
 from keras_tracknet.tracks.track import Track
 from keras_tracknet.video import reader as video
 from keras_tracknet.video.reader import read_frames
@@ -306,7 +306,7 @@ def test_a_jump_of_the_track_is_taken_out_before_gaps_are_filled_in(rectified, r
     repaired = tracker.repair(track, SIZE)
     changed = np.flatnonzero(repaired.status != track.status)
     assert changed.tolist() == [12, 13, 14]
-    assert set(repaired.status[12:15]) == {REPAIRED if rectified else ABSENT}
+    assert set(repaired.status[12:15]) == {REPAIRED if rectified else REJECTED}
 
 
 def test_a_cut_is_no_jump():
