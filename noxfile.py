@@ -22,7 +22,9 @@ from xml.etree import ElementTree
 import nox
 
 nox.needs_version = ">=2025.2.9"
-nox.options.sessions = ["suite", "lowest", "docs", "wheel", "backends", "without_tensorflow"]
+nox.options.sessions = [
+    "suite", "lowest", "docs", "wheel", "backends", "without_tensorflow", "browser",
+]  # fmt: skip
 nox.options.stop_on_first_error = True
 nox.options.default_venv_backend = "virtualenv"
 
@@ -75,6 +77,9 @@ LOWEST_TESTS = (
 )  # fmt: skip
 # What the optional libraries take over: tested again with them, beside what is skipped without.
 EXTRAS_TESTS = ("tests/inference/test_engines.py",)
+
+# What a browser may be called; `.ci/run` installs the first where none is there.
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 # The settings of whoever runs this do not count.
 for setting in ("KERAS_BACKEND", "PYTHONPATH", "TRACKNET_DEBUG"):
@@ -182,6 +187,16 @@ def without_tensorflow(session: nox.Session) -> None:
         *("-p", "no:cacheprovider", "-m", "not backends"),
         *(str(ROOT / path) for path in session.posargs or CORE_TESTS),
     )
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The studio in Chromium: a clip is corrected and taught. Skipped where Chromium is missing."""
+    if not any(map(shutil.which, BROWSERS)):
+        session.skip("no Chromium here; install it (apt-get install chromium) to test the studio")
+    prepare(session)
+    session.install("-e", ".[test,browser]")
+    session.run("python", "-m", "pytest", "-q", "-m", "browser", "tests/studio")
 
 
 CHECK_NAMES = """

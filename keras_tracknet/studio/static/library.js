@@ -1,7 +1,8 @@
 // The library: the folder's videos, their state, and what they are tracked with.
 import { ask, attempt, clock, find, make, say } from "./page.js";
 
-const STATES = { new: "not tracked", tracked: "tracked", corrected: "corrected", reviewed: "reviewed" };
+const STATES = { new: "not tracked", tracked: "tracked", corrected: "corrected", reviewed: "reviewed",
+  damaged: "cannot be read" };
 
 export class Library {
   constructor(jobs) {
@@ -11,7 +12,7 @@ export class Library {
     find("settings").addEventListener("submit", (event) => {
       event.preventDefault();
       const fresh = this.videos.filter((video) => video.state === "new");
-      this.track(fresh.length ? fresh : this.videos);
+      this.track(fresh.length ? fresh : this.videos.filter(({ state }) => state !== "damaged"));
     });
     find("weights").addEventListener("change", () => this.#describe());
     for (const name of ["weights", "mode", "threshold"]) {
@@ -60,6 +61,7 @@ export class Library {
   }
 
   #drawCard(video) {
+    if (video.state === "damaged") return this.#drawDamaged(video);
     const place = `#video=${encodeURIComponent(video.id)}`;
     const state = make("span", { className: "state" },
       make("span", { className: `dot ${video.state}` }), make("b", {}, STATES[video.state] ?? video.state));
@@ -76,6 +78,13 @@ export class Library {
       make("a", { href: place }, thumb, make("div", { className: "name", title: video.name }, video.name)),
       make("div", { className: "foot" }, state,
         make("button", { onclick: () => this.track([video]), ariaLabel: `Track ${video.name}` }, "Track")));
+  }
+
+  #drawDamaged(video) {
+    return make("li", { className: "card" }, make("div", { className: "thumb" }),
+      make("div", { className: "name", title: video.name }, video.name),
+      make("div", { className: "foot" }, make("span", { className: "state" },
+        make("span", { className: "dot damaged" }), make("b", {}, STATES.damaged), make("br"), video.error ?? "")));
   }
 
   track(videos) {
