@@ -26,7 +26,7 @@ export class Queue {
   }
 
   #draw(entry, index) {
-    entry.button = make("button", { type: "button", onclick: () => this.go(index) },
+    entry.button = make("button", { className: "entry", onclick: () => this.go(index) },
       make("span", { className: "number" }, String(entry.frame)), make("span", {}, entry.reason));
     return make("li", {}, entry.button);
   }
