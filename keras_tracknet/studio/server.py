@@ -99,5 +99,6 @@ def _listen(host: str, port: int | None) -> socket.socket:
             raise InputError(
                 f"{host}:{candidate}: cannot listen ({reason}); use another `port`."
             ) from error
+        listener.listen()  # from now on a browser waits for an answer, and is not refused
         return listener
     raise AssertionError

@@ -100,7 +100,7 @@ def server(tmp_path):
 def page():
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 720})
+        page = browser.new_context(viewport={"width": 1280, "height": 720}).new_page()
         page.errors = []
         page.on("pageerror", lambda error: page.errors.append(str(error)))
         yield page
