@@ -27,7 +27,7 @@ from .options import (
 @click.command(cls=ExperimentalCommand)
 @click.option(
     "--version",
-    type=click.Choice(["v1", "v2", "v3", "rectifier", "tsm"]),
+    type=click.Choice(["v1", "v2", "v3", "v4", "v5", "wasb", "rectifier", "tsm"]),
     default="v3",
     show_default=True,
     help="Network to train; tsm, a clip classifier, is experimental.",
@@ -72,29 +72,46 @@ from .options import (
 @click.option(
     "--frames",
     type=COUNT,
-    help="Frames per window. [default: V1 and V2 3, V3 and TSM 8, rectifier 16]",
+    help="Frames per window. [default: V3 (also under V4) and TSM 8, rectifier 16, others 3]",
 )
 @click.option(
-    "--heatmaps", type=COUNT, help="Number of output heatmaps (V2). [default: one per frame]"
+    "--heatmaps",
+    type=COUNT,
+    help="Number of output heatmaps (V2 and WASB). [default: one per frame]",
+)
+@click.option(
+    "--base",
+    type=click.Choice(["v2", "v3"]),
+    default="v2",
+    show_default=True,
+    help="Network that V4 adds motion attention to.",
+)
+@click.option(
+    "--fusion",
+    type=click.Choice(["a", "b"]),
+    default="a",
+    show_default=True,
+    help="How V4 gates the heatmap of a frame: by the change before it (a), or by the mean of the"
+    " changes before and after it (b).",
 )
 @click.option(
     "--background",
     type=click.Choice(["none", "subtract", "subtract_concat", "concat"]),
     default="concat",
     show_default=True,
-    help="How V3 uses the background image.",
+    help="How V3, or V4 on V3, uses the background image.",
 )
 @click.option(
     "--input-size",
     type=SIZE,
-    help="Input size of the network. [default: V2 and V3 288x512, V1 360x640, TSM 224x224]",
+    help="Input size of the network. [default: V1 360x640, TSM 224x224, others 288x512]",
 )
 @click.option(
     "--target",
     type=click.Choice(["disc", "gaussian"]),
     default="disc",
     show_default=True,
-    help="Training target of V2 and V3: disc (weighted cross-entropy) or gaussian (focal loss).",
+    help="Training target of all but V1: disc (weighted cross-entropy) or gaussian (focal loss).",
 )
 @click.option(
     "--mixup",

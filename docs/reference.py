@@ -53,7 +53,10 @@ THEMES = {
         ("fit", "FitConfig", "describe_network", "render_disc", "render_gaussian",
          "render_classes", "evaluate"),
     ),
-    "networks": ("Networks", ("build_v1", "build_v2", "build_v3", "build_rectifier")),
+    "networks": (
+        "Networks",
+        ("build_v1", "build_v2", "build_v3", "build_v4", "build_v5", "build_wasb", "build_rectifier"),
+    ),
     "files": (
         "Model files", ("load_model", "save_model", "ModelFile", "ModelSpec", "export")
     ),

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from keras_tracknet.models.v1 import build_v1
     from keras_tracknet.models.v2 import build_v2
     from keras_tracknet.models.v3 import build_v3
+    from keras_tracknet.models.v4 import build_v4
+    from keras_tracknet.models.v5 import build_v5
+    from keras_tracknet.models.wasb import build_wasb
     from keras_tracknet.sports import find_sport
     from keras_tracknet.synthetic.clips import render_rallies, write_rally
     from keras_tracknet.synthetic.config import RallyConfig
@@ -82,6 +85,9 @@ _HOMES = {
     "build_v1": "models.v1",
     "build_v2": "models.v2",
     "build_v3": "models.v3",
+    "build_v4": "models.v4",
+    "build_v5": "models.v5",
+    "build_wasb": "models.wasb",
     "checkpoints": "weights.checkpoints",
     "classify_windows": "training.classifier.clip_classes",
     "compute_velocity": "tracks.velocity",
@@ -147,6 +153,9 @@ __all__ = [
     "build_v1",
     "build_v2",
     "build_v3",
+    "build_v4",
+    "build_v5",
+    "build_wasb",
     "checkpoints",
     "classify_windows",
     "compute_velocity",

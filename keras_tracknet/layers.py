@@ -7,6 +7,29 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_tracknet.models.motion import MotionFusion, MotionPrompt
+from keras_tracknet.models.patches import (
+    AlignedUpSampling,
+    JoinPatches,
+    SplitPatches,
+    TokenPositions,
+)
+
+__all__ = [
+    "AlignedUpSampling",
+    "CachedDifference",
+    "CachedShift",
+    "Consensus",
+    "FrameDifference",
+    "JoinPatches",
+    "MotionFusion",
+    "MotionPrompt",
+    "SplitPatches",
+    "TemporalShift",
+    "TokenPositions",
+    "temporal_shift",
+]
+
 
 def temporal_shift(x: Any, divisor: int = 8, *, bidirectional: bool = True) -> Any:
     """Move a part of the channels by one frame in time (Lin et al. 2019, section 3.1).

@@ -18,6 +18,9 @@ LOSSES = {
     "v1": losses.PixelCrossEntropy(),
     "v2": losses.WeightedBCE(),
     "v3": losses.QualityFocal(),
+    "v4": losses.FocalBCE(),
+    "v5": losses.WeightedBCE(),
+    "wasb": losses.QualityFocal(),
     "rectifier": losses.MaskedMSE(),
     "tsm": keras.losses.CategoricalCrossentropy(),
 }

@@ -12,12 +12,18 @@ from keras_tracknet.models.tsm import build_tsm
 from keras_tracknet.models.v1 import build_v1
 from keras_tracknet.models.v2 import build_v2
 from keras_tracknet.models.v3 import build_v3
+from keras_tracknet.models.v4 import build_v4
+from keras_tracknet.models.v5 import build_v5
+from keras_tracknet.models.wasb import build_wasb
 
 SIZE = (32, 64)  # (height, width)
 BUILDERS = {
     "v1": build_v1,
     "v2": build_v2,
     "v3": build_v3,
+    "v4": build_v4,
+    "v5": build_v5,
+    "wasb": build_wasb,
     "rectifier": build_rectifier,
     "tsm": build_tsm,
 }
@@ -27,6 +33,9 @@ TINY: dict[str, dict[str, Any]] = {
     "v1": {"input_size": SIZE, "width_multiplier": 0.05},
     "v2": {"input_size": SIZE, "width_multiplier": 0.05},
     "v3": {"input_size": SIZE, "width_multiplier": 0.05, "frames": 4},
+    "v4": {"input_size": SIZE, "width_multiplier": 0.05},
+    "v5": {"input_size": SIZE, "width_multiplier": 0.05},
+    "wasb": {"input_size": SIZE, "width_multiplier": 0.1},
     "rectifier": {"width_multiplier": 0.1},
     "tsm": {"input_size": SIZE, "width_multiplier": 0.1, "frames": 4},
 }

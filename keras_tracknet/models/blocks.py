@@ -8,8 +8,12 @@ from typing import Any
 
 from keras import config, initializers, layers
 
+from keras_tracknet.models.patches import AlignedUpSampling
+
 # PyTorch's batch normalisation, which the published weights were trained with.
 BATCH_NORM = {"epsilon": 1e-5, "momentum": 0.9}
+# PyTorch's first weights of a convolution: uniform within 1 / sqrt(inputs of a filter).
+PYTORCH_KERNEL = initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
 # The stages of V2 and V3 with their convolutions.
 UNET_STAGES = (
     "encoder1", "encoder2", "encoder3", "bottleneck", "decoder1", "decoder2", "decoder3",
@@ -49,24 +53,28 @@ def scale_filters(filters: int, width_multiplier: float) -> int:
     return max(1, round(filters * width_multiplier))
 
 
-def check_input_size(input_size: tuple[int | None, int | None]) -> None:
-    """Raise `ValueError` unless three poolings by two leave whole numbers.
+def check_input_size(input_size: tuple[int | None, int | None], multiple: int = 8) -> None:
+    """Raise `ValueError` unless both sides of an input are allowed.
 
     Args:
         input_size: (height, width) in pixels; `None` stands for any multiple of 8.
+        multiple: what sides are multiples of: of 8 for three poolings by two. With another, both
+            sides must be given.
     """
     for side in input_size:
-        if side is not None and (side <= 0 or side % 8):
+        if side is None and multiple == 8:
+            continue
+        if side is None or side <= 0 or side % multiple:
             raise ValueError(
-                "`input_size` must be (height, width) in multiples of 8. Received:"
+                f"`input_size` must be (height, width) in multiples of {multiple}. Received:"
                 f" input_size={input_size}"
             )
 
 
-def check_count(name: str, value: int) -> None:
-    """Raise `ValueError` unless `value` is at least 1."""
-    if value < 1:
-        raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
+def check_count(name: str, value: int, *, least: int = 1) -> None:
+    """Raise `ValueError` unless `value` is at least `least`."""
+    if value < least:
+        raise ValueError(f"`{name}` must be at least {least}. Received: {name}={value}")
 
 
 def conv_block(
@@ -118,31 +126,49 @@ def conv_stage(x: Any, filters: int, convs: int, *, name: str, **block: Any) -> 
     return x
 
 
-def decoder_stage(x: Any, skip: Any, filters: int, convs: int, *, name: str, **block: Any) -> Any:
+def decoder_stage(
+    x: Any,
+    skip: Any,
+    filters: int,
+    convs: int,
+    *,
+    name: str,
+    interpolated: bool = False,
+    **block: Any,
+) -> Any:
     """Double the size, append the encoder's map of that size, convolve.
 
     Args:
         x: `(batch, height / 2, width / 2, channels)`.
         skip: `(batch, height, width, skip channels)`; it comes after the enlarged `x`.
         filters, convs, name, block: as for `conv_stage`.
+        interpolated: whether pixels are interpolated with aligned corners; otherwise they are
+            repeated.
 
     Returns:
         `(batch, height, width, filters)`.
     """
-    x = layers.UpSampling2D(2, name=f"{name}_up")(x)
+    enlarge = AlignedUpSampling if interpolated else layers.UpSampling2D
+    x = enlarge(name=f"{name}_up")(x)
     x = layers.Concatenate(name=f"{name}_concat")([x, skip])
     return conv_stage(x, filters, convs, name=name, **block)
 
 
 def unet(
-    x: Any, *, width_multiplier: float, convs: Sequence[int] = UNET_CONVS, **block: Any
+    x: Any,
+    *,
+    width_multiplier: float,
+    convs: Sequence[int] = UNET_CONVS,
+    interpolated: bool = False,
+    **block: Any,
 ) -> Any:
-    """Apply the network that V2 and V3 share (Sun et al. 2020, table I).
+    """Apply the network that V2 to V5 share (Sun et al. 2020, table I).
 
     Args:
         x: `(batch, height, width, channels)`, height and width multiples of 8.
         width_multiplier: factor on the number of filters of every layer.
         convs: convolutions in each of the seven stages.
+        interpolated: as for `decoder_stage`.
         block: arguments of `conv_block` that tell the versions apart.
 
     Returns:
@@ -159,6 +185,7 @@ def unet(
 
     x = conv_stage(x, f512, convs[3], name="bottleneck", **block)
 
+    block["interpolated"] = interpolated
     x = decoder_stage(x, skip3, f256, convs[4], name="decoder1", **block)  # height / 4
     x = decoder_stage(x, skip2, f128, convs[5], name="decoder2", **block)  # height / 2
     return decoder_stage(x, skip1, f64, convs[6], name="decoder3", **block)  # height
@@ -175,11 +202,16 @@ def heatmap_head(x: Any, heatmaps: int, *, output_bias: float) -> Any:
     Returns:
         `(batch, height, width, heatmaps)` float32, probability 0 to 1.
     """
-    x = layers.Conv2D(
-        heatmaps,
-        1,
-        bias_initializer=initializers.Constant(output_bias),
-        name="head",
-    )(x)
+    return as_probability(heatmap_logits(x, heatmaps, output_bias=output_bias))
+
+
+def heatmap_logits(x: Any, heatmaps: int, *, output_bias: float) -> Any:
+    """Turn features into maps before the logistic function; arguments as for `heatmap_head`."""
+    bias = initializers.Constant(output_bias)
+    return layers.Conv2D(heatmaps, 1, bias_initializer=bias, name="head")(x)
+
+
+def as_probability(x: Any) -> Any:
+    """Apply the logistic function that makes heatmaps of maps."""
     # Reduced precision would leave the peak's probability with two digits.
     return layers.Activation("sigmoid", dtype="float32", name="heatmaps")(x)

@@ -13,6 +13,7 @@ from keras_tracknet.backends import PRECISIONS
 from keras_tracknet.datasets.labels import DEFAULT_VISIBLE, VISIBLE
 from keras_tracknet.frames.stacking import BACKGROUND_MODES
 from keras_tracknet.models.blocks import check_count, check_input_size
+from keras_tracknet.models import v4, v5
 from keras_tracknet.models.tsm import BACKBONES, MODALITIES, describe_tsm
 from keras_tracknet.tracks.hidden import HIDDEN_POSITIONS
 from keras_tracknet.training.batches.augment import Augmentation
@@ -25,6 +26,8 @@ PIPELINES = ("auto", "host", "device")  # where training batches are made
 CHOICES = {
     "version": VERSIONS,
     "schedule": ("constant", "cosine"),
+    "base": v4.BASES,
+    "fusion": v4.FUSIONS,
     "background": BACKGROUND_MODES,
     "target": ("disc", "gaussian"),
     "hidden": HIDDEN_POSITIONS,
@@ -54,7 +57,9 @@ TYPES: dict[str, Callable[[Any], bool]] = {
 }
 
 # Filters of the deepest convolution at full width.
-MOST_FILTERS = {"v1": 512, "v2": 512, "v3": 512, "rectifier": 256}
+MOST_FILTERS = {
+    "v1": 512, "v2": 512, "v3": 512, "v4": 512, "v5": 512, "wasb": 128, "rectifier": 256,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ class FitConfig:
     """Everything that decides a training run; written to the run folder as `config.json`.
 
     Attributes:
-        version: `v1`, `v2`, `v3`, `rectifier` or `tsm`.
+        version: `v1`, `v2`, `v3`, `v4`, `v5`, `wasb`, `rectifier` or `tsm`.
         data: folder of labelled clips; None for rendered rallies.
         output: the run folder.
         epochs: passes over the windows.
@@ -75,7 +80,9 @@ class FitConfig:
         frames: frames in a window, for TSM those that it sees of a window; the version's own
             when None.
         heatmaps: maps out; as many as frames when None (V1 always 1).
-        background: V3's background mode.
+        base: network that V4 adds motion attention to, `v2` or `v3`.
+        fusion: how V4 gates its maps, see `build_v4`.
+        background: background mode of V3, and of V4 on V3.
         input_size: (height, width) in pixels; the version's own when None.
         target: `disc` with weighted cross-entropy, or `gaussian` with quality focal loss;
             V1 has its own.
@@ -118,6 +125,8 @@ class FitConfig:
     width: float = 1.0
     frames: int | None = None
     heatmaps: int | None = None
+    base: str = "v2"
+    fusion: str = "a"
     background: str = "concat"
     input_size: tuple[int, int] | None = None
     target: str = "disc"
@@ -183,9 +192,9 @@ class FitConfig:
                 raise ValueError(
                     f"`{name}` must be {least}. Received: {name}={getattr(self, name)}"
                 )
-        if self.heatmaps and self.version != "v2":
+        if self.heatmaps and self.version not in ("v2", "wasb"):
             raise ValueError(
-                f"`heatmaps` is supported by v2 only. Received: version={self.version!r},"
+                f"`heatmaps` is supported by v2 and wasb only. Received: version={self.version!r},"
                 f" heatmaps={self.heatmaps}"
             )
         if self.version == "tsm":
@@ -199,13 +208,28 @@ class FitConfig:
             if self.backbone == "resnet50" and self.width != 1:
                 raise ValueError(f"`width` must be 1 for resnet50. Received: width={self.width}")
         for name in ("pan", "stabilize"):
-            if getattr(self, name) and self.version == "v3" and self.background != "none":
+            if getattr(self, name) and self.spec.background != "none":
                 raise ValueError(
                     f"`{name}` requires a model without a background. Received:"
                     f" {name}={getattr(self, name)}, background={self.background!r}"
                 )
         check_input_size(self.input_size or (None, None))
+        if self.version in ("v4", "v5"):
+            self._check_motion()
         _ = self.spec, self.augmentation  # which raise what is wrong with them
+
+    def _check_motion(self) -> None:
+        """Raise `ValueError` for a network of V4 or V5 that cannot be built."""
+        check_count("frames", self.spec.frames, least=2)
+        if self.spec.background == "subtract":
+            raise ValueError(
+                "`background` must show the frames to v4: none, subtract_concat or concat."
+                " Received: background='subtract'"
+            )
+        if self.version == "v5":
+            check_input_size(self.spec.input_size, v5.PATCH)
+            if self.crop:
+                raise ValueError(f"`crop` is not supported by v5. Received: crop={self.crop}")
 
     @property
     def spec(self) -> ModelSpec:
@@ -223,13 +247,14 @@ class FitConfig:
                 "tsm", frames, 0, "none", size, classes=CLASSES, span=self.span, trained_on=source
             )
         size = self.input_size or ((360, 640) if self.version == "v1" else (288, 512))
-        frames = self.frames or (8 if self.version == "v3" else 3)
+        version = self.base if self.version == "v4" else self.version
+        frames = self.frames or (8 if version == "v3" else 3)
         heatmaps = self.heatmaps or frames
         return ModelSpec(
             version=self.version,
             frames=frames,
             heatmaps=1 if self.version == "v1" else heatmaps,
-            background=self.background if self.version == "v3" else "none",
+            background=self.background if version == "v3" else "none",
             input_size=size,
             stabilized=self.stabilize,
             trained_on=source,
@@ -264,10 +289,13 @@ def describe_network(file: ModelFile) -> dict[str, Any]:
     }
     if spec.version != "rectifier":
         network |= {"input_size": spec.input_size, "stabilize": spec.stabilized}
-    if spec.version == "v2":
+    if spec.version in ("v2", "wasb"):
         network["heatmaps"] = spec.heatmaps
+    if spec.version == "v4":
+        network["base"] = "v2" if file.model.get_layer("encoder1_conv1").use_bias else "v3"
+        network["fusion"] = file.model.get_layer("motion_fusion").fusion
     if spec.version == "rectifier":
         network["hidden"] = spec.hidden
-    if spec.version == "v3":
+    if "v3" in (spec.version, network.get("base")):
         network["background"] = spec.background
     return network

@@ -20,6 +20,9 @@ from keras_tracknet.models.tsm import build_tsm
 from keras_tracknet.models.v1 import build_v1
 from keras_tracknet.models.v2 import build_v2
 from keras_tracknet.models.v3 import build_v3
+from keras_tracknet.models.v4 import build_v4
+from keras_tracknet.models.v5 import build_v5
+from keras_tracknet.models.wasb import build_wasb
 from keras_tracknet.training.config import FitConfig
 from keras_tracknet.weights.model_file import ModelFile
 
@@ -49,9 +52,17 @@ def build_network(config: FitConfig) -> keras.Model:
     # A start from nearly empty maps: the ball has few of the pixels.
     if spec.version == "v1":
         return build_v1(**common, output_bias=5.0)
-    if spec.version == "v2":
-        return build_v2(**common, heatmaps=spec.heatmaps, output_bias=-3.0)
-    return build_v3(**common, background=spec.background, output_bias=-3.0)
+    common["output_bias"] = -3.0
+    if spec.version in ("v2", "wasb"):
+        build = build_v2 if spec.version == "v2" else build_wasb
+        return build(**common, heatmaps=spec.heatmaps)
+    if spec.version == "v5":
+        return build_v5(**common)
+    if spec.version == "v4":
+        return build_v4(
+            **common, base=config.base, fusion=config.fusion, background=config.background
+        )
+    return build_v3(**common, background=spec.background)
 
 
 def compile_network(model: keras.Model, config: FitConfig, steps: int) -> None:

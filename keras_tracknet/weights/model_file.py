@@ -23,7 +23,9 @@ from keras_tracknet.weights.spec import FORMAT, ModelSpec, Shape, check_shapes, 
 if TYPE_CHECKING:  # Keras is loaded with a network, not to read what a file says of it
     import keras
 
-FLOAT32_LAYERS = ("heatmaps", "consensus", "probabilities")  # whatever the rest is
+# Layers that compute in float32, whatever the rest does; all of V5's refiner does, too.
+FLOAT32_LAYERS = ("heatmaps", "consensus", "probabilities", "motion", "motion_fusion")
+FLOAT32_PREFIX = "refiner_"
 
 
 @dataclass(frozen=True)
@@ -227,12 +229,22 @@ def infer_spec(model: keras.Model, path: Path = Path("model")) -> ModelSpec:
         height, width, outputs = model.output_shape[1:]
         if any(layer.name == "heatmaps" for layer in model.layers):
             frames = channels // 3 if background == "none" else outputs
-            version = "v2" if model.get_layer("encoder1_conv1").use_bias else "v3"
+            version = _infer_version(model)
             size = (height or 288, width or 512)
             return ModelSpec(version, frames, outputs, background, size)
         if any(layer.name == "head_bn" for layer in model.layers):
             return ModelSpec("v1", channels // 3, 1, "none", (height or 360, width or 640))
     raise InputError(f"{path}: is a Keras model, but not a TrackNet; build it with keras_tracknet.")
+
+
+def _infer_version(model: keras.Model) -> str:
+    """Return which of the networks that return heatmaps a model is, from its layers' names."""
+    names = {layer.name for layer in model.layers}
+    known = {"refiner_add": "v5", "motion_fusion": "v4", "stage4_0_fuse_layers_0_add": "wasb"}
+    for name, version in known.items():
+        if name in names:
+            return version
+    return "v2" if model.get_layer("encoder1_conv1").use_bias else "v3"
 
 
 def is_trained(model: keras.Model) -> bool:
@@ -258,7 +270,7 @@ def set_precision(model: keras.Model, policy: str) -> None:
     import keras
 
     for layer in model.layers:
-        if layer.name not in FLOAT32_LAYERS:
+        if layer.name not in FLOAT32_LAYERS and not layer.name.startswith(FLOAT32_PREFIX):
             layer.dtype_policy = keras.dtype_policies.get(policy)
 
 

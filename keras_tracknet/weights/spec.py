@@ -19,7 +19,7 @@ from keras_tracknet.frames.sizes import FITS
 from keras_tracknet.frames.stacking import BACKGROUND_MODES
 
 FORMAT = 1  # counts up when an older version of this package would misread what is written
-VERSIONS = ("v1", "v2", "v3", "rectifier", "tsm")
+VERSIONS = ("v1", "v2", "v3", "v4", "v5", "wasb", "rectifier", "tsm")
 HIDDEN = ("zero", "interpolated")
 LARGEST_TEXT = 8 << 20  # bytes; the history of 30,000 epochs
 DEEPEST = 32  # lists and dictionaries in each other
@@ -87,6 +87,9 @@ class ModelSpec:
             "v1": (1, 1),
             "v2": (1, self.frames),
             "v3": (self.frames, self.frames),
+            "v4": (self.frames, self.frames),
+            "v5": (self.frames, self.frames),
+            "wasb": (1, self.frames),
         }.get(self.version, (0, 0))
         limits = str(least) if least == most else f"{least} to {most}"
         check_value(

@@ -435,7 +435,10 @@ def test_what_cannot_be_used_is_one_line_with_the_next_step(
             ["fit", "--version", "v2", "--heatmaps", "5"],
             "--heatmaps must be 1 to 3 for v2",
         ),
-        (["fit", "--version", "v3", "--heatmaps", "1"], "--heatmaps is supported by v2 only"),
+        (
+            ["fit", "--version", "v3", "--heatmaps", "1"],
+            "--heatmaps is supported by v2 and wasb only",
+        ),
         (["fit", "--input-size", "30x50"], "multiples of 8"),
         (["fit", "--input-size", "30"], "'30' does not have the form HEIGHTxWIDTH"),
         (["fit", "--crop", "50x50"], "--crop must be (height, width) in multiples of 8"),

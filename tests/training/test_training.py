@@ -69,6 +69,9 @@ def configure(data, output, version="v2", **settings):
         "v1": {"input_size": SIZE},
         "v2": {"input_size": SIZE},
         "v3": {"input_size": SIZE, "frames": 4},
+        "v4": {"input_size": SIZE, "base": "v3"},
+        "v5": {"input_size": (32, 48)},
+        "wasb": {"input_size": SIZE},
         "rectifier": {"frames": 8},
     }
     return FitConfig(
@@ -137,9 +140,12 @@ def read_history(folder):
         ("v2", {}, ("v2", 3, 3, "none", SIZE)),
         ("v2", {"heatmaps": 1}, ("v2", 3, 1, "none", SIZE)),
         ("v3", {"target": "gaussian", "mixup": 0.5}, ("v3", 4, 4, "concat", SIZE)),
+        ("v4", {"frames": 4, "fusion": "b"}, ("v4", 4, 4, "concat", SIZE)),
+        ("v5", {}, ("v5", 3, 3, "none", (32, 48))),
+        ("wasb", {"heatmaps": 1}, ("wasb", 3, 1, "none", SIZE)),
         ("rectifier", {}, ("rectifier", 8, 0, "none", (0, 0))),
     ],
-    ids=["v1", "v2", "v2 3-in-1", "v3", "rectifier"],
+    ids=["v1", "v2", "v2 3-in-1", "v3", "v4", "v5", "wasb", "rectifier"],
 )
 def test_run_folder_holds_config_models_history_and_curves(
     clips, tmp_path, version, settings, spec
@@ -740,7 +746,10 @@ def test_run_takes_the_balls_that_count_as_visible(tmp_path, visible, count):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"version": "v9"}, "`version` must be one of v1, v2, v3, rectifier.*version='v9'"),
+        (
+            {"version": "v9"},
+            "`version` must be one of v1, v2, v3, v4, v5, wasb, rectifier.*version='v9'",
+        ),
         ({"schedule": "steps"}, "`schedule` must be one of .*schedule='steps'"),
         ({"background": "sky"}, "`background` must be one of .*background='sky'"),
         ({"target": "square"}, "`target` must be one of disc, gaussian.*target='square'"),
@@ -756,7 +765,13 @@ def test_run_takes_the_balls_that_count_as_visible(tmp_path, visible, count):
         ({"crop": (30, 30)}, "`crop` must be .* in multiples of 8"),
         ({"flip": 1.5}, "`flip` must be 0 to 1"),
         # Only V2 has a choice.
-        ({"version": "v3", "heatmaps": 1}, "`heatmaps` is supported by v2 only"),
+        ({"version": "v3", "heatmaps": 1}, "`heatmaps` is supported by v2 and wasb only"),
+        ({"version": "v4", "base": "v1"}, "`base` must be one of v2, v3"),
+        ({"version": "v4", "fusion": "c"}, "`fusion` must be one of a, b"),
+        ({"version": "v4", "base": "v3", "background": "subtract"}, "must show the frames to v4"),
+        ({"version": "v4", "frames": 1}, "`frames` must be at least 2"),
+        ({"version": "v5", "crop": (32, 32)}, "`crop` is not supported by v5"),
+        ({"version": "v5", "input_size": (24, 64)}, "in multiples of 16"),
         ({"version": "v3", "pan": 3.0}, "`pan` requires a model without a background"),
         ({"version": "v3", "stabilize": True}, "`stabilize` requires a model without a background"),
         ({"version": "v2", "heatmaps": 4}, "`heatmaps` must be 1 to 3 for v2 with 3 frames"),

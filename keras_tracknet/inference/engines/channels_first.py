@@ -58,6 +58,8 @@ def _turn(layer: keras.layers.Layer) -> keras.layers.Layer:
             return OtherNormalization.from_config(config)
     elif "data_format" in config:
         config["data_format"] = "channels_first"
+    elif len(layer.output.shape) == 3:
+        pass  # tokens, which have no rows and columns
     elif not isinstance(layer, ELEMENTWISE):
         raise NotImplementedError(
             f"{layer.name}: {type(layer).__name__} is not supported channels first."

@@ -89,9 +89,10 @@ class Conversion:
         """
         wanted = self.input_size or spec.input_size
         if wanted != spec.input_size:
-            if spec.version == "v1":
+            if spec.version in ("v1", "v5"):
                 raise InputError(
-                    f"{self.weights}: a V1 network has a fixed input size; remove `input_size`."
+                    f"{self.weights}: a {spec.version.upper()} network has a fixed input size;"
+                    " remove `input_size`."
                 )
             if not is_size(wanted) or any(side % 8 for side in wanted):
                 raise InputError(
