@@ -104,8 +104,8 @@ class MotionPrompt(keras.layers.Layer):  # type: ignore[misc]
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of `__init__`."""
         names = ("frames", "background", "signed", "gain", "epsilon", "start", "luminance")
-        names += ("linear", "data_format")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        own = {name: getattr(self, name) for name in (*names, "linear", "data_format")}
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable("keras_tracknet")

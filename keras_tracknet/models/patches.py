@@ -1,4 +1,4 @@
-"""Layers of V5 that work on patches: maps cut into tokens, tokens joined into maps, and larger maps.
+"""Layers of V5: maps cut into tokens, tokens joined into maps, and maps made larger.
 
 A token stands for one patch of one map. Tokens are in the order of the maps, and in each map row by
 row.
@@ -214,4 +214,5 @@ def interpolate_aligned(length: int) -> np.ndarray:
         `(2 x length, length)` float32.
     """
     places = np.arange(2 * length) * (length - 1) / (2 * length - 1)
-    return np.maximum(0, 1 - np.abs(places[:, None] - np.arange(length))).astype(np.float32)
+    shares: np.ndarray = np.maximum(0, 1 - np.abs(places[:, None] - np.arange(length)))
+    return shares.astype(np.float32)

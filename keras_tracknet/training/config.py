@@ -12,8 +12,8 @@ from typing import Any
 from keras_tracknet.backends import PRECISIONS
 from keras_tracknet.datasets.labels import DEFAULT_VISIBLE, VISIBLE
 from keras_tracknet.frames.stacking import BACKGROUND_MODES
-from keras_tracknet.models.blocks import check_count, check_input_size
 from keras_tracknet.models import v4, v5
+from keras_tracknet.models.blocks import check_count, check_input_size
 from keras_tracknet.models.tsm import BACKBONES, MODALITIES, describe_tsm
 from keras_tracknet.tracks.hidden import HIDDEN_POSITIONS
 from keras_tracknet.training.batches.augment import Augmentation
