@@ -133,13 +133,15 @@ def _play_tennis_rally(court: _Court, time: float, strokes: int) -> float:
     point = np.array([hand * rng.uniform(0.3, 1.2), side * 11.8, rng.uniform(2.5, 2.9)])
     target = np.array([-hand * rng.uniform(0.6, 3.6), -side * rng.uniform(4.0, 6.2), floor])
     flight = court.strike(point, target, (30.0, 48.0), (0.0, 0.008))
+    kind = "serve"
     for played in range(1, strokes + 1):
         if flight is None:
             return time
-        court.hits.append(Hit(time, side, point))
+        court.hits.append(Hit(time, side, point, kind=kind))
         volley = _find_reach(court, flight, -side, (1.0, 2.3), (1.5, 5.0), 0.2)
         if played < strokes and volley is not None and rng.random() < 0.15:
             time, point = court.add_flight(time, flight, volley), flight.at(volley)
+            kind = "volley"
         else:
             time = court.add_flight(time, flight)
             court.touch_floor(time, BOUNCE, flight.at(flight.seconds))
@@ -152,6 +154,7 @@ def _play_tennis_rally(court: _Court, time: float, strokes: int) -> float:
                 rest = court.bounce(after)
                 return court.add_flight(time, rest, min(rest.seconds, rng.uniform(0.15, 0.4)))
             time, point = court.add_flight(time, after, reach), after.at(reach)
+            kind = "groundstroke"
         side = -side
         target = np.array([rng.uniform(-3.6, 3.6), -side * rng.uniform(5.5, 11.0), floor])
         flight = court.strike(point, target, (15.0, 30.0), (-0.004, 0.012))

@@ -25,7 +25,7 @@ OVERHEAD = {
     "drop": ((11.0, 24.0), (-4.0, 16.0)),
 }
 UNDERHAND = {
-    "lift": ((15.0, 36.0), (38.0, 66.0)),
+    "lob": ((15.0, 36.0), (38.0, 66.0)),
     "net": ((4.5, 10.0), (25.0, 68.0)),
     "drive": ((12.0, 38.0), (2.0, 24.0)),
 }
@@ -43,12 +43,14 @@ class Hit:
         side: -1 or +1.
         point: `(3,)` metres.
         player: of that side, from 0.
+        kind: of the stroke; empty in volleyball.
     """
 
     time: float
     side: int
     point: np.ndarray
     player: int = 0
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,12 +109,12 @@ def play_badminton(rng: np.random.Generator, frames: int, fps: float, strokes: i
     while time < duration:
         side = int(rng.choice([-1, 1]))
         point = np.array([rng.uniform(-0.9, 0.9), side * rng.uniform(2.1, 3.0), 1.0])
-        path = choose_flight(rng, point, side, SERVES)
-        if path is None:  # out or into the net: serve again
+        chosen = choose_flight(rng, point, side, SERVES)
+        if chosen is None:  # out or into the net: serve again
             continue
-        began = time
+        path, kind, began = chosen[0], "serve", time
         for played in range(1, strokes + 1):
-            hits.append(Hit(time, side, point))
+            hits.append(Hit(time, side, point, kind=kind))
             contact = _choose_contact(rng, path, -side, fps) if played < strokes else None
             if contact is None or time >= duration:
                 break
@@ -121,7 +123,8 @@ def play_badminton(rng: np.random.Generator, frames: int, fps: float, strokes: i
             if reply is None:  # out of reach: the player lets it land
                 break
             flights.append((time, time + contact, path))
-            time, point, side, path = time + contact, reached, -side, reply
+            time, point, side = time + contact, reached, -side
+            path, kind = reply
         landed = _cut_at_floor(path)
         contacts.append(Contact(time + (len(landed) - 1) * STEP, LANDING, landed[-1]))
         rallies.append((began, contacts[-1].time))
@@ -136,7 +139,7 @@ def choose_flight(
     point: np.ndarray,
     side: int,
     strokes: dict[str, tuple[tuple[float, float], tuple[float, float]]],
-) -> np.ndarray | None:
+) -> tuple[np.ndarray, str] | None:
     """Find a flight that clears the net and lands in the opposite court.
 
     Args:
@@ -146,9 +149,11 @@ def choose_flight(
         strokes: name to the ranges of speed and angle.
 
     Returns:
-        `(points, 3)` metres every `STEP` seconds, or None when no stroke succeeds.
+        `(points, 3)` metres every `STEP` seconds and the name of the stroke, or None when no
+        stroke succeeds.
     """
-    ranges = np.array(list(strokes.values()))[rng.permutation(len(strokes))]
+    order = rng.permutation(len(strokes))
+    ranges = np.array(list(strokes.values()))[order]
     low, high = np.repeat(ranges, TRIES, axis=0).transpose(2, 0, 1)
     speed, angle = rng.uniform(low, high).T
     angle = np.radians(angle)
@@ -173,7 +178,9 @@ def choose_flight(
     good &= np.abs(landing[:, 0]) < BADMINTON.width / 2
     good &= np.abs(landing[:, 1]) < BADMINTON.length / 2
     chosen = np.flatnonzero(good)
-    return paths[:, chosen[0]] if len(chosen) else None
+    if not len(chosen):
+        return None
+    return paths[:, chosen[0]], list(strokes)[order[chosen[0] // TRIES]]
 
 
 def _choose_contact(
