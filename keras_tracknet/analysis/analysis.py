@@ -10,10 +10,13 @@ import numpy as np
 
 from keras_tracknet.analysis.court.calibration import Court
 from keras_tracknet.analysis.court.marks import CUSTOM
+from keras_tracknet.analysis.court.zones import name_zone
 from keras_tracknet.analysis.events import EventList, find_events
 from keras_tracknet.analysis.flight.segments import LONGEST_GAP
 from keras_tracknet.analysis.flight.space import SpaceFlight
 from keras_tracknet.analysis.rallies import Rally
+from keras_tracknet.analysis.space_fit import fit_space_flights
+from keras_tracknet.analysis.strokes import find_bounced, find_players, name_shot
 from keras_tracknet.errors import InputError
 from keras_tracknet.progress import Reporter
 from keras_tracknet.sports import Sport
@@ -36,7 +39,7 @@ class Stroke:
         peak_error: standard deviation of `peak`.
         flight: how the ball flew in space; None without a calibrated court, and where the
             positions do not tell.
-        kind: of the stroke, such as `smash` (see `strokes`); empty where uncertain.
+        kind: of the stroke, such as `smash` (see `strokes.KINDS`); empty where uncertain.
         player: `near` or `far`; empty where unknown.
         zone: of the court that the ball was hit in, such as `back left`, as the player who hits
             sees it (see `name_zone`); empty without `flight`.
@@ -166,7 +169,10 @@ def analyze_track(
                 place = court.to_floor(pixel)
                 error = court.floor_error(pixel, found.error)
                 contacts.append(FloorContact(event, place, error, court.contains(place)))
-    strokes = _list_strokes(found, velocity)
+    flights = {}
+    if court is not None and court.sport != CUSTOM:
+        flights = fit_space_flights(found, steady, sport, court.camera_matrix(), fps=fps)
+    strokes = _list_strokes(found, velocity, flights, sport)
     return Analysis(track, size, sport, found, velocity, strokes, court, tuple(contacts))
 
 
@@ -198,9 +204,13 @@ def drop_strays(track: Track, found: EventList, height: int, *, fps: float | Non
     return replace(track, x=np.where(stray, np.nan, track.x), y=np.where(stray, np.nan, track.y))
 
 
-def _list_strokes(found: EventList, velocity: Velocity) -> tuple[Stroke, ...]:
+def _list_strokes(
+    found: EventList, velocity: Velocity, flights: dict[Event, SpaceFlight], sport: Sport
+) -> tuple[Stroke, ...]:
     strokes = []
     for rally in found.rallies:
+        players = iter(find_players(rally, flights, found, sport))
+        bounced = find_bounced(rally.events)
         for index, event in enumerate(rally.events):
             if event.kind != HIT:
                 continue
@@ -212,5 +222,9 @@ def _list_strokes(found: EventList, velocity: Velocity) -> tuple[Stroke, ...]:
             if inside.any():
                 best = np.flatnonzero(inside)[velocity.speed[inside].argmax()]
                 peak, peak_error = float(velocity.speed[best]), float(velocity.error[best])
-            strokes.append(Stroke(event, end, peak, peak_error))
+            flight, kind, zone = flights.get(event), "", ""
+            if flight is not None:
+                kind = name_shot(flight, sport, first=index == 0, bounced=event in bounced)
+                zone = name_zone(flight.state, sport)
+            strokes.append(Stroke(event, end, peak, peak_error, flight, kind, next(players), zone))
     return tuple(strokes)

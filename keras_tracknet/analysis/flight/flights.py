@@ -144,7 +144,12 @@ def fly_states(
 def _bend(velocity: np.ndarray, turning: np.ndarray) -> np.ndarray:
     """Turn velocities about an axis, by an angle that grows with the speed."""
     speed = np.linalg.norm(velocity, axis=-1, keepdims=True).clip(None, FASTEST)
-    bent: np.ndarray = velocity + speed * np.cross(turning, velocity)
+    # The cross product, which np.cross takes several times as long for.
+    ahead, behind = [1, 2, 0], [2, 0, 1]
+    across = (
+        turning[..., ahead] * velocity[..., behind] - turning[..., behind] * velocity[..., ahead]
+    )
+    bent: np.ndarray = velocity + speed * across
     return bent
 
 
