@@ -12,11 +12,11 @@ from keras_tracknet.analysis.events import EventList
 from keras_tracknet.analysis.flight.chain import NODE, OPEN, Chain, Joint
 from keras_tracknet.analysis.flight.chain_start import guess_chain
 from keras_tracknet.analysis.flight.flights import Stretch
-from keras_tracknet.analysis.flight.repeats import undo_repeats
 from keras_tracknet.analysis.flight.space import SpaceFlight
 from keras_tracknet.analysis.rallies import Rally
 from keras_tracknet.sports import Sport
 from keras_tracknet.tracks.event_table import BOUNCE, HIT, LANDING, Event
+from keras_tracknet.tracks.repeats import undo_repeats
 from keras_tracknet.tracks.tables import REPAIRED
 from keras_tracknet.tracks.track import Track
 
