@@ -88,7 +88,7 @@ def describe_value(value: float, error: float, digits: int = 0) -> str:
     """Show a value with its standard deviation, such as `312 ± 9`."""
     if math.isnan(value):
         return UNKNOWN
-    shown = f"{value:.{digits}f}"
+    shown = f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
     return shown if math.isnan(error) else f"{shown} ± {error:.{digits}f}"
 
 

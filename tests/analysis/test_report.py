@@ -20,7 +20,7 @@ from keras_tracknet.analysis.report.charts import (
 )
 from keras_tracknet.analysis.report.floor import Floor
 from keras_tracknet.analysis.report.page import Heading, link_file, write_report
-from keras_tracknet.analysis.shots import describe_call, describe_clock, list_shots
+from keras_tracknet.analysis.shots import describe_call, describe_clock, describe_value, list_shots
 from keras_tracknet.sports import SPORTS
 from keras_tracknet.tracks.event_table import BOUNCE, Event
 from keras_tracknet.tracks.track import Track
@@ -228,6 +228,13 @@ def test_without_flights_the_page_claims_no_speed(analysis, tmp_path):
 def test_a_ball_is_called_out_only_where_the_error_allows(analysis, place, error, call):
     contact = replace(analysis.contacts[0], place=np.array(place), error=error)
     assert describe_call(contact, "tennis") == call
+
+
+def test_values_are_shown_with_their_error():
+    assert describe_value(312.4, 9.3) == "312 ± 9"
+    assert describe_value(-0.256, 0.1, 2) == "\N{MINUS SIGN}0.26 ± 0.10"
+    assert describe_value(1.0, math.nan) == "1"
+    assert describe_value(math.nan, 2.0) == "\N{EN DASH}"
 
 
 def test_an_out_ball_is_inside_the_drawing(analysis):

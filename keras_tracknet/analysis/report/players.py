@@ -31,11 +31,14 @@ def list_players(
         scene: `(height, width, 3)` uint8 RGB, what the maps of the picture stand on.
     """
     listed = [shot for own in shots.values() for shot in own]
+    by_player = any(shot.stroke.player for shot in listed)
     players = []
     for player, name in NAMES.items():
         own = [shot for shot in listed if shot.stroke.player == player]
         if own:
-            maps = _draw_floors(analysis, own) or [_draw_picture(analysis, own, scene)]
+            maps = _draw_floors(analysis, own)
+            if not maps and (player or not by_player):
+                maps = [_draw_picture(analysis, own, scene)]
             players.append(
                 {"name": name, "colour": charts.PLAYER_COLOURS[player]}
                 | _count(own)
