@@ -3,6 +3,7 @@
 const AT_ONCE = 3; // requests; the browser allows six per server, progress takes one
 const MEMORY = 192e6; // bytes of decoded pictures
 const PASSING = 1280; // pixels: the widest picture while frames go by
+const AGAIN = 1000; // milliseconds until a frame that failed is asked for again
 const REST = 180; // milliseconds on a frame before its full size is fetched
 
 export class Frames {
@@ -64,7 +65,7 @@ export class Frames {
     } catch (error) {
       if (error.name !== "AbortError") {
         this.failed.add(number);
-        setTimeout(() => this.failed.delete(number), 1000);
+        setTimeout(() => { this.failed.delete(number); this.#fetchNext(); }, AGAIN);
       }
     } finally {
       if (this.coming.get(number) === control) this.coming.delete(number);

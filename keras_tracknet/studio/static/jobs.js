@@ -45,7 +45,8 @@ export class Jobs extends EventTarget {
 
 export function describe(job) {
   const left = Number.isFinite(job.seconds_left) ? `, ${clock(job.seconds_left)} left` : "";
-  return `${job.stage || KINDS[job.kind]}${left}`;
+  const stage = job.stage || KINDS[job.kind];
+  return `${stage[0].toUpperCase()}${stage.slice(1)}${left}`;
 }
 
 export function showProgress(bar, { done, total }) {

@@ -197,6 +197,11 @@ function start() {
     showButtons();
     if (event.detail) button.blur(); // clicked, not pressed by key: space is for play again
   });
+  find("report-link").addEventListener("click", (event) => {
+    if (open.video.track.tracked) return;
+    event.preventDefault();
+    say("Track the video first; the report is made of its track.");
+  });
   find("open-files").addEventListener("click", showFiles);
   find("import-file").addEventListener("change", (event) => {
     if (event.target.files[0]) importFile(event.target.files[0]);
@@ -213,7 +218,7 @@ function start() {
     if (!ended) return;
     await library.refresh();
     if (!find("teach").hidden) teach.show();
-    if (job.kind === "track" && open && job.videos?.includes(open.video.id)) {
+    if (job.kind === "track" && open) {
       await attempt(() => open.video.load());
       await open.queue.load();
     }

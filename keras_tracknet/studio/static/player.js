@@ -1,5 +1,5 @@
 // The picture: one frame, exactly, with the ball on it; zoomed, panned, clicked and played.
-import { find, onceAFrame, pointAt, prepare } from "./page.js";
+import { find, onceAFrame, pointAt, prepare, say } from "./page.js";
 import { Frames } from "./frames.js";
 import { drawBall, drawTrail } from "./marks.js";
 
@@ -194,6 +194,7 @@ export class Player {
     cancelAnimationFrame(this.clock);
     this.clock = undefined;
     this.#showPlaying();
+    this.#show();
   }
 
   #showPlaying() {
@@ -212,10 +213,16 @@ export class Player {
   }
 
   async #fetchHeatmap() {
+    if (this.playing) return; // a heatmap takes longer than a frame
     const wanted = { frame: this.shown };
     this.heatmap = wanted;
     const answer = await fetch(`${this.video.path}/heatmaps/${wanted.frame}`).catch(() => null);
-    if (!answer?.ok || this.heatmap !== wanted) return;
+    if (this.heatmap !== wanted) return; // another frame was asked for meanwhile
+    if (!answer?.ok) {
+      const { error } = await answer?.json().catch(() => ({})) ?? {};
+      say(error ?? "There is no heatmap of this frame.");
+      return;
+    }
     wanted.picture = await colourHeat(await createImageBitmap(await answer.blob()));
     this.draw();
   }

@@ -4,6 +4,7 @@ import { describe, showProgress } from "./jobs.js";
 import { fillSelect } from "./library.js";
 import { drawBall } from "./marks.js";
 
+const SCORES = ["accuracy", "precision", "recall", "f1"];
 const CROP = 96; // pixels of the video around the ball in a picture
 
 export class Teach {
@@ -89,7 +90,7 @@ export class Teach {
   #drawResult({ before, after, frames, held_back: held, examples }) {
     find("teach-result").hidden = false;
     const row = (...cells) => make("tr", {}, ...cells);
-    const names = Object.keys(after).filter((name) => Number.isFinite(after[name]));
+    const names = SCORES.filter((name) => Number.isFinite(after[name]));
     const show = (value) => (Number.isFinite(value) ? value.toFixed(3) : "–");
     find("result-table").replaceChildren(
       make("thead", {}, row(...["", "before", "after", "change"].map((text) => make("th", {}, text)))),
@@ -100,7 +101,10 @@ export class Teach {
           make("td", {}, show(after[name])), make("td", { className },
             `${better ? "+" : "−"}${show(Math.abs(change))}`));
       })));
-    find("result-text").textContent = `Taught on ${frames} frames, measured on ${held} that were held back.`;
+    find("result-text").textContent = held
+      ? `Taught on ${frames} frames, measured on ${held} that were held back.`
+      : `Taught on ${frames} frames. None were held back: correct frames in more places to compare.`;
+    find("result-table").hidden = !held;
     find("examples").replaceChildren(...examples.map((example) => this.#drawExample(example)));
   }
 
