@@ -109,7 +109,8 @@ export class Teach {
   }
 
   /** A crop around the ball: where it is, where the old and where the new weights see it. */
-  #drawExample({ frame, video, before, after, truth }) {
+  #drawExample({ frame, video: name, before, after, truth }) {
+    const video = this.library.videos.find((entry) => entry.name === name)?.id ?? name;
     const canvas = make("canvas", { role: "img" });
     const far = (point) => (point && truth ? `${Math.hypot(point[0] - truth[0], point[1] - truth[1]).toFixed(1)} px off`
       : point ? "a ball where none is" : truth ? "not found" : "no ball, rightly");

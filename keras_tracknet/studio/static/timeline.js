@@ -109,7 +109,8 @@ export class Timeline {
     context.font = "10px system-ui, sans-serif";
     context.textAlign = "center";
     for (let i = Math.ceil(Math.max(0, first) / 20) * 20; i < Math.min(last, this.video.count); i += 20) {
-      context.fillText(i, (i + 0.5 - first) / (last - first) * width, top + 10.5);
+      const left = (i + 0.5 - first) / (last - first) * width;
+      if (left > 12 && left < width - 12) context.fillText(i, left, top + 10.5);
     }
   }
 
