@@ -50,6 +50,7 @@ async function openVideo(id) {
     timeline: new Timeline(video, queue) };
   video.addEventListener("frame", showPlace);
   video.addEventListener("labels", showButtons);
+  video.addEventListener("view", showButtons);
   const link = find("player-link"), path = encodeURIComponent(id);
   link.hidden = false;
   link.textContent = link.title = video.name;

@@ -47,6 +47,7 @@ export class Player {
     if (bitmap) {
       this.bitmap = bitmap;
       this.shown = frame;
+      if (this.zoom > 1) this.#follow();
       if (this.heatmap && this.heatmap.frame !== frame) this.#fetchHeatmap();
       for (const watch of this.watchers) watch();
     }
@@ -112,6 +113,16 @@ export class Player {
     this.#keepInside();
   }
 
+  /** Bring the ball back into a zoomed picture that it has left. */
+  #follow() {
+    const { x, y } = this.video.ball(this.shown);
+    if (x === null) return;
+    const [left, top] = this.place(x, y);
+    if (left < 0 || top < 0 || left > this.canvas.clientWidth || top > this.canvas.clientHeight) {
+      this.zoomAt(x, y, this.zoom);
+    }
+  }
+
   #keepInside() {
     const { width, height } = this.video, scale = this.scale();
     this.centre = [[this.centre[0], width, this.canvas.clientWidth],
@@ -119,6 +130,7 @@ export class Player {
       const half = Math.min(size / 2, room / scale / 2);
       return Math.max(half - 0.5, Math.min(size - 0.5 - half, at));
     });
+    this.video.tell("view");
     this.draw();
   }
 

@@ -3,7 +3,10 @@ import { ask } from "./page.js";
 
 export const NEAR = 12; // frames: how far a guess looks for a ball
 
-/** Events: `frame` when another frame is shown, `labels` when a label or the track changes. */
+/**
+ * Events: `frame` when another frame is shown, `labels` when a label or the track changes, `view`
+ * when the picture is zoomed or moved.
+ */
 export class Video extends EventTarget {
   static async open(entry) {
     const video = new Video(entry);
