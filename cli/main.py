@@ -22,6 +22,7 @@ COMMANDS = {
     "analyze": "Find hits, bounces, landings and rallies in a track.",
     "fit": "Train a model on labelled clips.",
     "evaluate": "Evaluate weights on labelled clips.",
+    "compare": "Compare weights on the same labelled clips.",
     "export": "Export a tracker to LiteRT, ONNX, OpenVINO or TensorFlow.",
     "bench": "Measure tracking speed on this machine.",
     "convert": "Convert a public checkpoint to a Keras model, or back.",

@@ -51,7 +51,7 @@ THEMES = {
     "training": (
         "Training and evaluation",
         ("fit", "FitConfig", "describe_network", "render_disc", "render_gaussian",
-         "render_classes", "evaluate"),
+         "render_classes", "evaluate", "compare"),
     ),
     "networks": (
         "Networks",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from keras_tracknet.datasets.dataset import find_clips, find_dataset, read_labels
     from keras_tracknet.datasets.splits import split_dataset
     from keras_tracknet.errors import InputError
+    from keras_tracknet.evaluation.comparing import compare
     from keras_tracknet.evaluation.exporting import export
     from keras_tracknet.evaluation.trackers import evaluate
     from keras_tracknet.frames.background import estimate_background, sample_indices
@@ -90,6 +91,7 @@ _HOMES = {
     "build_wasb": "models.wasb",
     "checkpoints": "weights.checkpoints",
     "classify_windows": "training.classifier.clip_classes",
+    "compare": "evaluation.comparing",
     "compute_velocity": "tracks.velocity",
     "describe_network": "training.config",
     "estimate_background": "frames.background",
@@ -158,6 +160,7 @@ __all__ = [
     "build_wasb",
     "checkpoints",
     "classify_windows",
+    "compare",
     "compute_velocity",
     "describe_network",
     "estimate_background",

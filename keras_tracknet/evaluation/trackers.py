@@ -20,6 +20,7 @@ from keras_tracknet.evaluation.reliability import (
     expected_error,
     measure_reliability,
 )
+from keras_tracknet.evaluation.resampling import find_intervals
 from keras_tracknet.files import prepare_place, write_json
 from keras_tracknet.frames.sizes import scale_positions
 from keras_tracknet.inference.tracker import Tracker
@@ -31,8 +32,6 @@ from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.reader import probe_video
 
 UNITS = ("model", "source")
-RESAMPLES = 2000
-INTERVAL = 0.95
 
 
 @dataclass(frozen=True)
@@ -66,26 +65,8 @@ class Evaluation:
 
     @property
     def intervals(self) -> dict[str, tuple[float, float]]:
-        """95 % intervals of accuracy and F1 under resampling of clips.
-
-        Frames of one clip resemble each other, so whole clips are drawn, with replacement, as
-        many as there are (the percentile bootstrap, Efron 1979). Empty with fewer than two
-        clips.
-        """
-        if len(self.clips) < 2:
-            return {}
-        generator = np.random.default_rng(0)
-        drawn = generator.integers(len(self.clips), size=(RESAMPLES, len(self.clips)))
-        totals = [
-            sum((self.clips[k].counts for k in sample), Counts()) for sample in drawn.tolist()
-        ]
-        scores = {name: [getattr(t, name) for t in totals] for name in ("accuracy", "f1")}
-        tails = [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2]
-        return {
-            name: tuple(np.nanquantile(values, tails).tolist())
-            for name, values in scores.items()
-            if not np.isnan(values).all()
-        }
+        """95 % intervals of accuracy and F1 when clips are resampled; empty with fewer than two."""
+        return find_intervals([clip.counts for clip in self.clips])
 
     @property
     def reliability(self) -> list[ReliabilityBin]:

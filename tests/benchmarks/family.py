@@ -1,0 +1,74 @@
+"""Train the whole family at one budget, then compare it on clips that none has trained on.
+
+    python tests/benchmarks/family.py DATA --out RUNS --val 00004,00027 --width 0.25 --steps 400
+
+Every network sees the same training clips, windows of as many frames at the same size, as many
+steps of as many windows, and the same seeds. Each has a run folder below RUNS. An interrupted run
+goes on when the command is given again; finished ones are kept. In the end `tracknet compare`
+writes its table to RUNS/compare.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+NETWORKS = {
+    "v1": ("--version", "v1"),
+    "v2": ("--version", "v2"),
+    "v3": ("--version", "v3", "--background", "concat"),
+    "v3-frames": ("--version", "v3", "--background", "none"),
+    "v4": ("--version", "v4", "--base", "v2"),
+    "v5": ("--version", "v5"),
+    "wasb": ("--version", "wasb"),
+}
+
+
+def run_tracknet(*words: object) -> None:
+    """Run a command of this package."""
+    command = [sys.executable, "-m", "keras_tracknet_cli", *map(str, words)]
+    print("tracknet", *words, flush=True)
+    subprocess.run(command, check=True)
+
+
+def train(name: str, options: argparse.Namespace) -> Path:
+    """Train a network, or what is left to train of it; return its run folder."""
+    run = options.out / name
+    if (run / "best.keras").is_file():  # written at the end of the only epoch
+        print(f"{run}: finished", flush=True)
+        return run
+    if (run / "last.keras").is_file():
+        run_tracknet("fit", "--resume", "-o", run)
+        return run
+    run_tracknet(
+        "fit", *NETWORKS[name], "--data", options.data, "-o", run, "--val", options.val,
+        "--width", options.width, "--frames", options.frames, "--input-size", options.input_size,
+        "--epochs", 1, "--windows", options.steps * options.batch_size,
+        "--batch-size", options.batch_size, "--seed", options.seed,
+    )  # fmt: skip
+    return run
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path, help="folder of labelled clips")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
+    parser.add_argument("--val", required=True, help="validation clips, joined by commas")
+    parser.add_argument("--networks", default=",".join(NETWORKS), help="which, joined by commas")
+    parser.add_argument("--width", type=float, default=0.25)
+    parser.add_argument("--frames", type=int, default=3)
+    parser.add_argument("--input-size", default="288x512")
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--batch-size", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--train-only", action="store_true", help="leave out the comparison")
+    options = parser.parse_args()
+    names = options.networks.split(",")
+    if unknown := sorted(set(names) - set(NETWORKS)):
+        parser.error(f"unknown network {unknown[0]}; use some of {', '.join(NETWORKS)}")
+    runs = [train(name, options) for name in names]
+    if not options.train_only:
+        where = ("--data", options.data, "--clips", options.val, "-o", options.out / "compare")
+        run_tracknet("compare", *runs, *where)
