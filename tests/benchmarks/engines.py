@@ -4,7 +4,7 @@
 
 Exports a V3 of random weights for each installed engine and runs windows of 8 frames of 288x512.
 Prints processor-seconds per window (the time of all cores added up, so that other work on the
-machine disturbs it little) and, for OpenVINO and ONNX Runtime, the convolutions' share of it.
+machine disturbs it little) and the convolutions' share of it, which LiteRT does not tell.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from keras_tracknet.inference.engines import FORMATS, KERAS, open_network, openv
 from keras_tracknet.inference.engines.conversion import SUFFIXES, Conversion
 from keras_tracknet.inference.engines.network import Network
 
-ONNX = "onnx"
+ONNX, SAVED_MODEL = "onnx", "saved-model"
 CONVOLUTIONS = ("Conv", "FusedConv")
 
 
@@ -63,6 +63,32 @@ def share_in_onnx(path: Path, folder: Path) -> float:
     return sum(spent[name] for name in CONVOLUTIONS) / spent.total()
 
 
+def share_in_tensorflow(path: Path) -> float:
+    """Return the share of a window's time that its convolutions take in TensorFlow."""
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    with v1.Session(graph=tf.Graph()) as session:
+        content = v1.saved_model.load(session, ["serve"], str(path))
+        signature = content.signature_def["serving_default"]
+        shapes = {
+            i.name: [max(1, side.size) for side in i.tensor_shape.dim]
+            for i in signature.inputs.values()
+        }
+        feed = {name: np.zeros(shape, np.uint8) for name, shape in shapes.items()}
+        (output,) = signature.outputs.values()
+        how = v1.RunOptions(trace_level=v1.RunOptions.FULL_TRACE)
+        for _ in range(3):
+            trace = v1.RunMetadata()
+            session.run(output.name, feed, options=how, run_metadata=trace)
+    spent: Counter[bool] = Counter()
+    for device in trace.step_stats.dev_stats:
+        for node in device.node_stats:
+            kind = node.timeline_label.partition(" = ")[2].partition("(")[0]
+            spent["Conv2D" in kind] += node.op_end_rel_micros - node.op_start_rel_micros
+    return spent[True] / spent.total()
+
+
 def main() -> None:
     """Print a row for each engine and precision."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -87,6 +113,8 @@ def main() -> None:
                     share = f"{share_in_openvino(path, precision):.0%}"
                 elif engine == ONNX:
                     share = f"{share_in_onnx(path, folder):.0%}"
+                elif engine == SAVED_MODEL:
+                    share = f"{share_in_tensorflow(path):.0%}"
                 print(f"| {engine} | {network.precision} | {seconds:.2f} | {share} |", flush=True)
 
 

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -100,6 +101,25 @@ def test_every_engine_gives_the_same_detections(weights, converted, format):
     np.testing.assert_allclose(found[:, 2], maps.max(axis=(1, 2)), atol=TOLERANCE)
     finder = Finder(network.spec.threshold)
     np.testing.assert_allclose(found, finder(maps), atol=1e-4)
+
+
+def test_onnx_turns_pictures_at_the_start_only_and_enlarges_at_once(converted):
+    path, onnx = converted("onnx"), pytest.importorskip("onnx")
+    nodes = onnx.load(path).graph.node
+    kinds = Counter(node.op_type for node in nodes)
+    first = next(k for k, node in enumerate(nodes) if node.op_type == "Conv")
+    turns = [k for k, node in enumerate(nodes) if node.op_type == "Transpose"]
+    assert (len(turns), max(turns) < first) == (2, True)
+    assert (kinds["Resize"], kinds["Tile"], kinds["Gather"]) == (3, 0, 0)
+    assert not [node for node in nodes if "half_pixel" in str(node.attribute)]
+
+
+def test_litert_enlarges_at_once(converted):
+    path, litert = converted("tflite"), pytest.importorskip("ai_edge_litert.interpreter")
+    details = litert.Interpreter(str(path))._get_ops_details()
+    kinds = Counter(operation["op_name"] for operation in details)
+    assert (kinds["RESIZE_NEAREST_NEIGHBOR"], kinds["TILE"], kinds["BROADCAST_TO"]) == (3, 0, 0)
+    assert kinds["TRANSPOSE"] == 2  # frames stacked, heatmaps taken apart
 
 
 @pytest.mark.parametrize(

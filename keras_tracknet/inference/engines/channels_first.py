@@ -12,6 +12,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from keras_tracknet.inference.engines.enlargement import Enlargement
+
 AXES = (0, 2, 3, 1)  # where an axis of channels-last pictures has gone
 # Layers that work on each value by itself.
 ELEMENTWISE = (
@@ -47,7 +49,7 @@ def _turn(layer: keras.layers.Layer) -> keras.layers.Layer:
             raise NotImplementedError(
                 f"{layer.name}: interpolation {config['interpolation']} is not supported."
             )
-        return Enlargement(layer.size, name=layer.name)
+        return Enlargement(layer.size, "channels_first", name=layer.name)
     if isinstance(layer, layers.Rescaling):
         for name in ("scale", "offset"):
             value = np.asarray(getattr(layer, name))
@@ -65,31 +67,6 @@ def _turn(layer: keras.layers.Layer) -> keras.layers.Layer:
             f"{layer.name}: {type(layer).__name__} is not supported channels first."
         )
     return type(layer).from_config(config)
-
-
-class Enlargement(layers.Layer):  # type: ignore[misc]
-    """Makes pictures larger by repeating pixels, in one operation of the runtime.
-
-    Args:
-        size: factors of (height, width).
-
-    Input shape:
-        `(batch, channels, height, width)`.
-
-    Output shape:
-        `(batch, channels, height x size[0], width x size[1])`.
-    """
-
-    def __init__(self, size: tuple[int, int], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.size = size
-
-    def call(self, inputs: Any) -> Any:
-        """Return the pictures enlarged."""
-        height, width = (int(n * f) for n, f in zip(inputs.shape[2:], self.size, strict=True))
-        return ops.image.resize(
-            inputs, (height, width), interpolation="nearest", data_format="channels_first"
-        )
 
 
 class OtherNormalization(layers.BatchNormalization):  # type: ignore[misc]

@@ -16,6 +16,7 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.inference.engines import litert, onnx, openvino
 from keras_tracknet.inference.engines.channels_first import turn_channels_first
 from keras_tracknet.inference.engines.conversion import FAILED, Conversion
+from keras_tracknet.inference.engines.enlargement import enlarge_at_once
 from keras_tracknet.inference.engines.exports import put_in_place
 from keras_tracknet.inference.engines.network import DESCRIPTION, Description
 from keras_tracknet.inference.engines.serving import build_serving
@@ -68,6 +69,8 @@ def _fix_tracker(file: ModelFile, wanted: Conversion) -> tuple[keras.Model, Desc
     data_format = "channels_first" if wanted.format == openvino.NAME else "channels_last"
     if data_format == "channels_first":
         core = turn_channels_first(core, spec.input_size)
+    else:
+        core = enlarge_at_once(core)
     model = build_serving(
         core, spec, output=wanted.output, batch_size=1, frame_size=size, data_format=data_format
     )
@@ -121,6 +124,7 @@ def _write_onnx(model: keras.Model, path: Path, described: Description, wanted: 
     if wanted.precision == "int8":
         onnx.quantize(path, _read_calibration(wanted))
     content = library.load(path)
+    onnx.repeat_pixels(content)
     if wanted.precision == "fp16":
         content = onnx.halve(content, keep=DECODING)
     entry = content.metadata_props.add()

@@ -74,6 +74,21 @@ def _shape(place: Any) -> Shape:
     return [side if isinstance(side, int) else None for side in place.shape]
 
 
+def repeat_pixels(model: Any) -> None:
+    """Make an ONNX model's enlargements plain repetition, for which runtimes have a fast way.
+
+    For whole factors it gives the same as TensorFlow's way to count pixels, which ONNX has
+    deprecated.
+
+    Args:
+        model: an `onnx.ModelProto`, changed in place.
+    """
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            if attribute.s == b"tf_half_pixel_for_nn":
+                attribute.s = b"asymmetric"
+
+
 def halve(model: Any, *, keep: str) -> Any:
     """Return an ONNX model with weights and arithmetic in half precision.
 
