@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Generator, Iterator, Sequence
+from collections import deque
+from collections.abc import Container, Generator, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,13 +108,24 @@ def read_frames(path: Path, damage: Damage | None = None) -> Generator[Frame, No
                 stacklevel=2,
             )
         return
-    damage = damage or Damage()
+    yield from _read_video(path, damage or Damage())
+
+
+def _read_video(
+    path: Path, damage: Damage, wanted: Container[int] | None = None
+) -> Generator[Frame, None, None]:
+    """Yield the frames of a video file, or those of some indices; the others are only decoded."""
     with open_video(path) as (container, stream):
         clock, display = Clock(container, stream, _frame_rate(stream)), Display(stream)
         size: tuple[int, ...] | None = None
+        stored: tuple[int, int] | None = None
         index = -1
         pictures = decode_stream(container, stream, damage)
         for index, (time, picture) in enumerate(clock.stamp(pictures)):
+            asked = wanted is None or index in wanted
+            before, stored = stored, (picture.width, picture.height)
+            if not asked and stored == before:
+                continue
             image = display.show(picture)
             size = size or image.shape
             if image.shape != size:
@@ -122,7 +134,8 @@ def read_frames(path: Path, damage: Damage | None = None) -> Generator[Frame, No
                     f" {show_size(image.shape)} at frame {index}; cut the video there or re-encode"
                     " it at one size."
                 )
-            yield Frame(index, time, image)
+            if asked:
+                yield Frame(index, time, image)
         if index < 0:
             raise _no_frames(path)
         fault = _find_fault(damage, clock, index + 1, stream.frames, time)
@@ -187,15 +200,14 @@ def sample_frames(path: Path, count: int) -> Generator[Frame, None, None]:
                 return
     wanted = _spread(total, count)
     found = False
-    with contextlib.closing(read_frames(path)) as frames:
+    with contextlib.closing(_read_video(path, Damage(), set(wanted))) as frames:
         for frame in frames:
-            if frame.index == wanted[0]:
-                yield frame
-                found, wanted = True, wanted[1:]
-                if not wanted:
-                    return
-        if not found:  # the video ends long before its container says
+            found = True
             yield frame
+            if frame.index == wanted[-1]:
+                return
+    if not found:  # the video ends long before its container says
+        yield from deque(read_frames(path), maxlen=1)
 
 
 def _frame_rate(stream: Any) -> Fraction:
