@@ -194,32 +194,60 @@ class Stream:
 
         Outputs are blank for frames before `first` that no later one needs.
         """
-        network, spec, size = self._network, self._spec, self._network.batch_size
+        network, spec = self._network, self._spec
         merger = WindowMerger(spec.heatmaps, self._step, published=self._published)
         of_frame = (3,) if network.output == "detections" else spec.input_size
         blank = np.broadcast_to(np.float32(0), (spec.heatmaps, *of_frame))
-        frames = np.zeros((size, spec.frames, *network.frame_size, 3), np.uint8)
         for window in windows:
             if window.start + spec.heatmaps > first:
                 windows = itertools.chain([window], windows)
                 break
             yield from merger.add(window.start, blank)
-        # A batch that is not full is run as well: one batch size means one compiled network.
-        for batch in batch_items(windows, 1 if self._live else size):
-            with self._watch.stage("prepare"):
-                shifts = [
-                    stack_frames(window.frames, stabilized=self._stabilize, out=out)
-                    for window, out in zip(batch, frames, strict=False)
-                ]
-                inputs: list[np.ndarray] = [frames]
-                if self._background is not None:
-                    inputs.append(np.stack([self._background.picture] * size))
-            with self._watch.stage("network"):
-                outputs = network.run(inputs)
-            for window, of_window, shift in zip(batch, outputs, shifts, strict=False):
-                in_place = unshift_outputs(of_window, shift, network.frame_size)
-                yield from merger.add(window.start, in_place)
+        for start, outputs in self._compute(windows):
+            yield from merger.add(start, outputs)
         yield from merger.finish()
+
+    def _compute(self, windows: Iterator[Window]) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield where each window starts, and the network's outputs for it.
+
+        Where the engine allows, a batch is started before the one in front of it is finished, so
+        that no core waits for the slowest window of a batch.
+        """
+        network, size = self._network, 1 if self._live else self._network.batch_size
+        ahead = 1 if network.concurrent and not self._live else 0
+        shape = (network.batch_size, self._spec.frames, *network.frame_size, 3)
+        buffers = deque(np.zeros(shape, np.uint8) for _ in range(ahead + 1))
+        started: deque[tuple[list[Window], list[np.ndarray], Callable[[], np.ndarray]]] = deque()
+
+        def finish() -> Iterator[tuple[int, np.ndarray]]:
+            batch, shifts, wait = started.popleft()
+            with self._watch.stage("network"):
+                outputs = wait()
+            for window, of_window, shift in zip(batch, outputs, shifts, strict=False):
+                yield window.start, unshift_outputs(of_window, shift, network.frame_size)
+
+        try:
+            for batch in batch_items(windows, size):
+                with self._watch.stage("prepare"):
+                    buffers.rotate()
+                    # Other engines take full batches: one batch size means one compiled network.
+                    frames = buffers[0][: len(batch)] if network.concurrent else buffers[0]
+                    shifts = [
+                        stack_frames(window.frames, stabilized=self._stabilize, out=out)
+                        for window, out in zip(batch, frames, strict=False)
+                    ]
+                    inputs = [frames]
+                    if self._background is not None:
+                        inputs.append(np.stack([self._background.picture] * len(frames)))
+                with self._watch.stage("network"):
+                    started.append((batch, shifts, network.start(inputs)))
+                if len(started) > ahead:
+                    yield from finish()
+            while started:
+                yield from finish()
+        finally:
+            for _, _, wait in started:
+                wait()
 
 
 def _note_frames(

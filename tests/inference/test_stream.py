@@ -116,6 +116,51 @@ def test_closing_the_stream_early_stops_the_threads_of_decoder_and_network(show)
     assert read_ahead_threads() == []
 
 
+class Concurrent:
+    """A network that holds back what was started until somebody waits for it."""
+
+    concurrent = True
+
+    def __init__(self, network):
+        self._network, self.waiting, self.most = network, 0, 0
+
+    def __getattr__(self, name):
+        return getattr(self._network, name)
+
+    def start(self, inputs):
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+
+        def finish():
+            self.waiting -= 1
+            missing = self.batch_size - len(inputs[0])
+            full = [np.pad(a, [(0, missing)] + [(0, 0)] * (a.ndim - 1)) for a in inputs]
+            return self._network.run(full)[: len(inputs[0])]
+
+        return finish
+
+
+@pytest.mark.parametrize("count", [3, 29])
+def test_two_batches_under_way_give_the_rows_of_one_after_another(show, count):
+    show([paint(SIZE, dot_of(frame)) for frame in range(count)])
+    tracker = make_tracker()
+    rows = list(tracker.stream(SOURCE))
+    tracker.network = Concurrent(tracker.network)
+    assert str(list(tracker.stream(SOURCE))) == str(rows)
+    assert tracker.network.most == (2 if count > tracker.spec.frames * 2 else 1)
+    assert tracker.network.waiting == 0
+
+
+def test_closing_the_stream_early_waits_for_what_the_network_has_started(show):
+    show([paint(SIZE, (9, 9))] * 200)
+    tracker = make_tracker()
+    tracker.network = Concurrent(tracker.network)
+    stream = tracker.stream(SOURCE)
+    next(stream)
+    stream.close()
+    assert tracker.network.waiting == 0
+
+
 def test_closing_the_stream_early_closes_the_video(monkeypatch):
     closed = threading.Event()
 

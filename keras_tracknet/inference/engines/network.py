@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -121,7 +121,11 @@ class Network(ABC):
         batch_size: windows that `run` takes at once.
         output: `heatmaps` or `detections`.
         frame_size: (height, width) of the frames that go in, pixels.
+        concurrent: whether windows are computed independently. Then a batch may be shorter, and
+            the next one can be started before this one is finished.
     """
+
+    concurrent: ClassVar[bool] = False
 
     spec: ModelSpec
     path: Path
@@ -146,6 +150,15 @@ class Network(ABC):
             `(batch_size, heatmaps, height, width)`, `(batch_size, heatmaps, 3)`, or a
             rectifier's `(windows, window, 2)`, float32.
         """
+
+    def start(self, inputs: Sequence[np.ndarray]) -> Callable[[], np.ndarray]:
+        """Start a batch, and return a function that waits for its outputs.
+
+        Args:
+            inputs: as for `run`; they must not change before the outputs are there.
+        """
+        outputs = self.run(inputs)
+        return lambda: outputs
 
 
 def hint_missing(name: str, package: str, extra: str | None = None) -> InputError:

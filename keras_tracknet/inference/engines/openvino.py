@@ -8,11 +8,12 @@ cache, and what OpenVINO compiles it to beside it.
 from __future__ import annotations
 
 import importlib.util
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -70,6 +71,8 @@ class OpenVINONetwork(Network):
         threads: of all streams together.
     """
 
+    concurrent: ClassVar[bool] = True
+
     def __init__(
         self,
         path: Path,
@@ -112,7 +115,8 @@ class OpenVINONetwork(Network):
         self.operations = count_operations(model)
         self.streams = self._compiled.get_property("NUM_STREAMS")
         self.threads = self._compiled.get_property("INFERENCE_NUM_THREADS")
-        self._requests = [self._compiled.create_infer_request() for _ in range(batch_size)]
+        # Of two batches: while one is finished and the next prepared, another one is computed.
+        self._idle = deque(self._compiled.create_infer_request() for _ in range(2 * batch_size))
         # Frames before the background, coordinates before the mask: formats have their own order.
         shapes = [tuple(port.partial_shape.get_max_shape()) for port in self._compiled.inputs]
         self._order = sorted(range(len(shapes)), key=lambda k: (-len(shapes[k]), -shapes[k][-1]))
@@ -125,20 +129,28 @@ class OpenVINONetwork(Network):
 
     def run(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """Return the outputs for a batch, see `Network.run`."""
-        outputs: list[np.ndarray] = []
-        count = len(inputs[0])
-        for first in range(0, count, len(self._requests)):
-            busy = self._requests[: count - first]
-            for place, request in enumerate(busy, first):
-                window = {
-                    k: array[place : place + 1]
-                    for k, array in zip(self._order, inputs, strict=True)
-                }
-                request.start_async(window, share_inputs=True)
+        firsts = range(0, len(inputs[0]), self.batch_size)
+        parts = [[array[k : k + self.batch_size] for array in inputs] for k in firsts]
+        return np.concatenate([self.start(part)() for part in parts])
+
+    def start(self, inputs: Sequence[np.ndarray]) -> Callable[[], np.ndarray]:
+        """Start a batch, see `Network.start`; a second one may wait behind it."""
+        busy = [self._idle.popleft() for _ in inputs[0]]
+        for place, request in enumerate(busy):
+            window = {
+                k: array[place : place + 1] for k, array in zip(self._order, inputs, strict=True)
+            }
+            request.start_async(window, share_inputs=True)
+
+        def finish() -> np.ndarray:
+            outputs = []
             for request in busy:
                 request.wait()
                 outputs.append(np.array(request.get_output_tensor(0).data[0]))
-        return np.stack(outputs)
+            self._idle.extend(busy)
+            return np.stack(outputs)
+
+        return finish
 
 
 def count_operations(model: Any) -> int:
