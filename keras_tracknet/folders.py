@@ -26,6 +26,23 @@ def ensure_home() -> None:
     os.environ["HOME"] = folder
 
 
+def own_folder() -> Path:
+    """Return the folder of the weights that were taught on this machine; it need not exist yet.
+
+    It is where `TRACKNET_WEIGHTS` says, else `keras_tracknet/weights` where the system keeps the
+    user's data: `~/.local/share` on Linux.
+
+    Raises:
+        InputError: `TRACKNET_WEIGHTS` begins with a home that there is not.
+    """
+    chosen = _read_folder("TRACKNET_WEIGHTS")
+    if chosen is None:
+        from platformdirs import user_data_dir
+
+        return Path(user_data_dir("keras_tracknet", appauthor=False)) / "weights"
+    return chosen
+
+
 def cache_folder(kind: str = "") -> Path:
     """Return the folder in the cache for things of one kind; it need not exist yet.
 
@@ -38,12 +55,20 @@ def cache_folder(kind: str = "") -> Path:
     Raises:
         InputError: `TRACKNET_CACHE` begins with a home that there is not.
     """
-    chosen = os.environ.get("TRACKNET_CACHE")
-    if not chosen:
+    chosen = _read_folder("TRACKNET_CACHE")
+    if chosen is None:
         from platformdirs import user_cache_dir
 
         return Path(user_cache_dir("keras_tracknet", appauthor=False)) / kind
+    return chosen / kind
+
+
+def _read_folder(variable: str) -> Path | None:
+    """Return the folder that an environment variable names, None where it names none."""
+    chosen = os.environ.get(variable)
+    if not chosen:
+        return None
     expanded = os.path.expanduser(chosen)
     if expanded.startswith("~"):
-        raise InputError(f"TRACKNET_CACHE={chosen}: no such home folder; set an absolute path.")
-    return Path(expanded) / kind
+        raise InputError(f"{variable}={chosen}: no such home folder; set an absolute path.")
+    return Path(expanded)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import re
 import shutil
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_tracknet.errors import WEIGHTS, InputError
-from keras_tracknet.files import write_json
+from keras_tracknet.files import read_json, replace_file, write_json, write_text
+from keras_tracknet.folders import own_folder
 
 if TYPE_CHECKING:  # Keras is loaded when a network is, not to say what there is
     from keras_tracknet.weights.model_file import ModelFile
@@ -22,6 +24,7 @@ MANIFEST = FOLDER / "manifest.json"
 DEFAULT = "badminton-v3"
 DEMO = "rendered-v3"
 HUB = "hf://"
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")  # of weights that were taught on this machine
 SAVED = ("model.weights.h5", "saved_model.pb")  # in folders of Keras and of TensorFlow
 
 
@@ -43,6 +46,7 @@ class Preset:
         machine: in a few words.
         sport: what it tracks: a sport of `keras_tracknet.sports`, `rendered` for rendered
             rallies, or an empty string for several sports.
+        folder: where its files are, if it was taught on this machine; None for the package's.
     """
 
     name: str
@@ -55,27 +59,28 @@ class Preset:
     frames_per_second: float
     machine: str
     sport: str = ""
+    folder: Path | None = None
 
     @property
     def tracker(self) -> Path:
         """The tracker's file."""
-        return FOLDER / f"{self.name}.keras"
+        return self._place(f"{self.name}.keras")
 
     @property
     def rectifier(self) -> Path | None:
         """The rectifier's file, or None."""
-        path = FOLDER / f"{self.name}-rectifier.keras"
+        path = self._place(f"{self.name}-rectifier.keras")
         return path if path.name in self.sha256 else None
 
     @property
     def card(self) -> Path:
         """The model card, Markdown."""
-        return FOLDER / f"{self.name}.md"
+        return self._place(f"{self.name}.md")
 
     @property
     def bytes(self) -> int:
         """Size of its files."""
-        return sum((FOLDER / name).stat().st_size for name in self.sha256)
+        return sum(self._place(name).stat().st_size for name in self.sha256)
 
     def check(self) -> None:
         """Compare its files with the manifest.
@@ -84,12 +89,15 @@ class Preset:
             InputError: a file is missing or is not what was released.
         """
         for name, expected in self.sha256.items():
-            path = FOLDER / name
+            path = self._place(name)
             if not path.is_file() or _hash(path) != expected:
                 raise InputError(
                     f"{path}: missing or damaged (its SHA-256 differs from the released file);"
                     " reinstall the package."
                 )
+
+    def _place(self, name: str) -> Path:
+        return (self.folder or FOLDER) / name
 
 
 @dataclass(frozen=True)
@@ -112,6 +120,48 @@ def list_presets() -> dict[str, Preset]:
 def preset_names() -> list[str]:
     """Return the names of the bundled trackers."""
     return sorted(list_presets())
+
+
+def list_own_presets() -> dict[str, Preset]:
+    """Return by name the trackers that were taught on this machine, see `keep_weights`."""
+    folder = own_folder()
+    try:
+        content = read_json(folder / MANIFEST.name)
+    except FileNotFoundError:
+        return {}
+    return {name: Preset(name, **entry, folder=folder) for name, entry in content.items()}
+
+
+def keep_weights(
+    name: str, tracker: Path, card: str, *, rectifier: Path | None = None, **facts: Any
+) -> Preset:
+    """Keep weights under a name that works on this machine wherever weights are asked for.
+
+    Args:
+        name: lower-case letters, digits and hyphens.
+        tracker: model file.
+        card: model card, Markdown.
+        rectifier: model file of its rectifier.
+        facts: the other fields of `Preset`, as measured.
+
+    Raises:
+        InputError: the name cannot be used, or the files cannot be written.
+    """
+    own = list_own_presets()
+    if not NAME.fullmatch(name):
+        raise InputError(f"{name}: use lower-case letters, digits and hyphens, such as my-club.")
+    if name in own or name in list_presets():
+        raise InputError(f"{name}: there are already weights of this name; choose another one.")
+    folder, sha256 = own_folder(), {}
+    for file, source in ((f"{name}.keras", tracker), (f"{name}-rectifier.keras", rectifier)):
+        if source is not None:
+            with replace_file(folder / file) as partial:
+                shutil.copyfile(source, partial)
+            sha256[file] = _hash(folder / file)
+    write_text(card, folder / f"{name}.md")
+    preset = Preset(name=name, sha256=sha256, **facts, folder=folder)
+    _write_manifest({**own, name: preset}, folder / MANIFEST.name)
+    return preset
 
 
 def load(name: str | Path = DEFAULT) -> ModelFile:
@@ -147,8 +197,11 @@ def find_weights(name: str | Path) -> WeightsPaths:
     Raises:
         InputError: none of these, or a preset whose files are damaged.
     """
-    if str(name) in list_presets():
-        preset = list_presets()[str(name)]
+    known = list_presets()
+    if str(name) not in known and NAME.fullmatch(str(name)):
+        known = list_own_presets()
+    if str(name) in known:
+        preset = known[str(name)]
         preset.check()
         return WeightsPaths(preset.tracker, preset.rectifier)
     if str(name).startswith(HUB):
@@ -160,7 +213,8 @@ def find_weights(name: str | Path) -> WeightsPaths:
         return WeightsPaths(path)
     raise InputError(
         f"{name}: no such weights; use a .keras file, a run folder of tracknet fit,"
-        f" hf://OWNER/NAME or one of {', '.join(preset_names()) or '(none bundled)'}."
+        f" hf://OWNER/NAME or one of"
+        f" {', '.join([*preset_names(), *list_own_presets()]) or '(none bundled)'}."
     )
 
 
@@ -195,7 +249,8 @@ def add_preset(
         path.unlink()
     parameters = load_model(FOLDER / f"{name}.keras").model.count_params()
     preset = Preset(name=name, sha256=_hash_files(name), parameters=parameters, **facts)
-    _write_manifest(preset)
+    _write_manifest({**list_presets(), name: preset}, MANIFEST)
+    list_presets.cache_clear()
     return preset
 
 
@@ -213,7 +268,8 @@ def add_int8(name: str, made: Path) -> Preset:
     for suffix in (".xml", ".bin"):
         shutil.copyfile(made.with_suffix(suffix), FOLDER / f"{name}.int8{suffix}")
     preset = replace(list_presets()[name], sha256=_hash_files(name))
-    _write_manifest(preset)
+    _write_manifest({**list_presets(), name: preset}, MANIFEST)
+    list_presets.cache_clear()
     return preset
 
 
@@ -222,13 +278,11 @@ def _hash_files(name: str) -> dict[str, str]:
     return {file: _hash(FOLDER / file) for file in files if (FOLDER / file).is_file()}
 
 
-def _write_manifest(preset: Preset) -> None:
-    """Write the manifest with a preset added, or another in its place."""
-    entries = {p.name: asdict(p) for p in (*list_presets().values(), preset)}
+def _write_manifest(presets: dict[str, Preset], path: Path) -> None:
+    entries = {name: asdict(presets[name]) for name in sorted(presets)}
     for entry in entries.values():
-        entry.pop("name")
-    write_json(dict(sorted(entries.items())), MANIFEST)
-    list_presets.cache_clear()
+        del entry["name"], entry["folder"]
+    write_json(entries, path)
 
 
 def _hash(path: Path) -> str:

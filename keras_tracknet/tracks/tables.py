@@ -19,8 +19,8 @@ REJECTED = "rejected"  # there was a detection, but not of the ball
 UNLABELLED = "unlabelled"
 CORRECTED = "corrected"  # a person has said whether there is a ball, and where
 STATUSES = (DETECTED, REPAIRED, ABSENT, REJECTED, UNLABELLED, CORRECTED)
-# What a person says of a frame in a label file: all of it is read as `corrected`.
-LABEL_STATUSES = ("visible", "hidden", "absent", "accepted", "filled")
+# What a person says of a frame in a label file; `absent` is what a network says as well.
+LABEL_STATUSES = ("visible", "hidden", ABSENT, "accepted", "filled")
 
 # What columns are called, in lower case.
 NAMES = {
@@ -174,7 +174,7 @@ def _parse_cells(cells: dict[str, Any]) -> TableRow:
     if visible and max(abs(x), abs(y)) > FARTHEST:
         raise ValueError(f"position is {x:g},{y:g}, expected pixels")
     status = str(cells.get("status") or (DETECTED if visible else ABSENT))
-    if status in LABEL_STATUSES:
+    if status in LABEL_STATUSES and status != ABSENT:
         status = CORRECTED
     if status not in STATUSES:
         raise ValueError(f"status is {_show(status)}, expected one of {', '.join(STATUSES)}")
