@@ -26,6 +26,11 @@ SPORTS = ["badminton", "tennis", "volleyball", "padel", "custom"]
     " with them. [default: click them in a browser page]",
 )
 @click.option(
+    "--find",
+    is_flag=True,
+    help="Save the court that its lines show, without the page. Check the drawing.",
+)
+@click.option(
     "--at",
     type=AT_LEAST_0,
     default=0.0,
@@ -45,6 +50,7 @@ def court(
     video: Path,
     sport: str,
     points: str | None,
+    find: bool,
     at: float,
     output: Path | None,
     overwrite: bool,
@@ -53,12 +59,15 @@ def court(
 ) -> None:
     """Mark the court in VIDEO, for positions in metres.
 
+    The page opens with the court that its painted lines show, if they do: check it, and save.
+
     Writes the calibration as JSON and a drawing of the court on the picture as PNG, and reports the
     calibration error. Use the JSON with tracknet analyze --court. The camera must not move. With
     --sport custom, points are named by their position in metres: '0,0=212,655 6.1,0=...'.
 
     \b
     tracknet court match.mp4 --sport tennis
+    tracknet court match.mp4 --find
     tracknet court match.mp4 --points 'near_left=212,655 near_right=1070,655
         far_left=450,310 far_right=830,310'
     """
@@ -69,6 +78,9 @@ def court(
 
     from .console import ConsoleReporter
 
+    if find and points is not None:
+        raise click.UsageError("--find and --points exclude each other; use one of them.")
+
     reporter = ConsoleReporter(quiet=quiet)
     path = output or Path("runs/court") / f"{name_result(video)}.json"
     summary = mark_court(
@@ -76,6 +88,7 @@ def court(
         path,
         sport,
         points=points,
+        find=find,
         at=at,
         overwrite=overwrite,
         announce=lambda address: click.echo(f"open {address} to mark the court", err=True),

@@ -12,7 +12,7 @@ import pytest
 
 from keras_tracknet.analysis.court.calibration import calibrate_court
 from keras_tracknet.analysis.court.drawing import list_strokes
-from keras_tracknet.analysis.court.marks import read_marks
+from keras_tracknet.analysis.court.marks import Mark, read_marks
 from keras_tracknet.analysis.court.page import pick_marks
 from keras_tracknet.sports import SPORTS
 
@@ -69,6 +69,15 @@ def test_clicked_points_become_marks():
     assert [mark.name for mark in marks] == [name for name, _ in CORNERS]
     assert marks[0] == ("near_left", 10, 60, -3.05, -6.7)
     assert visitor.replies == [(200, "saved")]
+
+
+def test_the_page_opens_with_marks_that_were_found():
+    visitor = Visitor(CORNERS)
+    found = [Mark("near_left", 10.5, 60.25, -3.05, -6.7)]
+    pick_marks(IMAGE, "badminton", lambda address: None, found=found, open_page=visitor.open)
+    visitor.thread.join()
+    assert 'let marks = new Map([["near_left", [10.5, 60.25]]])' in visitor.page
+    assert "Found by its lines: check them" in visitor.page
 
 
 def test_the_page_shows_the_picture_and_the_places():

@@ -6,6 +6,10 @@ import pytest
 from click.testing import CliRunner
 from keras_tracknet_cli.main import cli
 
+from keras_tracknet.sports import SPORTS
+from keras_tracknet.synthetic.camera import place_camera
+from keras_tracknet.synthetic.scene import build_scene
+
 CORNERS = {
     "near_left": [10, 60],
     "near_right": [110, 62],
@@ -121,3 +125,32 @@ def test_what_cannot_be_done_is_refused(video, tmp_path, monkeypatch, arguments,
     assert result.exit_code in (1, 2)
     assert message in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["video"]
+
+
+def test_a_court_is_saved_as_its_lines_show_it(tmp_path):
+    rng = np.random.default_rng(1)
+    camera = place_camera(rng, (720, 1280), SPORTS["tennis"])
+    scene = build_scene(rng, camera, (720, 1280), SPORTS["tennis"])
+    (tmp_path / "video").mkdir()
+    cv2.imwrite(str(tmp_path / "video" / "0.png"), scene.background[:, :, ::-1])
+    path = tmp_path / "court.json"
+    result = run_court(tmp_path / "video", "--sport", "tennis", "--find", "-o", path)
+    assert result.exit_code == 0, result.output
+    found = {mark["name"]: (mark["x"], mark["y"]) for mark in json.loads(path.read_text())["marks"]}
+    real = camera.project(np.array([*SPORTS["tennis"].landmarks["near_left"], 0.0]))
+    np.testing.assert_allclose(found["near_left"], real, atol=3.0)
+    assert path.with_suffix(".png").is_file()
+
+
+def test_no_court_is_saved_where_none_is_found(video, tmp_path):
+    result = run_court(video, "--find", "-o", tmp_path / "court.json")
+    assert result.exit_code == 1
+    assert "no badminton court is found at 0 s; try another" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not list(tmp_path.glob("court*"))
+
+
+def test_a_court_is_found_or_given():
+    result = run_court("video.mp4", "--find", "--points", join_points())
+    assert result.exit_code == 2
+    assert "--find and --points exclude each other" in result.stderr

@@ -17,6 +17,7 @@ from keras_tracknet.analysis.court.calibration import (
 )
 from keras_tracknet.analysis.court.checks import check_orientation, recognise_sport
 from keras_tracknet.analysis.court.drawing import draw_court
+from keras_tracknet.analysis.court.finding import FINDABLE, find_court
 from keras_tracknet.analysis.court.marks import (
     CUSTOM,
     LEAST_POINTS,
@@ -39,6 +40,7 @@ def mark_court(
     sport: str,
     *,
     points: str | None = None,
+    find: bool = False,
     at: float = 0.0,
     overwrite: bool = False,
     announce: Callable[[str], None] = print,
@@ -50,7 +52,8 @@ def mark_court(
         path: JSON file to create.
         sport: name, or `custom`.
         points: see `parse_marks`, or a JSON file of `{"near_left": [212, 655], ...}`; clicked on a
-            page in the browser when omitted.
+            page in the browser when omitted, which opens with the court that `find_court` finds.
+        find: whether to save the court that is found without asking.
         at: seconds into the video of the picture to draw on.
         overwrite: whether to replace what is there.
         announce: is told the address of the page.
@@ -60,8 +63,8 @@ def mark_court(
         warnings, a line each.
 
     Raises:
-        InputError: the video cannot be read, the points make no court, or the files are there
-            already or cannot be written.
+        InputError: the video cannot be read, no court is found, the points make no court, or the
+            files are there already or cannot be written.
     """
     if sport != CUSTOM:
         find_sport(sport)
@@ -74,7 +77,15 @@ def mark_court(
     image = _read_picture(video, at)
     size = image.shape[:2]
     if points is None:
-        marks = pick_marks(image, sport, announce)
+        found = find_court(image, sport) if sport in FINDABLE else None
+        if find and found is None:
+            raise InputError(
+                f"{video}: no {sport} court is found at {at:g} s; try another `at`, or mark it"
+                " without `find`."
+            )
+        marks = list(found.marks) if found is not None else []
+        if not find:
+            marks = pick_marks(image, sport, announce, found=marks)
     else:
         marks = _read_points(points, sport, size)
     court = calibrate_court(marks, size, sport)

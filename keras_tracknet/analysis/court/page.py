@@ -30,6 +30,7 @@ def pick_marks(
     sport: str,
     announce: Callable[[str], None],
     *,
+    found: Sequence[Mark] = (),
     open_page: Callable[[str], Any] = webbrowser.open,
 ) -> list[Mark]:
     """Show a picture in the browser and wait for its court to be marked.
@@ -38,6 +39,7 @@ def pick_marks(
         image: `(height, width, 3)` uint8 RGB.
         sport: name, or `custom`.
         announce: is told the page's address, which nobody else can guess.
+        found: marks to begin with, to be checked and moved.
         open_page: opens it.
 
     Returns:
@@ -52,7 +54,7 @@ def pick_marks(
     def describe(court: Court) -> str:
         return _describe_court(image, court)
 
-    with CourtServer(_write_page(image, sport).encode(), read, describe) as server:
+    with CourtServer(_write_page(image, sport, found).encode(), read, describe) as server:
         announce(server.address)
         open_page(server.address)
         return server.wait()
@@ -167,7 +169,7 @@ def _describe_court(image: np.ndarray, court: Court) -> str:
     return json.dumps({"lines": lines, "message": message, "warning": other is not None})
 
 
-def _write_page(image: np.ndarray, sport: str) -> str:
+def _write_page(image: np.ndarray, sport: str, found: Sequence[Mark]) -> str:
     places = None
     if sport != CUSTOM:
         places = sorted(
@@ -180,6 +182,8 @@ def _write_page(image: np.ndarray, sport: str) -> str:
         width=image.shape[1],
         height=image.shape[0],
         least=LEAST_POINTS,
+        found=[[mark.name, [mark.x, mark.y]] for mark in found],
+        hint="Found by its lines: check them, drag what is off, then save. " if found else "",
         image=embed_image(image, quality=90),
     )
 
