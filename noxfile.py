@@ -191,12 +191,13 @@ def without_tensorflow(session: nox.Session) -> None:
 
 @nox.session
 def browser(session: nox.Session) -> None:
-    """The studio in Chromium: a clip is corrected and taught. Skipped where Chromium is missing."""
+    """The studio, the court page and the report in Chromium. Skipped where Chromium is missing."""
     if not any(map(shutil.which, BROWSERS)):
         session.skip("no Chromium here; install it (apt-get install chromium) to test the studio")
     prepare(session)
     session.install("-e", ".[test,browser]")
-    session.run("python", "-m", "pytest", "-q", "-m", "browser", "tests/studio")
+    pages = ("tests/studio", "tests/analysis/test_pages_in_browser.py")
+    session.run("python", "-m", "pytest", "-q", "-m", "browser", *pages)
 
 
 CHECK_NAMES = """

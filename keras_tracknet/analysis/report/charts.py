@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 PLAYER_COLOURS = {"near": "#0072b2", "far": "#d55e00", "": "#8a6fb0"}
 INK = "#888888"
 WIDTH, LEFT, RIGHT = 640, 44, 8  # pixels of a chart and of its margins
-LABEL_RADIUS = 15.0  # pixels at a height of 720
+LABEL_RADIUS = 18.0  # pixels at a height of 720
 
 
 class Label(NamedTuple):

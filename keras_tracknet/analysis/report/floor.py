@@ -102,7 +102,7 @@ class Floor:
     def draw_numbers(self, labels: Sequence[Label]) -> Markup:
         """Numbers at places in metres."""
         seen = [label._replace(place=self.see(label.place)) for label in labels]
-        return draw_labels(seen, LABEL_RADIUS * 0.55, self.size)
+        return draw_labels(seen, LABEL_RADIUS * 0.5, self.size)
 
     def draw_heat(self, places: np.ndarray) -> Markup:
         """The court with where places lie dense."""
