@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import SIZE, overwrite_option
+from .options import COUNT, SIZE, overwrite_option
 
 if TYPE_CHECKING:
     from keras_tracknet.weights.checkpoints import Conversion
 
 FAMILIES = (
     "qaz", "inpaintnet", "wasb-tracknetv2", "monotrack", "wasb", "yastrebksv", "alenzenx",
-    "alenzenx-v2", "aninsomniacy", "aninsomniacy-v1", "mareksubocz", "keras-v1", "keras-v2",
+    "alenzenx-v2", "aninsomniacy", "aninsomniacy-v1", "aninsomniacy-rectifier", "asigatchov",
+    "codelancera-v4", "aninsomniacy-v4", "codelancera-v5", "aninsomniacy-v5", "mareksubocz",
+    "keras-v1", "keras-v2", "keras-v4",
 )  # fmt: skip
 
 
@@ -42,6 +44,11 @@ FAMILIES = (
     help="Input size of the network. [default: the published size]",
 )
 @click.option(
+    "--heads",
+    type=COUNT,
+    help="Attention heads of codelancera's TrackNetV5, which its weights do not tell. [default: 2]",
+)
+@click.option(
     "--report",
     is_flag=True,
     help="Also print layers, parameters, unused weights and the difference from the original.",
@@ -53,6 +60,7 @@ def convert(
     family: str,
     to: str,
     size: tuple[int, int] | None,
+    heads: int | None,
     report: bool,
     overwrite: bool,
 ) -> None:
@@ -73,8 +81,8 @@ def convert(
     suffix = ".pt" if to == "qaz" else ".keras"
     if target.suffix != suffix:
         raise click.UsageError(f"OUT must end in {suffix}. Received: {target}")
-    if to == "qaz" and (report or size or family != "auto"):
-        raise click.UsageError("--report, --size and --family require --to keras.")
+    if to == "qaz" and (report or size or heads or family != "auto"):
+        raise click.UsageError("--report, --size, --heads and --family require --to keras.")
     check_free([target], overwrite=overwrite)
 
     from keras_tracknet import checkpoints
@@ -85,7 +93,7 @@ def convert(
         checkpoints.write_qaz(load_model(find_weights(source).tracker), target)
     else:
         try:
-            conversion = checkpoints.convert(source, family=family, size=size)
+            conversion = checkpoints.convert(source, family=family, size=size, heads=heads)
         except InputError:
             raise
         except ValueError as error:  # of the size

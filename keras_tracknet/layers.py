@@ -22,6 +22,7 @@ __all__ = [
     "Consensus",
     "FrameDifference",
     "JoinPatches",
+    "KnownPositions",
     "MotionFusion",
     "MotionPrompt",
     "SplitPatches",
@@ -234,6 +235,26 @@ class CachedDifference(keras.layers.Layer):  # type: ignore[misc]
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of `__init__`."""
         return {**super().get_config(), "streams": self.streams}
+
+
+@keras.saving.register_keras_serializable("keras_tracknet")
+class KnownPositions(keras.layers.Layer):  # type: ignore[misc]
+    """Says which positions are known: those that are not 0 in both coordinates.
+
+    Input shape:
+        `(batch, window, 2)`, (x, y) as fractions of picture width and height, 0 where unknown.
+
+    Output shape:
+        `(batch, window, 1)`, 1 where known, else 0.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Return what is known."""
+        return ops.cast(ops.max(ops.abs(inputs), axis=-1, keepdims=True) > 0, inputs.dtype)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return one value for each position."""
+        return (*input_shape[:-1], 1)
 
 
 @keras.saving.register_keras_serializable("keras_tracknet")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -33,16 +35,16 @@ class Drawer:
 
     def conv(self, stem, out, into, *kernel, bias=True):
         scale = np.sqrt(2 / (into * np.prod(kernel)))
-        self._add(f"{stem}.weight", self.rng.normal(0, scale, (out, into, *kernel)))
+        self.add(f"{stem}.weight", self.rng.normal(0, scale, (out, into, *kernel)))
         if bias:
-            self._add(f"{stem}.bias", self.rng.normal(0, 0.1, out))
+            self.add(f"{stem}.bias", self.rng.normal(0, 0.1, out))
 
     def norm(self, stem, length, gain=0.7):
         """The gain keeps values from growing with depth, as training does."""
-        self._add(f"{stem}.weight", self.rng.uniform(0.5, 1.5, length) * gain)
-        self._add(f"{stem}.bias", self.rng.normal(0, 0.2, length))
-        self._add(f"{stem}.running_mean", self.rng.normal(0, 0.2, length))
-        self._add(f"{stem}.running_var", self.rng.uniform(0.3, 1.5, length))
+        self.add(f"{stem}.weight", self.rng.uniform(0.5, 1.5, length) * gain)
+        self.add(f"{stem}.bias", self.rng.normal(0, 0.2, length))
+        self.add(f"{stem}.running_mean", self.rng.normal(0, 0.2, length))
+        self.add(f"{stem}.running_var", self.rng.uniform(0.3, 1.5, length))
         self.state[f"{stem}.num_batches_tracked"] = np.array(7)
 
     def unet(self, channels, width, names, *, bias, stages=UNET):
@@ -58,7 +60,19 @@ class Drawer:
                 self.norm(norm, out)
                 into = out
 
-    def _add(self, name, values):
+    def transformer(self, stem, values, feed):
+        self.conv(f"{stem}.self_attn.in_proj", 3 * values, values)
+        for part in ("weight", "bias"):
+            whole = self.state.pop(f"{stem}.self_attn.in_proj.{part}")
+            self.state[f"{stem}.self_attn.in_proj_{part}"] = whole
+        self.conv(f"{stem}.self_attn.out_proj", values, values)
+        self.conv(f"{stem}.linear1", feed, values)
+        self.conv(f"{stem}.linear2", values, feed)
+        for number in (1, 2):
+            self.add(f"{stem}.norm{number}.weight", self.rng.uniform(0.5, 1.5, values))
+            self.add(f"{stem}.norm{number}.bias", self.rng.normal(0, 0.1, values))
+
+    def add(self, name, values):
         self.state[name] = np.asarray(values, np.float32)
 
 
@@ -284,4 +298,124 @@ def write_hdf5(path: Path, version, *, width=8, picture=64, classes=16, group=""
             kernel = np.transpose(d.state["head.weight"], (2, 3, 1, 0))
             add("conv2d_18", kernel=kernel, bias=d.state["head.bias"])
         root.attrs["layer_names"] = [name.encode() for name in names]
+    return path
+
+
+# --- TrackNetV4 and V5, and the rectifier that also sees visibility
+
+
+def draw_asigatchov(width=64):
+    d = Drawer()
+    stem = "{}.{}"
+    names = lambda s, k: tuple(stem.format(ANINSOMNIACY[s], 3 * k + i) for i in (0, 1))  # noqa: E731
+    d.unet(9, width, names, bias=True)
+    d.conv("output", 3, width, 1, 1)
+    d.add("motion_prompt.a", [7.5])
+    d.add("motion_prompt.b", [-0.8])
+    return d.state
+
+
+def draw_codelancera_v4(width=64):
+    d = Drawer()
+    draw_codelancera_body(d, width, 9)
+    d.conv("head.conv", 3, width, 1, 1, bias=False)
+    d.add("backbone.motion.a", 0.3)
+    d.add("backbone.motion.b", 0.1)
+    d.add("backbone.motion.gray_scale", [0.299, 0.587, 0.114])
+    return d.state
+
+
+def draw_codelancera_body(d, width, channels):
+    first = [sum(convs for convs, _ in UNET[:stage]) for stage in range(len(UNET))]
+
+    def names(stage, k):
+        stem = f"{'backbone' if stage < 4 else 'neck'}.conv{first[stage] + k + 1}.conv"
+        return f"{stem}.0", f"{stem}.2"
+
+    d.unet(channels, width, names, bias=False)
+
+
+def draw_aninsomniacy_v4(width=64, *, features=3, unused=False):
+    d = Drawer()
+    d.state |= draw_aninsomniacy(width)
+    if not unused:
+        del d.state["backbone.output.weight"], d.state["backbone.output.bias"]
+    d.conv("fusion_output", 3, features * width, 1, 1)
+    d.add("motion_prompt.log_slope", 2.5)
+    d.add("motion_prompt.shift", 0.2)
+    return d.state
+
+
+def draw_codelancera_v5(width=64, values=256, patches=576):
+    d = Drawer()
+    d.add("mdd.a", 0.3)
+    d.add("mdd.b", 0.2)
+    for name, share in zip("RGB", (0.299, 0.587, 0.114), strict=True):
+        d.add(f"mdd.{name}_WEIGHT", np.full((1, 1, 1, 1), share))
+    draw_codelancera_body(d, width, 13)
+    d.conv("head.draft_head", 3, width, 1, 1, bias=False)
+    d.conv("head.embed_conv", values, 1, 16, 16)
+    d.add("head.spatial_pos_embed", d.rng.normal(0, 1, (1, patches, values)))
+    d.add("head.time_embed", d.rng.normal(0, 1, (1, 3, values)))
+    for number in range(4):
+        d.transformer(f"head.transformer_encoder.layers.{number}", values, 4 * values)
+    d.conv("head.decoder_head.0", 256, values, 1, 1)
+    return d.state
+
+
+def draw_aninsomniacy_v5(width=64, values=64, later=True):
+    d = Drawer()
+    d.state |= draw_aninsomniacy(width, 3, 13)
+    d.add("mdd.alpha", 0.3)
+    d.add("mdd.beta", 0.2)
+    d.conv("motion_gate.projection" if later else "motion_gate", 3, 7, 1, 1)
+    d.conv("rstr.patch_embed", values, 256)
+    for name in ("temporal", "spatial"):
+        d.transformer(f"rstr.blocks.0.{name}", values, 2 * values)
+    d.conv("rstr.patch_decode", 256, values)
+    return d.state
+
+
+def draw_aninsomniacy_rectifier(filters=64):
+    d = Drawer()
+    widths = (("enc1", 4, 1), ("enc2", 1, 2), ("enc3", 2, 4), ("dec2", 6, 2), ("dec1", 3, 1))
+    for name, into, out in widths:
+        into = into if name == "enc1" else into * filters
+        d.conv(f"{name}.0", out * filters, into, 3)
+        d.conv(f"{name}.2", out * filters, out * filters, 3)
+    d.conv("out", 2, filters, 1)
+    return d.state
+
+
+def write_keras_v4(path: Path, fusion: str, *, width=8, picture=64) -> Path:
+    """Write an archive as the authors of V4 did: layers that Keras does not know by itself."""
+    d = Drawer()
+    d.unet(9, width, lambda s, k: (f"c{s}.{k}", f"n{s}.{k}"), bias=True)
+    convs = [a.shape[:2] for name, a in d.state.items() if a.ndim == 4]
+    halved = [0] * 2 + [1] * 2 + [2] * 3 + [3] * 3 + [2] * 3 + [1] * 2 + [0] * 2
+    weights = path.with_suffix(".weights.h5")
+    d = Drawer(1)
+    with h5py.File(weights, "w") as file:
+
+        def add(name, *values):
+            for number, value in enumerate(values):
+                file[f"layers/{name}/vars/{number}"] = np.asarray(value, np.float32)
+
+        for n, (out, into) in enumerate([*convs, (3, width)]):
+            size = 3 if n < len(convs) else 1
+            d.conv("conv", out, into, size, size)
+            end = f"_{n}" if n else ""
+            kernel = np.transpose(d.state["conv.weight"], (2, 3, 1, 0))
+            add(f"conv2d{end}", kernel, d.state["conv.bias"])
+            if n < len(convs):
+                d.norm("norm", out if picture is None else picture // 2 ** halved[n])
+                parts = ("weight", "bias", "running_mean", "running_var")
+                add(f"batch_normalization{end}", *(d.state[f"norm.{part}"] for part in parts))
+        add("motion_prompt_layer", 0.15, 0.05)
+        file.create_group("layers/activation/vars")
+    config = {"layers": [{"class_name": c} for c in ("MotionPromptLayer", f"FusionLayer{fusion}")]}
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("model.weights.h5", weights.read_bytes())
+    weights.unlink()
     return path

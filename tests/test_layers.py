@@ -2,7 +2,13 @@ import keras
 import numpy as np
 import pytest
 
-from keras_tracknet.layers import CachedShift, Consensus, TemporalShift, temporal_shift
+from keras_tracknet.layers import (
+    CachedShift,
+    Consensus,
+    KnownPositions,
+    TemporalShift,
+    temporal_shift,
+)
 
 # Three frames of eight channels: frame 1 is 11 to 18, frame 2 is 21 to 28, frame 3 is 31 to 38.
 CLIP = np.array([[10 * frame + channel for channel in range(1, 9)] for frame in (1, 2, 3)])
@@ -95,3 +101,11 @@ def test_layer_comes_back_from_its_config(layer):
 def test_impossible_shift_is_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         TemporalShift(**settings)
+
+
+def test_positions_at_the_corner_are_unknown_and_others_known():
+    positions = np.array([[[0, 0], [0, 0.2], [0.3, 0], [0.4, 0.5]]], np.float32)
+    layer = KnownPositions()
+    found = keras.ops.convert_to_numpy(layer(positions))
+    assert found.ravel().tolist() == [0, 1, 1, 1]
+    assert layer.compute_output_shape(positions.shape) == found.shape

@@ -23,17 +23,25 @@ BACKGROUNDS = ("none", "subtract", "subtract_concat", "concat")
 CHECKPOINTS = {
     "wasb-tracknetv2": drawn.draw_wasb_tracknetv2(8),
     "monotrack": drawn.draw_monotrack(8),
-    "wasb": drawn.draw_wasb(8, 4, 4),
+    "wasb": drawn.draw_wasb(16, 8, 4),
     "yastrebksv": drawn.draw_yastrebksv(8, 16),
     "alenzenx": drawn.draw_alenzenx(16),
     "alenzenx-v2": drawn.draw_alenzenx_v2(8),
     "aninsomniacy": drawn.draw_aninsomniacy(8),
     "aninsomniacy-v1": drawn.draw_aninsomniacy_v1(8, 16),
     "mareksubocz": drawn.draw_mareksubocz(8),
+    "codelancera-v4": drawn.draw_codelancera_v4(8),
+    "aninsomniacy-v4": drawn.draw_aninsomniacy_v4(8),
+    "codelancera-v5": drawn.draw_codelancera_v5(8, 32, 8),
+    "aninsomniacy-v5": drawn.draw_aninsomniacy_v5(8, 16),
 }
 OWN = ("v1", "v2", *(f"v3 {background}" for background in BACKGROUNDS), "wasb")
 MOTION = ("v4", "v4 on v3", "v5")  # which look for motion
-TOKENS = ("v5",)  # whose attention turns tokens around, which are few
+TOKENS = (
+    "v5",
+    "codelancera-v5",
+    "aninsomniacy-v5",
+)  # whose attention turns tokens around, which are few
 NAMES = (*OWN, *MOTION, *CHECKPOINTS, "keras-v1", "keras-v2")
 CONVERT = """
 import json, sys

@@ -14,6 +14,7 @@ from keras import layers, ops
 
 from keras_tracknet.inference.engines.enlargement import Enlargement
 
+TOKENS = "refiner_token_"  # layers of tables of tokens
 AXES = (0, 2, 3, 1)  # where an axis of channels-last pictures has gone
 # Layers that work on each value by itself.
 ELEMENTWISE = (
@@ -60,7 +61,7 @@ def _turn(layer: keras.layers.Layer) -> keras.layers.Layer:
             return OtherNormalization.from_config(config)
     elif "data_format" in config:
         config["data_format"] = "channels_first"
-    elif len(layer.output.shape) == 3:
+    elif len(layer.output.shape) == 3 or layer.name.startswith(TOKENS):
         pass  # tokens, which have no rows and columns
     elif not isinstance(layer, ELEMENTWISE):
         raise NotImplementedError(

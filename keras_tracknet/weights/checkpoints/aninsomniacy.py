@@ -30,14 +30,14 @@ def build_unet(state: StateDict, size: Size | None) -> tuple[keras.Model, ModelS
         input_size=size, frames=frames, background=background, width_multiplier=first / 64
     )
     order = reorder_frames(channels // 3, background_last=background == "concat")
-    fill_blocks(model, state, _blocks("backbone."), orders={"encoder1_conv1": order})
+    fill_blocks(model, state, name_blocks("backbone."), orders={"encoder1_conv1": order})
     fill_conv(model, "head", state, "backbone.output")
     return model, ModelSpec("v3", frames, frames, background, size, fit="letterbox")
 
 
 def build_v1(state: StateDict, size: Size | None) -> tuple[keras.Model, ModelSpec]:
     """Build V1, here without bias and with the normalisation before ReLU."""
-    stems = [(conv, norm) for _, conv, norm in _blocks("")]
+    stems = [(conv, norm) for _, conv, norm in name_blocks("")]
     return v1.build_v1(
         state,
         size or v1.SIZE,
@@ -49,7 +49,8 @@ def build_v1(state: StateDict, size: Size | None) -> tuple[keras.Model, ModelSpe
     )
 
 
-def _blocks(prefix: str) -> list[tuple[str, str, str]]:
+def name_blocks(prefix: str) -> list[tuple[str, str, str]]:
+    """Return (layer, stem of its convolution, stem of its normalisation)."""
     return [
         (layer, f"{prefix}{STAGES[stage]}.{k - 1}.0", f"{prefix}{STAGES[stage]}.{k - 1}.1")
         for layer, stage, k in unet_layers()

@@ -23,7 +23,10 @@ from keras_tracknet.weights.checkpoints import (
     keras_file,
     mareksubocz,
     monotrack,
+    motion_prompts,
     qaz,
+    rectifiers,
+    refiners,
     wasb,
     yastrebksv,
 )
@@ -45,19 +48,17 @@ FAMILIES = {
         alenzenx.V2,
         aninsomniacy.UNET,
         aninsomniacy.V1,
+        rectifiers.FAMILY,
+        motion_prompts.ASIGATCHOV,
+        motion_prompts.CODELANCERA,
+        motion_prompts.ANINSOMNIACY,
+        refiners.CODELANCERA,
+        refiners.ANINSOMNIACY,
         mareksubocz.FAMILY,
         keras_file.V1,
         keras_file.V2,
+        keras_file.V4,
     )
-}
-# Networks that are known by a weight of theirs, and have no builder here.
-UNSUPPORTED = {
-    "mdd.R_WEIGHT": "TrackNetV5 (codelancera-offical)",
-    "motion_prompt.log_slope": "TrackNetV4 (AnInsomniacy)",
-    "rstr.patch_embed.weight": "TrackNetV5 (AnInsomniacy)",
-    "mdd.alpha": "TrackNetV5 (AnInsomniacy)",
-    "dec2.0.weight": "rectifier, which also sees visibility (AnInsomniacy)",
-    "down1.convs.block0.conv1.0.weight": "ResTrackNetV2 (WASB-SBDT)",
 }
 WEIGHTS_KEYS = ("model", "model_state_dict", "state_dict")
 TF_INDEX = bytes.fromhex("57fb808b247547db")  # last bytes of a TensorFlow checkpoint's index
@@ -84,7 +85,9 @@ class Conversion:
         return len(self.state.layers), len(weighted)
 
 
-def load(path: Path | str, *, family: str = "auto", size: Size | None = None) -> ModelFile:
+def load(
+    path: Path | str, *, family: str = "auto", size: Size | None = None, heads: int | None = None
+) -> ModelFile:
     """Load a public checkpoint as a model of this package.
 
     Args:
@@ -92,6 +95,8 @@ def load(path: Path | str, *, family: str = "auto", size: Size | None = None) ->
         family: one of `FAMILIES`, to be refused where the file is of another; `auto` for any.
         size: (height, width) of the network's input, pixels; that which the network was
             published for when omitted.
+        heads: attention heads of codelancera's TrackNetV5, which its weights do not tell; 2, as in
+            its final configurations, when omitted.
 
     Returns:
         The network with a specification that `Tracker` needs no settings beside.
@@ -101,10 +106,12 @@ def load(path: Path | str, *, family: str = "auto", size: Size | None = None) ->
             family.
         ValueError: a size that is no multiple of 8.
     """
-    return convert(path, family=family, size=size).file
+    return convert(path, family=family, size=size, heads=heads).file
 
 
-def convert(path: Path | str, *, family: str = "auto", size: Size | None = None) -> Conversion:
+def convert(
+    path: Path | str, *, family: str = "auto", size: Size | None = None, heads: int | None = None
+) -> Conversion:
     """Convert a public checkpoint, and say what became of its weights.
 
     Args, Raises: as for `load`.
@@ -114,6 +121,10 @@ def convert(path: Path | str, *, family: str = "auto", size: Size | None = None)
         check_input_size(size)
     state = read_state(path)
     chosen = recognise(state)
+    if heads is not None:
+        if chosen is not refiners.CODELANCERA:
+            raise InputError(f"{path}: {chosen.title} has no `heads` to choose; remove `heads`.")
+        state.settings = {**state.settings, "heads": heads}
     if family not in ("auto", chosen.name):
         raise InputError(
             f'{path}: is a checkpoint of {chosen.title}; use `family="{chosen.name}"`. Received:'
@@ -161,7 +172,8 @@ def measure_parity(conversion: Conversion, *, seed: int = 0) -> float | None:
 
     model, rng = conversion.file.model, np.random.default_rng(seed)
     inputs = [rng.uniform(0, 1, (1, *i.shape[1:])).astype(np.float32) for i in model.inputs]
-    expected = compute_original(conversion.family.name, inputs, conversion.state.arrays)
+    state = conversion.state
+    expected = compute_original(conversion.family.name, inputs, state.arrays, state.settings)
     found = model(inputs if len(inputs) > 1 else inputs[0], training=False)
     if conversion.file.spec.version == "v1":
         found = keras.ops.softmax(found)
@@ -180,13 +192,13 @@ def read_state(path: Path) -> StateDict:
     if not path.is_file():
         raise InputError(f"{path}: no such file; check the path.")
     if h5py.is_hdf5(path):
-        return StateDict(keras_file.read_keras_file(path), path)
+        return keras_file.read_keras_file(path)
     if zipfile.is_zipfile(path):
         names = _list_members(path)
         if SPEC_NAME in names:
             raise InputError(f"{path}: is already a model of this package; use it as weights.")
         if "config.json" in names:
-            return StateDict(keras_file.read_keras_file(path), path)
+            return keras_file.read_keras_file(path)
     if is_torch_file(path):
         return find_state(read_torch_file(path), path)
     with path.open("rb") as file:
@@ -222,14 +234,21 @@ def find_state(content: Any, path: Path) -> StateDict:
     if isinstance(content, dict):
         found = [content[key] for key in WEIGHTS_KEYS if isinstance(content.get(key), dict)]
         if found:
-            arrays, settings = found[0], content.get("param_dict") or {}
+            arrays, settings = found[0], _find_settings(content)
     if not isinstance(arrays, dict) or not arrays or not _all_arrays(arrays):
         raise InputError(
             f"{path}: contains no network weights; save the state_dict of the network."
         )
     named = {str(name).removeprefix("module."): array for name, array in arrays.items()}
-    plain = settings.items() if isinstance(settings, dict) else ()
-    return StateDict(named, path, {k: v for k, v in plain if isinstance(v, str | int | float)})
+    plain = {k: v for k, v in settings.items() if isinstance(v, str | int | float)}
+    return StateDict(named, path, plain)
+
+
+def _find_settings(content: dict[Any, Any]) -> Mapping[str, Any]:
+    """Return what a checkpoint says of its network: `param_dict`, or `model` of its `config`."""
+    config = content.get("config")
+    places = content.get("param_dict"), config.get("model") if isinstance(config, dict) else None
+    return next((place for place in places if isinstance(place, dict)), {})
 
 
 def _all_arrays(arrays: dict[Any, Any]) -> bool:
@@ -242,11 +261,6 @@ def recognise(state: StateDict) -> Family:
     Raises:
         InputError: none, or one that is not supported.
     """
-    for name, title in UNSUPPORTED.items():
-        if name in state.arrays:
-            raise InputError(
-                f"{state.path}: checkpoints of {title} are not supported; use another checkpoint."
-            )
     matches = [f for f in FAMILIES.values() if f.recognises(state)]
     if len(matches) != 1:
         some = ", ".join(list(state.arrays)[:2]) or "none"

@@ -8,9 +8,10 @@ import keras
 from keras import layers
 
 from keras_tracknet.models.blocks import conv_block, conv_stage, heatmap_head
+from keras_tracknet.models.wasb import standardise
 from keras_tracknet.weights.checkpoints.family import Family, Size
 from keras_tracknet.weights.checkpoints.state import StateDict, fill_blocks, fill_conv
-from keras_tracknet.weights.checkpoints.wasb import SIZE, standardise
+from keras_tracknet.weights.checkpoints.wasb import SIZE
 from keras_tracknet.weights.spec import ModelSpec
 
 BLOCK: dict[str, Any] = {"norm_first": True, "use_bias": True}

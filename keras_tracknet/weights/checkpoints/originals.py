@@ -14,12 +14,23 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-State = Mapping[str, torch.Tensor]
+from keras_tracknet.weights.checkpoints import originals_motion
+from keras_tracknet.weights.checkpoints.original_layers import (
+    State,
+    apply_unet,
+    convolve,
+    normalise,
+    split_pictures,
+)
+
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def compute_original(
-    family: str, inputs: list[np.ndarray], arrays: Mapping[str, np.ndarray]
+    family: str,
+    inputs: list[np.ndarray],
+    arrays: Mapping[str, np.ndarray],
+    settings: Mapping[str, Any] | None = None,
 ) -> np.ndarray:
     """Return what the original network makes of an input of this package's.
 
@@ -27,6 +38,7 @@ def compute_original(
         family: name of the family.
         inputs: what the Keras network sees, channels last.
         arrays: the checkpoint's weights.
+        settings: what the checkpoint says beside them.
 
     Returns:
         The Keras network's output as the original computes it, channels last; V1's after the
@@ -35,42 +47,16 @@ def compute_original(
     state = {name: torch.tensor(np.asarray(array, np.float32)) for name, array in arrays.items()}
     tensors = [torch.from_numpy(np.moveaxis(array, -1, 1).copy()) for array in inputs]
     with torch.no_grad():
-        output = ORIGINALS[family](*tensors, state)
+        if family in originals_motion.ORIGINALS:
+            output = originals_motion.ORIGINALS[family](*tensors, state, settings or {})
+        else:
+            output = ORIGINALS[family](*tensors, state)
     return np.moveaxis(output.numpy(), 1, -1)
-
-
-def _conv(x: Any, s: State, stem: str, **settings: Any) -> Any:
-    weight = s[f"{stem}.weight"]
-    return F.conv2d(x, weight, s.get(f"{stem}.bias"), padding=weight.shape[-1] // 2, **settings)
-
-
-def _norm(x: Any, s: State, stem: str, eps: float = 1e-5) -> Any:
-    mean, variance = s[f"{stem}.running_mean"], s[f"{stem}.running_var"]
-    return F.batch_norm(x, mean, variance, s[f"{stem}.weight"], s[f"{stem}.bias"], eps=eps)
-
-
-def _pictures(x: Any) -> Any:
-    """Split channels into pictures: (batch, pictures, colours, height, width)."""
-    return x.unflatten(1, (-1, 3))
 
 
 def _standardised(x: Any) -> Any:
     mean, deviation = (torch.tensor(values).reshape(3, 1, 1) for values in (MEAN, DEVIATION))
-    return ((_pictures(x) - mean) / deviation).flatten(1, 2)
-
-
-def _unet(x: Any, stage: Callable[[int, Any], Any], *, skip_first: bool = False) -> Any:
-    """V2's topology; `stage(number, x)` are its seven runs of convolutions."""
-    skips = []
-    for number in range(3):
-        x = stage(number, x)
-        skips.append(x)
-        x = F.max_pool2d(x, 2)
-    x = stage(3, x)
-    for number in range(4, 7):
-        parts = [F.interpolate(x, scale_factor=2), skips.pop()]
-        x = stage(number, torch.cat(parts[::-1] if skip_first else parts, dim=1))
-    return x
+    return ((split_pictures(x) - mean) / deviation).flatten(1, 2)
 
 
 def _qaz(x: Any, s: State) -> Any:
@@ -82,9 +68,9 @@ def _qaz(x: Any, s: State) -> Any:
             stem = f"{names[number]}.conv_{k}"
             if f"{stem}.conv.weight" not in s:
                 return x
-            x = F.relu(_norm(_conv(x, s, f"{stem}.conv"), s, f"{stem}.bn"))
+            x = F.relu(normalise(convolve(x, s, f"{stem}.conv"), s, f"{stem}.bn"))
 
-    return torch.sigmoid(_conv(_unet(x, stage), s, "predictor"))
+    return torch.sigmoid(convolve(apply_unet(x, stage), s, "predictor"))
 
 
 def _inpaintnet(coordinates: Any, mask: Any, s: State) -> Any:
@@ -110,24 +96,24 @@ def _wasb_tracknetv2(x: Any, s: State) -> Any:
     def stage(number: int, x: Any) -> Any:
         for k in range(0, 9, 3):
             if f"{names[number]}.{k}.weight" in s:
-                x = F.relu(_conv(x, s, f"{names[number]}.{k}"))
-                x = _norm(x, s, f"{names[number]}.{k + 2}")
+                x = F.relu(convolve(x, s, f"{names[number]}.{k}"))
+                x = normalise(x, s, f"{names[number]}.{k + 2}")
         return x
 
-    x = _unet(_standardised(x), stage, skip_first=True)
-    return torch.sigmoid(_conv(x, s, "outc.conv"))
+    x = apply_unet(_standardised(x), stage, skip_first=True)
+    return torch.sigmoid(convolve(x, s, "outc.conv"))
 
 
 def _monotrack(x: Any, s: State) -> Any:
     def block(x: Any, conv: str, norm: str) -> Any:
-        return F.relu(_norm(_conv(x, s, conv), s, norm))
+        return F.relu(normalise(convolve(x, s, conv), s, norm))
 
     def residual(x: Any, stem: str) -> Any:
         y = x
         for k in range(3):
             if f"{stem}.convs.conv{k}.weight" in s:
                 y = block(y, f"{stem}.convs.conv{k}", f"{stem}.convs.bn{k}")
-        return y + _conv(x, s, f"{stem}.conv0")
+        return y + convolve(x, s, f"{stem}.conv0")
 
     x = block(_standardised(x), "inc.conv1.0", "inc.conv1.1")
     x = x + block(x, "inc.conv2.0", "inc.conv2.1")
@@ -138,12 +124,12 @@ def _monotrack(x: Any, s: State) -> Any:
     for n in (1, 2, 3):
         x = F.conv_transpose2d(x, s[f"up{n}.up.weight"], s[f"up{n}.up.bias"], stride=2)
         x = residual(torch.cat([skips.pop(), x], dim=1), f"up{n}.conv")
-    return torch.sigmoid(_conv(x, s, "outc.conv"))
+    return torch.sigmoid(convolve(x, s, "outc.conv"))
 
 
 def _wasb(x: Any, s: State) -> Any:
     def conv(x: Any, stem: str, norm: str, stride: int = 1) -> Any:
-        return _norm(_conv(x, s, stem, stride=stride), s, norm)
+        return normalise(convolve(x, s, stem, stride=stride), s, norm)
 
     x = F.relu(conv(_standardised(x), "conv1", "bn1"))
     x = F.relu(conv(x, "conv2", "bn2"))
@@ -162,20 +148,20 @@ def _wasb(x: Any, s: State) -> Any:
                 y = F.relu(conv(xs[i], f"{block}.conv1", f"{block}.bn1"))
                 xs[i] = F.relu(xs[i] + conv(y, f"{block}.conv2", f"{block}.bn2"))
         xs = [_fuse(xs, i, s, f"stage{stage}.0.fuse_layers.{i}") for i in range(stage)]
-    return torch.sigmoid(_conv(xs[0], s, "final_layers.0"))
+    return torch.sigmoid(convolve(xs[0], s, "final_layers.0"))
 
 
 def _fuse(xs: list[Any], i: int, s: State, stem: str) -> Any:
     total = xs[i]
     for j, x in enumerate(xs):
         if j > i:
-            x = _norm(_conv(x, s, f"{stem}.{j}.0"), s, f"{stem}.{j}.1")
+            x = normalise(convolve(x, s, f"{stem}.{j}.0"), s, f"{stem}.{j}.1")
             total = total + F.interpolate(x, scale_factor=2 ** (j - i))
         elif j < i:
             for k in range(i - j):
                 x = F.relu(x) if k else x
-                x = _conv(x, s, f"{stem}.{j}.{k}.0", stride=2)
-                x = _norm(x, s, f"{stem}.{j}.{k}.1")
+                x = convolve(x, s, f"{stem}.{j}.{k}.0", stride=2)
+                x = normalise(x, s, f"{stem}.{j}.{k}.1")
             total = total + x
     return F.relu(total)
 
@@ -192,16 +178,16 @@ def _plain(x: Any, block: Callable[[Any, int], Any]) -> Any:
 
 
 def _yastrebksv(x: Any, s: State) -> Any:
-    newest_first_bgr = _pictures(x).flip(1).flip(2).flatten(1, 2)
+    newest_first_bgr = split_pictures(x).flip(1).flip(2).flatten(1, 2)
     return _plain(
         newest_first_bgr,
-        lambda x, n: _norm(F.relu(_conv(x, s, f"conv{n}.block.0")), s, f"conv{n}.block.2"),
+        lambda x, n: normalise(F.relu(convolve(x, s, f"conv{n}.block.0")), s, f"conv{n}.block.2"),
     )
 
 
 def _alenzenx(x: Any, s: State) -> Any:
     def block(x: Any, stem: str) -> Any:
-        return F.relu(_norm(_conv(x, s, f"{stem}.conv"), s, f"{stem}.bn"))
+        return F.relu(normalise(convolve(x, s, f"{stem}.conv"), s, f"{stem}.bn"))
 
     def encode(x: Any, stem: str) -> Any:
         first = block(block(x, f"{stem}.conv_1"), f"{stem}.conv_2")
@@ -212,7 +198,7 @@ def _alenzenx(x: Any, s: State) -> Any:
     def attend(x: Any, stem: str) -> Any:
         stem = f"{stem}.channel_attention.shared_MLP"
         pooled = F.adaptive_avg_pool2d(x, 1), F.adaptive_max_pool2d(x, 1)
-        mean, peak = (_conv(F.relu(_conv(p, s, f"{stem}.0")), s, f"{stem}.2") for p in pooled)
+        mean, peak = (convolve(F.relu(convolve(p, s, f"{stem}.0")), s, f"{stem}.2") for p in pooled)
         return torch.sigmoid(mean + peak) * x
 
     skips = []
@@ -227,7 +213,7 @@ def _alenzenx(x: Any, s: State) -> Any:
         x = torch.cat([F.interpolate(x, scale_factor=2), skip], dim=1)
         x = block(block(x, f"up_block_{n}.conv_1"), f"up_block_{n}.conv_2")
         x = attend(x, f"cbam{n}")
-    return torch.sigmoid(_conv(x, s, "predictor"))
+    return torch.sigmoid(convolve(x, s, "predictor"))
 
 
 def _aninsomniacy(x: Any, s: State) -> Any:
@@ -241,16 +227,17 @@ def _aninsomniacy(x: Any, s: State) -> Any:
             stem = f"backbone.{names[number]}.{k}"
             if f"{stem}.0.weight" not in s:
                 return x
-            x = F.relu(_norm(_conv(x, s, f"{stem}.0"), s, f"{stem}.1"))
+            x = F.relu(normalise(convolve(x, s, f"{stem}.0"), s, f"{stem}.1"))
 
-    return torch.sigmoid(_conv(_unet(x, stage), s, "backbone.output"))
+    return torch.sigmoid(convolve(apply_unet(x, stage), s, "backbone.output"))
 
 
 def _aninsomniacy_v1(x: Any, s: State) -> Any:
     runs = {"enc1": 2, "enc2": 2, "enc3": 3, "enc4": 3, "dec1": 3, "dec2": 2, "dec3": 3}
     stems = [f"{name}.{k}" for name, convs in runs.items() for k in range(convs)]
     return _plain(
-        x, lambda x, n: F.relu(_norm(_conv(x, s, f"{stems[n - 1]}.0"), s, f"{stems[n - 1]}.1"))
+        x,
+        lambda x, n: F.relu(normalise(convolve(x, s, f"{stems[n - 1]}.0"), s, f"{stems[n - 1]}.1")),
     )
 
 
@@ -262,23 +249,23 @@ def _mareksubocz(x: Any, s: State) -> Any:
             stem = f"{names[number]}.{k}"
             if f"{stem}.0.weight" not in s:
                 return x
-            x = _norm(F.relu(_conv(x, s, f"{stem}.0")), s, f"{stem}.2")
+            x = normalise(F.relu(convolve(x, s, f"{stem}.0")), s, f"{stem}.2")
 
-    bgr = _pictures(x).flip(2).flatten(1, 2)
-    return torch.sigmoid(_conv(_unet(bgr, stage), s, "last_conv"))
+    bgr = split_pictures(x).flip(2).flatten(1, 2)
+    return torch.sigmoid(convolve(apply_unet(bgr, stage), s, "last_conv"))
 
 
 def _keras_block(x: Any, s: State, number: int) -> Any:
     """The authors' convolution, ReLU and normalisation over picture width, or over channels."""
-    x = F.relu(_conv(x, s, f"keras.conv{number}"))
+    x = F.relu(convolve(x, s, f"keras.conv{number}"))
     if len(s["keras.norm1.weight"]) == len(s["keras.conv1.weight"]):
-        return _norm(x, s, f"keras.norm{number}", eps=1e-3)
+        return normalise(x, s, f"keras.norm{number}", eps=1e-3)
     x = x.transpose(1, 3)
-    return _norm(x, s, f"keras.norm{number}", eps=1e-3).transpose(1, 3)
+    return normalise(x, s, f"keras.norm{number}", eps=1e-3).transpose(1, 3)
 
 
 def _keras_v1(x: Any, s: State) -> Any:
-    bytes_newest_first_bgr = 255 * _pictures(x).flip(1).flip(2).flatten(1, 2)
+    bytes_newest_first_bgr = 255 * split_pictures(x).flip(1).flip(2).flatten(1, 2)
     return _plain(bytes_newest_first_bgr, lambda x, number: _keras_block(x, s, number))
 
 
@@ -290,7 +277,7 @@ def _keras_v2(x: Any, s: State) -> Any:
             x = _keras_block(x, s, number)
         return x
 
-    return torch.sigmoid(_conv(_unet(x, stage), s, "keras.conv18"))
+    return torch.sigmoid(convolve(apply_unet(x, stage), s, "keras.conv18"))
 
 
 ORIGINALS: dict[str, Callable[..., Any]] = {

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
-from keras import layers
 
 from keras_tracknet.models.blocks import heatmap_head, unet
+from keras_tracknet.models.wasb import standardise
 from keras_tracknet.weights.checkpoints.family import Family, Size
 from keras_tracknet.weights.checkpoints.state import (
     StateDict,
@@ -19,7 +17,6 @@ from keras_tracknet.weights.checkpoints.state import (
 from keras_tracknet.weights.spec import ModelSpec
 
 SIZE = (288, 512)
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pictures, RGB
 STAGES = (
     "inc.double_conv",
     "down1.maxpool_conv.1.double_conv",
@@ -29,13 +26,6 @@ STAGES = (
     "up2.conv.double_conv",
     "up3.conv.double_conv",
 )
-
-
-def standardise(x: Any, frames: int) -> Any:
-    """Standardise pictures as WASB does; a layer, for zeros beyond the border stay zeros."""
-    scale = [1 / deviation for deviation in DEVIATION] * frames
-    offset = [-mean / deviation for mean, deviation in zip(MEAN, DEVIATION, strict=True)] * frames
-    return layers.Rescaling(scale, offset, name="standardise")(x)
 
 
 def build(state: StateDict, size: Size | None) -> tuple[keras.Model, ModelSpec]:
