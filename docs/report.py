@@ -29,7 +29,8 @@ from keras_tracknet.synthetic import RallyConfig, simulate_rally, write_rally
 OUTPUT = Path(__file__).parent / "images" / "report.webp"
 RALLY = RallyConfig(frames=300, seed=1_000_004)  # the weights have not seen seeds from 1,000,000 on
 CORNERS = ("near_left", "near_right", "far_left", "far_right")
-SIZE = (900, 2600)  # (width, height) of the browser's window, pixels
+SIZE = (900, 1270)  # (width, height) of the browser's window, pixels
+RALLY_ONLY = "<style>body > :not(.card):not(svg) { display: none } .card { border: 0 }</style>"
 QUALITY = 80  # of the picture, 0 to 100
 
 
@@ -37,6 +38,7 @@ def main(output: Path, browser: str, weights: str) -> None:
     """Write the report, photograph it."""
     with tempfile.TemporaryDirectory() as folder:
         page = write_page(Path(folder), RALLY, weights)
+        page.write_text(page.read_text(encoding="utf-8") + RALLY_ONLY, encoding="utf-8")
         shot = Path(folder) / "report.png"
         window = f"--window-size={SIZE[0]},{SIZE[1]}"
         flags = ("--headless", "--no-sandbox", "--hide-scrollbars", "--disable-gpu")
