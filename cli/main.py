@@ -18,6 +18,7 @@ from .quiet import silence_frameworks
 COMMANDS = {
     "predict": "Track the ball in a video or a folder of images.",
     "studio": "Look at tracks, correct them and teach weights, in a browser.",
+    "review": "List the frames of a track that a person had best look at.",
     "court": "Mark the court in a video, for positions in metres.",
     "analyze": "Find hits, bounces, landings and rallies in a track.",
     "fit": "Train a model on labelled clips.",

@@ -34,6 +34,7 @@ THEMES = {
         "Analysis",
         ("analyze_track", "find_events", "compute_velocity", "find_sport", "read_court"),
     ),
+    "corrections": ("Corrections", ("find_doubtful_frames", "merge_labels")),
     "drawing": ("Drawing", ("write_overlay", "plot_track", "name_plots")),
     "frames": (
         "Videos and frames",

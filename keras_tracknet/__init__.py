@@ -43,7 +43,9 @@ if TYPE_CHECKING:
     from keras_tracknet.synthetic.clips import render_rallies, write_rally
     from keras_tracknet.synthetic.config import RallyConfig
     from keras_tracknet.synthetic.rally import simulate_rally
+    from keras_tracknet.tracks.doubts import find_doubtful_frames
     from keras_tracknet.tracks.files import read_track, write_track
+    from keras_tracknet.tracks.merging import merge_labels
     from keras_tracknet.tracks.outliers import raw_track
     from keras_tracknet.tracks.overlay import write_overlay
     from keras_tracknet.tracks.plots import name_plots, plot_track
@@ -100,6 +102,7 @@ _HOMES = {
     "export": "evaluation.exporting",
     "find_clips": "datasets.dataset",
     "find_dataset": "datasets.dataset",
+    "find_doubtful_frames": "tracks.doubts",
     "find_events": "analysis.events",
     "find_sport": "sports",
     "fit": "training.loop",
@@ -108,6 +111,7 @@ _HOMES = {
     "load_model": "weights.model_file",
     "losses": "losses",
     "metrics": "metrics",
+    "merge_labels": "tracks.merging",
     "name_plots": "tracks.plots",
     "plot_track": "tracks.plots",
     "predict_video": "inference.outputs",
@@ -169,6 +173,7 @@ __all__ = [
     "export",
     "find_clips",
     "find_dataset",
+    "find_doubtful_frames",
     "find_events",
     "find_sport",
     "fit",
@@ -176,6 +181,7 @@ __all__ = [
     "load_classified",
     "load_model",
     "losses",
+    "merge_labels",
     "metrics",
     "name_plots",
     "plot_track",

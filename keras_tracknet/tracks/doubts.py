@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_tracknet.tracks.tables import CORRECTED, REPAIRED
+from keras_tracknet.tracks.tables import CORRECTED, REJECTED, REPAIRED
 from keras_tracknet.tracks.track import Track
 
-DISAGREEMENT, JUMP, GAP, LONE, FAINT, GLIMPSE, REPAIR, START, END = KINDS = (
-    "disagreement", "jump", "gap", "lone", "faint", "glimpse", "repaired", "start", "end",
+DISAGREEMENT, JUMP, GAP, LONE, FAINT, GLIMPSE, REJECTION, REPAIR, START, END = KINDS = (
+    "disagreement", "jump", "gap", "lone", "faint", "glimpse", "rejected", "repaired", "start",
+    "end",
 )  # fmt: skip
 APART = 6  # frames between two moments, at least
 LONGEST_GAP = 12  # frames without a ball within a flight; after more, another flight begins
@@ -52,8 +53,8 @@ def find_doubtful_frames(
 
     A moment is doubtful where the ball leaves its path and comes back, vanishes for a few frames
     within a flight, is seen for a few frames only, or is found with little confidence; where
-    something faint was not taken for the ball; where a frame was repaired; and where a flight
-    begins or ends. Frames that a person has corrected are no longer doubtful.
+    something faint was not taken for the ball; where a frame was repaired or a detection rejected;
+    and where a flight begins or ends. Frames that a person has corrected are no longer doubtful.
 
     Args:
         track: as tracked, or corrected in part.
@@ -77,7 +78,7 @@ def find_doubtful_frames(
         *_find_jumps(track),
         *_find_runs(track),
         *_find_faint(track, threshold),
-        *_find_repaired(track),
+        *_find_changed(track),
     ]
     settled = track.status == CORRECTED
     moments: list[DoubtfulMoment] = []
@@ -167,10 +168,14 @@ def _find_faint(track: Track, threshold: float) -> Iterator[DoubtfulMoment]:
         yield DoubtfulMoment(frame, frame, frame, GLIMPSE, score, reason)
 
 
-def _find_repaired(track: Track) -> Iterator[DoubtfulMoment]:
-    for first, last in _list_runs(track.status == REPAIRED):
-        reason = "the ball was not seen; its place was filled in"
-        yield DoubtfulMoment((first + last) // 2, first, last, REPAIR, 0.6, reason)
+def _find_changed(track: Track) -> Iterator[DoubtfulMoment]:
+    """Yield what was changed after the network had its say."""
+    for status, kind, reason in (
+        (REPAIRED, REPAIR, "the ball was not seen; its place was filled in"),
+        (REJECTED, REJECTION, "a detection was taken for something else than the ball"),
+    ):
+        for first, last in _list_runs(track.status == status):
+            yield DoubtfulMoment((first + last) // 2, first, last, kind, 0.6, reason)
 
 
 def _list_runs(there: np.ndarray) -> Iterator[tuple[int, int]]:
