@@ -73,7 +73,9 @@ LOWEST_TESTS = (
     "tests/inference/test_rectification.py", "tests/inference/test_tracker.py",
     "tests/training/test_cache.py", "tests/training/test_heatmaps.py",
     "tests/evaluation/test_doctor.py", "tests/evaluation/test_exporting.py",
-    "tests/cli/test_cli_main.py",
+    "tests/cli/test_cli_main.py", "tests/cli/test_cli_studio.py",
+    "tests/studio/test_access.py", "tests/studio/test_frames.py", "tests/studio/test_jobs.py",
+    "tests/studio/test_pages.py",
 )  # fmt: skip
 # What the optional libraries take over: tested again with them, beside what is skipped without.
 EXTRAS_TESTS = ("tests/inference/test_engines.py",)

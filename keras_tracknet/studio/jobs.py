@@ -13,11 +13,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from keras_tracknet.errors import InputError
 
 PATIENCE = 15.0  # seconds that a job may take to stop before it is killed
+WORKER = [sys.executable, "-m", "keras_tracknet.studio.worker"]
 RUNNING, DONE, FAILED, STOPPED = "running", "done", "failed", "stopped"
 
 
@@ -29,14 +31,16 @@ class Job:
     """A process that works, tells of it in lines of JSON, and ends when it is told to.
 
     Args:
+        id: names the job.
         kind: `track` or `teach`.
         order: what the worker is to do, see `keras_tracknet.studio.worker`.
         changed: called whenever `state` has changed.
     """
 
-    def __init__(self, kind: str, order: dict[str, Any], changed: Callable[[], None]) -> None:
-        self.kind, self.order, self._changed = kind, order, changed
-        self.id = secrets.token_hex(6)
+    def __init__(
+        self, id: str, kind: str, order: dict[str, Any], changed: Callable[[], None]
+    ) -> None:
+        self.id, self.kind, self.order, self._changed = id, kind, order, changed
         self.state: dict[str, Any] = {
             "kind": kind, "id": self.id, "state": RUNNING, "stage": "starting", "done": 0,
             "total": None, "seconds_left": None, "loss": None, "message": "", "video": None,
@@ -49,7 +53,7 @@ class Job:
         if sys.platform == "win32":
             own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "keras_tracknet.studio.worker"],
+            WORKER,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -59,7 +63,7 @@ class Job:
             **own_group,
         )
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"kind": kind, "id": self.id, **order}) + "\n")
+        self._process.stdin.write(json.dumps({"kind": kind, **order}) + "\n")
         self._process.stdin.flush()  # and stays open: when it closes, the worker ends
         self._readers = [
             threading.Thread(target=self._read_lines, daemon=True),
@@ -103,6 +107,10 @@ class Job:
                 self._update(json.loads(line))
         code = self._process.wait()
         self._readers[1].join(2)
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            with suppress(OSError):
+                assert pipe is not None
+                pipe.close()
         if self.running:
             if self._stopping:
                 self._update({"state": STOPPED, "message": "stopped; what was done is kept"})
@@ -141,8 +149,15 @@ class JobQueue:
         """What the running job does, or the last one did; a `state` of `none` before the first."""
         return {"state": "none"} if self.current is None else self.current.state
 
-    def start(self, kind: str, order: dict[str, Any]) -> Job:
+    def start(
+        self, kind: str, order: dict[str, Any], place: Callable[[str], Path] | None = None
+    ) -> Job:
         """Start a job.
+
+        Args:
+            kind: `track` or `teach`.
+            order: what the worker is to do.
+            place: gives the folder of the result by the job's name.
 
         Raises:
             BusyError: one is running.
@@ -150,7 +165,10 @@ class JobQueue:
         with self._lock:
             if self.current is not None and self.current.running:
                 raise BusyError
-            self.current = Job(kind, order, self._change)
+            name = secrets.token_hex(6)
+            if place is not None:
+                order = {**order, "output": str(place(name))}
+            self.current = Job(name, kind, order, self._change)
             self.jobs[self.current.id] = self.current
             self._change()
             return self.current

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.presets import DEFAULT
 from keras_tracknet.studio.frames import FrameServer, JpegCache, Pictures, find_frames
 from keras_tracknet.studio.labels import LabelFile
 from keras_tracknet.tracks.files import read_track
@@ -22,6 +23,7 @@ from keras_tracknet.video.media import VIDEO_SUFFIXES
 from keras_tracknet.video.reader import probe_video
 
 OWN_FOLDER = ".tracknet"  # hidden, so that the search for labelled clips passes it over
+WEIGHTS = "weights.txt"  # name of the weights that a video was tracked with
 OPEN_VIDEOS = 4  # that are kept open for their frames
 
 
@@ -65,6 +67,13 @@ class Video:
     def tracked(self) -> bool:
         """Whether there is a complete track."""
         return bool(self.summary.get("complete")) and self.track_file.is_file()
+
+    @property
+    def weights(self) -> str:
+        """Name of the weights that it was tracked with; the default for one that is not."""
+        with suppress(OSError):
+            return (self.folder / WEIGHTS).read_text(encoding="utf-8") or DEFAULT
+        return DEFAULT
 
     def read_track(self) -> Track | None:
         """Return the network's track; None for a video that is not tracked."""

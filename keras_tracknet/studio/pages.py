@@ -1,14 +1,8 @@
-"""Pages: the addresses of the studio and what they answer."""
+"""Pages: the addresses of the studio, and what those about videos answer."""
 
 from __future__ import annotations
 
-import asyncio
-import functools
-import inspect
-import json
 import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,62 +11,48 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import replace_file
-from keras_tracknet.studio.access import LARGEST_BODY
-from keras_tracknet.studio.jobs import BusyError, JobQueue
-from keras_tracknet.studio.labels import FrameLabel, find_author
-from keras_tracknet.studio.library import Library, Video
+from keras_tracknet.studio import corrections, orders, views
+from keras_tracknet.studio.answers import (
+    FRESH,
+    answer,
+    answer_error,
+    with_session,
+    with_video,
+)
+from keras_tracknet.studio.jobs import BusyError
+from keras_tracknet.studio.library import Video
+from keras_tracknet.studio.play import read_play
+from keras_tracknet.studio.session import Session
+from keras_tracknet.tracks.doubts import find_doubtful_frames
+from keras_tracknet.tracks.merging import merge_labels
 from keras_tracknet.video.reader import probe_video
 
 STATIC = Path(__file__).with_name("static")
 FOREVER = {"cache-control": "private, max-age=86400, immutable"}
-FRESH = {"cache-control": "no-store"}
 THUMBNAIL_WIDTH = 320
 WIDEST = 8192
-POLL = 0.2  # seconds between two looks at a job
-PING = 15.0  # seconds of silence after which a line keeps a connection open
 
 
-@dataclass
-class Studio:
-    """What the pages show.
-
-    Attributes:
-        library: the videos.
-        jobs: what works in the background.
-        author: name that labels are signed with.
-        is_closing: whether the server is about to end.
-    """
-
-    library: Library
-    jobs: JobQueue = field(default_factory=JobQueue)
-    author: str = field(default_factory=find_author)
-    is_closing: Callable[[], bool] = lambda: False
-
-    def close(self) -> None:
-        """Stop the running job and close all videos."""
-        self.jobs.close()
-        self.library.close()
-
-
-def make_app(studio: Studio) -> Starlette:
+def make_app(session: Session) -> Starlette:
     """Return the application; `Guard` decides who may reach it."""
     one = "/api/videos/{id}"
     routes = [
         Route("/", _show_page),
-        Route("/api/videos", _of(studio, list_videos)),
-        Route("/api/videos/{name}", _of(studio, put_video), methods=["PUT"]),
-        Route(f"{one}/thumbnail", _of_video(studio, show_thumbnail)),
-        Route(f"{one}/frames/{{number:int}}", _of_video(studio, show_frame)),
-        Route(f"{one}/track", _of_video(studio, show_track)),
-        Route(f"{one}/labels", _of_video(studio, show_labels)),
-        Route(f"{one}/labels", _of_video(studio, change_labels), methods=["PATCH"]),
-        Route("/api/events", _of(studio, watch_jobs)),
+        Route("/api/videos", with_session(session, list_videos)),
+        Route("/api/videos/{name}", with_session(session, put_video), methods=["PUT"]),
+        Route(f"{one}/thumbnail", with_video(session, show_thumbnail)),
+        Route(f"{one}/frames/{{number:int}}", with_video(session, show_frame)),
+        Route(f"{one}/heatmaps/{{number:int}}", with_video(session, show_heatmap)),
+        Route(f"{one}/track", with_video(session, show_track)),
+        *corrections.list_routes(session),
+        *orders.list_routes(session),
+        *views.list_routes(session),
         Mount("/static", StaticFiles(directory=STATIC, check_dir=False)),
     ]
     handlers: dict[Any, Any] = {
@@ -83,78 +63,13 @@ def make_app(studio: Studio) -> Starlette:
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
-def answer_error(status: int, message: str) -> JSONResponse:
-    """Return an error as the page expects it: one line."""
-    return JSONResponse({"error": " ".join(message.split())}, status, headers=FRESH)
-
-
-def answer(content: Any) -> JSONResponse:
-    """Return JSON that no cache keeps."""
-    return JSONResponse(content, headers=FRESH)
-
-
-def _of(studio: Studio, function: Callable[..., Any]) -> Callable[[Request], Any]:
-    """Return an endpoint that hands the studio on."""
-    if inspect.iscoroutinefunction(function):
-
-        async def respond(request: Request) -> Any:
-            return await function(studio, request)
-
-        return respond
-    return functools.partial(function, studio)
-
-
-def _of_video(studio: Studio, function: Callable[..., Any]) -> Callable[[Request], Any]:
-    """Return an endpoint that hands the studio and the video of the address on."""
-
-    async def respond(request: Request) -> Any:
-        try:
-            video = await run_in_threadpool(studio.library.find, request.path_params["id"])
-        except KeyError:
-            raise HTTPException(404, "there is no such video.") from None
-        if inspect.iscoroutinefunction(function):
-            return await function(studio, video, request)
-        return await run_in_threadpool(function, studio, video, request)
-
-    return respond
-
-
-async def read_json_body(request: Request) -> dict[str, Any]:
-    """Return the dictionary that a request sends.
-
-    Raises:
-        HTTPException: it sends something else, or too much.
-    """
-    try:
-        content = json.loads(await read_body(request))
-    except (ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict):
-        raise HTTPException(400, "expected a JSON object.")
-    return content
-
-
-async def read_body(request: Request, limit: int = LARGEST_BODY) -> bytes:
-    """Return what a request sends.
-
-    Raises:
-        HTTPException: it is more than the limit.
-    """
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise HTTPException(413, f"too large; at most {limit >> 20} MB.")
-    return bytes(body)
-
-
 def _show_page(_request: Request) -> Response:
     return FileResponse(STATIC / "index.html", headers=FRESH)
 
 
-def list_videos(studio: Studio, _request: Request) -> Response:
+def list_videos(session: Session, _request: Request) -> Response:
     """Answer with every video and its state."""
-    return answer([describe_video(video) for video in studio.library.videos()])
+    return answer([describe_video(video) for video in session.library.videos()])
 
 
 def describe_video(video: Video) -> dict[str, Any]:
@@ -177,39 +92,49 @@ def describe_video(video: Video) -> dict[str, Any]:
         "height": info.height,
         "seconds": info.duration if info.duration else frames / float(info.fps),
         "state": state,
-        "doubtful": None,
+        "doubtful": _measure_doubt(video),
         "labelled": labelled,
         "reviewed": looked / frames if frames else 0.0,
     }
 
 
-async def put_video(studio: Studio, request: Request) -> Response:
+def _measure_doubt(video: Video) -> float | None:
+    """Return the share of frames that are in doubt; None for a video that is not tracked."""
+    track = video.read_track()
+    if track is None or not len(track):
+        return None
+    moments = find_doubtful_frames(merge_labels(track, video.labels.as_track(len(track))))
+    doubted = {frame for m in moments for frame in range(m.first, m.last + 1)}
+    return len(doubted) / len(track)
+
+
+async def put_video(session: Session, request: Request) -> Response:
     """Save a video that was dropped into the page."""
-    path = studio.library.check_name(request.path_params["name"])
+    path = session.library.check_name(request.path_params["name"])
     with replace_file(path) as partial:
         with open(partial, "wb") as file:
             async for chunk in request.stream():
                 await run_in_threadpool(file.write, chunk)
         await run_in_threadpool(probe_video, partial)
-    videos = {video.path: video for video in studio.library.videos()}
+    videos = {video.path: video for video in session.library.videos()}
     return answer(describe_video(videos[path]))
 
 
-def show_thumbnail(studio: Studio, video: Video, _request: Request) -> Response:
+def show_thumbnail(session: Session, video: Video, _request: Request) -> Response:
     """Answer with a picture from a third of the video."""
-    server = studio.library.serve(video)
+    server = session.library.serve(video)
     data = server.jpeg(len(server.pictures) // 3, THUMBNAIL_WIDTH)
     return Response(data, media_type="image/jpeg", headers=FOREVER)
 
 
-def show_frame(studio: Studio, video: Video, request: Request) -> Response:
+def show_frame(session: Session, video: Video, request: Request) -> Response:
     """Answer with a frame by its number."""
     began = time.perf_counter()
     width = request.query_params.get("width")
     if width is not None and not (width.isdecimal() and 16 <= int(width) <= WIDEST):
         raise HTTPException(400, f"width must be 16 to {WIDEST}.")
     try:
-        data = studio.library.serve(video).jpeg(
+        data = session.library.serve(video).jpeg(
             request.path_params["number"], None if width is None else int(width)
         )
     except IndexError:
@@ -219,11 +144,22 @@ def show_frame(studio: Studio, video: Video, request: Request) -> Response:
     return Response(data, media_type="image/jpeg", headers=headers)
 
 
-def show_track(studio: Studio, video: Video, _request: Request) -> Response:
+def show_heatmap(session: Session, video: Video, request: Request) -> Response:
+    """Answer with what the network sees in a frame."""
+    weights, number = video.weights, request.path_params["number"]
+    server = session.library.serve(video)
+    try:
+        data = session.heatmaps.make(server, video.path, number, weights)
+    except IndexError:
+        raise HTTPException(404, "the video has no such frame.") from None
+    return Response(data, media_type="image/png", headers=FRESH)
+
+
+def show_track(session: Session, video: Video, _request: Request) -> Response:
     """Answer with the network's own track."""
     track = video.read_track()
     if track is None:
-        frames = len(studio.library.serve(video).pictures)
+        frames = len(session.library.serve(video).pictures)
         return answer({"frames": frames, "tracked": False})
     return answer(
         {
@@ -235,47 +171,10 @@ def show_track(studio: Studio, video: Video, _request: Request) -> Response:
             "status": track.status.tolist(),
             "time": _as_list(track.time),
             "threshold": video.summary.get("threshold"),
-            "cuts": [],
-            "events": [],
-            "rallies": [],
+            **read_play(video.folder),
         }
     )
 
 
 def _as_list(values: np.ndarray) -> list[float | None]:
     return [None if np.isnan(value) else value for value in values.tolist()]
-
-
-def show_labels(_studio: Studio, video: Video, _request: Request) -> Response:
-    """Answer with the labels."""
-    return answer(video.labels.as_dict())
-
-
-async def change_labels(studio: Studio, video: Video, request: Request) -> Response:
-    """Change labels, and answer once they are on disk."""
-    body = await read_json_body(request)
-    given, removed = body.get("set", {}), body.get("remove", [])
-    try:
-        put = {int(k): FrameLabel.parse(label, studio.author) for k, label in given.items()}
-        remove = [int(frame) for frame in removed]
-    except (AttributeError, TypeError, ValueError) as error:
-        raise HTTPException(400, f"set and remove must name frames: {error}") from None
-    await run_in_threadpool(video.labels.change, put, remove, body.get("reviewed"))
-    return answer(await run_in_threadpool(video.labels.as_dict))
-
-
-async def watch_jobs(studio: Studio, request: Request) -> Response:
-    """Tell of the running job whenever something changes, from its present state on."""
-
-    async def tell() -> AsyncIterator[str]:
-        seen, last = -1, time.monotonic()
-        while not studio.is_closing() and not await request.is_disconnected():
-            if studio.jobs.version != seen:
-                seen, last = studio.jobs.version, time.monotonic()
-                yield f"event: job\ndata: {json.dumps(studio.jobs.state)}\n\n"
-            elif time.monotonic() - last > PING:
-                last = time.monotonic()
-                yield ": still here\n\n"
-            await asyncio.sleep(POLL)
-
-    return StreamingResponse(tell(), media_type="text/event-stream", headers=FRESH)

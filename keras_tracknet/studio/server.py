@@ -15,7 +15,8 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.locks import hold_lock
 from keras_tracknet.studio.access import LOCAL, Guard
 from keras_tracknet.studio.library import Library
-from keras_tracknet.studio.pages import Studio, make_app
+from keras_tracknet.studio.pages import make_app
+from keras_tracknet.studio.session import Session
 
 DEFAULT_PORT = 8017
 CLOSING = 1  # seconds that open connections may take at the end
@@ -54,14 +55,14 @@ def serve_studio(
         token = secrets.token_urlsafe(24)
         shown = "127.0.0.1" if host in ("0.0.0.0", "") else host
         address = f"http://{shown}:{port}/?token={token}"
-        studio = Studio(library)
-        app = Guard(make_app(studio), token=token, port=port, host=host)
+        session = Session(library)
+        app = Guard(make_app(session), token=token, port=port, host=host)
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, lifespan="off",
             timeout_graceful_shutdown=CLOSING, server_header=False,
         )  # fmt: skip
         server = uvicorn.Server(config)
-        studio.is_closing = lambda: server.should_exit
+        session.is_closing = lambda: server.should_exit
         announce(address)
         if started is not None:
             started(address)
@@ -69,7 +70,7 @@ def serve_studio(
             with suppress(KeyboardInterrupt):
                 server.run(sockets=[listener])
         finally:
-            studio.close()
+            session.close()
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from keras_tracknet.metrics import TOLERANCE, Counts, count_outcomes
 from keras_tracknet.models.blocks import keras_defaults
 from keras_tracknet.presets import find_weights
 from keras_tracknet.progress import Advance, Reporter
+from keras_tracknet.studio.cards import MODEL, RESULT
 from keras_tracknet.studio.frames import Pictures, find_frames
 from keras_tracknet.studio.labels import LabelFile
 from keras_tracknet.synthetic.config import RallyConfig
@@ -48,13 +49,12 @@ HELD_BACK = 5  # every fifth group of corrected frames is held back
 GROUP = 8  # frames of a group, at most: neighbours look alike
 TRUSTED = 0.9  # confidence from which the network's own word is kept in mind
 OTHER_CLIPS, RENDERED = 8, 6  # clips of before, or rendered rallies, that are mixed in
-RENDERED_FRAMES = 48
+RENDERED_FRAMES, RENDERED_SIZE = 48, (288, 512)
 OTHERS = "others"
 LEARNING_RATE = 2e-4
 WARMUP = 0.05  # share of the time over which the learning rate rises
 BATCH = 2
 MOST_EXAMPLES = 12
-MODEL, RESULT = "taught.keras", "result.json"
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,9 @@ def teach(
     model = build_network(config)
     take_weights(model, start)
     set_precision(model, choose_precision("auto"))
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    for layer in norms:  # a few windows say nothing of how bright or busy pictures are
+        layer.trainable = False
     tests = [test for lesson in lessons for test in _cut_tests(lesson, config)]
     with reporter.track("measuring the weights as they are", None) as advance:
         before = _measure(start, tests, advance)
@@ -149,6 +152,8 @@ def teach(
             )  # fmt: skip
             if clock.over:
                 break
+    for layer in norms:
+        layer.trainable = True
     notes = {**start.spec.notes, "taught": {"from": weights, "frames": len(lessons)}}
     model.compile()  # the optimizer's state is of no use
     save_model(model, replace(start.spec, notes=notes), output / MODEL)
@@ -156,6 +161,8 @@ def teach(
         after = _measure(load_model(output / MODEL), tests, advance)
     result = {
         "weights": weights,
+        "parameters": model.count_params(),
+        "tolerance": TOLERANCE,
         "before": before.counts.as_dict(),
         "after": after.counts.as_dict(),
         "frames": int(sum((les.labels.labelled & ~les.held).sum() for les in lessons)),
@@ -255,8 +262,15 @@ def _list_groups(labelled: np.ndarray) -> Iterator[np.ndarray]:
 def _plan(start: ModelFile, seed: int) -> FitConfig:
     if start.spec.fit != "stretch":
         raise InputError(f"{start.path}: weights of another code base cannot be taught here.")
+    height, width = start.spec.input_size
+    # A quarter of the picture trains four times as often in the same time.
+    crop = (height // 2, width // 2) if not (height % 16 or width % 16) else None
     return FitConfig(
-        **describe_network(start), learning_rate=LEARNING_RATE, batch_size=BATCH, seed=seed
+        **describe_network(start),
+        learning_rate=LEARNING_RATE,
+        batch_size=BATCH,
+        crop=crop if start.spec.version != "v1" else None,
+        seed=seed,
     )
 
 
@@ -345,13 +359,12 @@ def _find_others(
     rallies = []
     with reporter.track("rendering rallies", RENDERED, unit="rallies") as advance:
         for number in range(RENDERED):
-            rally = simulate_rally(
-                RallyConfig(frames=RENDERED_FRAMES, size=spec.input_size, seed=1000 + number)
-            )
-            frames = np.stack(list(rally.frames()))
-            behind = estimate_background(frames)
+            rendered = RallyConfig(frames=RENDERED_FRAMES, size=RENDERED_SIZE, seed=1000 + number)
+            rally = simulate_rally(rendered)
+            frames = np.stack([fit_frame(f, spec.input_size, spec.fit) for f in rally.frames()])
+            places = scale_positions(rally.track.positions, RENDERED_SIZE, spec.input_size)
             known = np.ones(len(frames), bool)
-            rallies.append(LabelledFrames(frames, behind, rally.track.positions, known))
+            rallies.append(LabelledFrames(frames, estimate_background(frames), places, known))
             advance(1)
     return rallies, f"{RENDERED} rendered rallies"
 
@@ -399,36 +412,3 @@ def _pick_examples(tests: Sequence[_Cut], before: _Scores, after: _Scores) -> li
 
 def _show(place: np.ndarray) -> list[float] | None:
     return None if np.isnan(place[0]) else [round(float(value), 1) for value in place]
-
-
-def write_card(name: str, result: dict[str, Any], sport: str) -> str:
-    """Return the model card of taught weights, Markdown.
-
-    Args:
-        name: of the weights.
-        result: of `teach`.
-        sport: what they track.
-    """
-    before, after = result["before"], result["after"]
-
-    def show(scores: dict[str, Any], key: str) -> str:
-        return "-" if scores.get(key) is None else f"{scores[key]:.3f}"
-
-    return "\n".join(
-        [
-            f"# {name}",
-            "",
-            f"Taught on this machine from `{result['weights']}` on {result['frames']} corrected"
-            f" frames, mixed with {result['others']}, in {result['minutes']:.1f} minutes and"
-            f" {result['steps']} steps.{f' Sport: {sport}.' if sport else ''}",
-            "",
-            f"On {result['held_back']} corrected frames that were held back, tolerance"
-            f" {TOLERANCE:g} pixels at the model's size:",
-            "",
-            "| | Accuracy | F1 |",
-            "|---|---|---|",
-            f"| before | {show(before, 'accuracy')} | {show(before, 'f1')} |",
-            f"| after | {show(after, 'accuracy')} | {show(after, 'f1')} |",
-            "",
-        ]
-    )

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.files import write_text
 from keras_tracknet.progress import Advance, Reporter
 from keras_tracknet.studio.jobs import estimate_left
 
@@ -97,6 +98,7 @@ def _track_videos(order: dict[str, Any], reporter: LineReporter) -> None:
     from keras_tracknet.inference.outputs import predict_video
     from keras_tracknet.inference.places import OutputPaths
     from keras_tracknet.inference.tracker import Tracker
+    from keras_tracknet.studio.library import WEIGHTS
     from keras_tracknet.studio.play import note_play
 
     settings = {key: order[key] for key in ("mode", "threshold") if order.get(key) is not None}
@@ -110,6 +112,7 @@ def _track_videos(order: dict[str, Any], reporter: LineReporter) -> None:
             predict_video(tracker, source, paths, resume=True, reporter=reporter)
         except InputError:  # tracked in part, by other weights or in another mode
             predict_video(tracker, source, paths, overwrite=True, reporter=reporter)
+        write_text(order["weights"], Path(video["folder"]) / WEIGHTS)
         reporter.tell(stage=f"finding hits and rallies in {source.name}", done=0, total=None)
         note_play(source, Path(video["folder"]), order["weights"])
 
