@@ -75,7 +75,7 @@ LOWEST_TESTS = (
     "tests/evaluation/test_doctor.py", "tests/evaluation/test_exporting.py",
     "tests/cli/test_cli_main.py", "tests/cli/test_cli_studio.py",
     "tests/studio/test_access.py", "tests/studio/test_frames.py", "tests/studio/test_jobs.py",
-    "tests/studio/test_pages.py",
+    "tests/studio/test_pages.py", "tests/studio/test_views.py",
 )  # fmt: skip
 # What the optional libraries take over: tested again with them, beside what is skipped without.
 EXTRAS_TESTS = ("tests/inference/test_engines.py",)
