@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import replace_file
-from keras_tracknet.studio import corrections, orders, views
+from keras_tracknet.studio import corrections, court, orders, views
 from keras_tracknet.studio.answers import (
     FRESH,
     answer,
@@ -51,6 +51,7 @@ def make_app(session: Session) -> Starlette:
         Route(f"{one}/heatmaps/{{number:int}}", with_video(session, show_heatmap)),
         Route(f"{one}/track", with_video(session, show_track)),
         *corrections.list_routes(session),
+        *court.list_routes(session),
         *orders.list_routes(session),
         *views.list_routes(session),
         Mount("/static", StaticFiles(directory=STATIC, check_dir=False)),

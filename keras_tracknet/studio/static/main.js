@@ -1,6 +1,7 @@
 // The studio: which view is shown, which video is open, and what each action does.
 import { ask, attempt, clock, find, make, say } from "./page.js";
 import { Corrections } from "./corrections.js";
+import { CourtView } from "./court.js";
 import { Jobs } from "./jobs.js";
 import { drawSheet, listenToKeys } from "./keys.js";
 import { Lens } from "./lens.js";
@@ -12,13 +13,14 @@ import { Timeline } from "./timeline.js";
 import { Video } from "./video.js";
 
 const jobs = new Jobs(), library = new Library(jobs), teach = new Teach(library, jobs);
+const court = new CourtView();
 let open = null; // {video, player, lens, timeline, queue, corrections} of the video that is open
 
 // Views
 
 async function show() {
   const place = new URLSearchParams(location.hash.slice(1)), id = place.get("video");
-  const view = id !== null ? "player" : place.has("teach") ? "teach" : "library";
+  const view = id !== null ? "player" : ["court", "teach"].find((name) => place.has(name)) ?? "library";
   for (const main of document.querySelectorAll("main")) main.hidden = main.id !== view;
   for (const link of document.querySelectorAll("nav a")) {
     if (link.dataset.view === view) link.setAttribute("aria-current", "page");
@@ -29,18 +31,28 @@ async function show() {
     await open?.corrections.save();
     await library.refresh();
     if (view === "teach") teach.show();
+    if (view === "court") await attempt(() => showCourt(place));
     return;
   }
   if (String(open?.video.id) !== id) await attempt(() => openVideo(id));
   if (open && place.has("frame")) open.video.go(Number(place.get("frame")));
 }
 
-async function openVideo(id) {
+function findVideo(id) {
   const entry = library.find(id);
-  if (!entry) {
-    location.hash = "library";
-    throw new Error("This video is not in the folder.");
-  }
+  if (entry && entry.state !== "damaged") return entry;
+  location.hash = "library";
+  throw new Error("This video is not in the folder, or cannot be read.");
+}
+
+function showCourt(place) {
+  const entry = findVideo(place.get("court"));
+  const frame = Number(place.get("frame") ?? Math.floor(entry.frames / 2));
+  return court.show(entry, Math.max(0, Math.min(entry.frames - 1, frame)));
+}
+
+async function openVideo(id) {
+  const entry = findVideo(id);
   const video = await Video.open(entry);
   if (open) for (const part of ["player", "lens", "timeline", "queue"]) open[part].close();
   const corrections = new Corrections(video, () => afterCorrection());
@@ -55,7 +67,6 @@ async function openVideo(id) {
   link.hidden = false;
   link.textContent = link.title = video.name;
   link.href = `#video=${path}`;
-  find("court-link").href = `/court/${path}`;
   find("report-link").href = `/report/${path}`;
   player.speed = Number(find("speed").value);
   player.trail = find("player").querySelector("[data-act=trail]").ariaPressed === "true";
@@ -67,6 +78,7 @@ let settling;
 function showPlace() {
   const { video } = open;
   find("place").textContent = `${clock(video.time(video.frame), 2)} / ${clock(video.time(video.count - 1))}`;
+  find("court-link").href = `#court=${encodeURIComponent(video.id)}&frame=${video.frame}`;
   clearTimeout(settling); // the address follows, so that a reload comes back to this frame
   settling = setTimeout(() => {
     if (location.hash.startsWith("#video=")) {
