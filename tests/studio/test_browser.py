@@ -132,9 +132,10 @@ def test_a_clip_is_tracked_corrected_taught_and_exported(server, page, capfd):
     corrected = {*range(5, 13), 20, 22, 24}
     wait_labels(page, corrected)
 
+    page.wait_for_url("**frame=12")
     page.reload()
     page.wait_for_selector("body[data-ready]")
-    wait_shown(page, 12)  # the address names the frame
+    wait_shown(page, 12)
     wait_labels(page, corrected)
     assert "person" in page.inner_text("#readout")
     page.keyboard.press("u")  # undo goes on after a reload
@@ -143,8 +144,10 @@ def test_a_clip_is_tracked_corrected_taught_and_exported(server, page, capfd):
     wait_labels(page, corrected)
     labels = read_labels(page)
 
-    rows = export(page)
-    assert {frame for frame, row in rows.items() if row["Status"] in LABELLED} == corrected
+    rows = export(page, "labels")
+    assert set(rows) == corrected
+    said = {frame: rows[frame]["Status"] for frame in (5, 6, 20, 22, 24)}
+    assert said == {5: "visible", 6: "filled", 20: "absent", 22: "hidden", 24: "accepted"}
     for frame, place in clicked.items():
         assert read_place(rows[frame]) == pytest.approx(place, abs=EXACT)
         assert rows[frame]["Visibility"] == "1"
@@ -156,12 +159,20 @@ def test_a_clip_is_tracked_corrected_taught_and_exported(server, page, capfd):
         )
         assert clicked[5][0] < float(rows[frame]["X"]) < clicked[12][0]
 
+    track = export(page, "track")
+    assert len(track) == RALLY.frames
+    assert read_place(track[5]) == read_place(rows[5])
+    assert {frame for frame, row in track.items() if row["Status"] == "corrected"} >= {5, 6, 12}
+    assert track[20]["Visibility"] == "0"
+
+    go(page, 28)
+    page.keyboard.press("s")
+    page.keyboard.press("End")
+    page.keyboard.press("a")  # the whole stretch
+    sync_api.expect(page.locator("#saved")).to_have_text("Saved")
     teach(page)
     assert page.errors == []
     assert server.stop() in (0, 130)
-
-
-LABELLED = ("visible", "hidden", "absent", "accepted", "filled")
 
 
 def track_all(page):
@@ -228,10 +239,11 @@ def report_times(page, capfd):
             print(f"\n{name}: {middle:.0f} ms in the middle, {max(times):.0f} ms at most", end="")
 
 
-def export(page):
+def export(page, name):
+    """Download a file as the page offers it; return its rows by frame."""
     page.click("#open-files")
     with page.expect_download() as download:
-        page.click("#formats a >> text=csv")
+        page.click(f"#formats a:text-is('{name}')")
     page.keyboard.press("Escape")
     rows = csv.DictReader(io.StringIO(Path(download.value.path()).read_text()))
     return {int(row["Frame"]): row for row in rows}
@@ -246,6 +258,7 @@ def teach(page):
     page.fill("#minutes", "0.2")
     page.click("#teach-start")
     page.wait_for_selector("#teach-result:not([hidden])", timeout=PATIENCE)
+    assert "held back" in page.inner_text("#result-text")
     table = page.inner_text("#result-table")
     assert re.search(r"accuracy\s+[01]\.\d{3}\s+[01]\.\d{3}", table)
     page.fill("#keep-name", "my-club")
