@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import ipaddress
-import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import SimpleCookie
@@ -19,7 +16,6 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
-SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 SAFE_METHODS = ("GET", "HEAD")
 LARGEST_BODY = 8 << 20  # bytes of anything but an uploaded video
 LARGEST_VIDEO = 64 << 30
@@ -106,12 +102,6 @@ class Guard:
         response = RedirectResponse("/", status_code=303)
         response.set_cookie(self.cookie, self.token, httponly=True, samesite="strict", path="/")
         return response
-
-
-def find_scripts(page: str) -> list[str]:
-    """Return what a content security policy calls the scripts that are written into a page."""
-    digests = (hashlib.sha256(script.encode()).digest() for script in SCRIPT.findall(page))
-    return [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
 
 
 def _is_address(name: str) -> bool:

@@ -11,7 +11,6 @@ from starlette.routing import Route
 from keras_tracknet.analysis.court.calibration import read_court
 from keras_tracknet.analysis.run import run_analysis
 from keras_tracknet.sports import find_sport
-from keras_tracknet.studio.access import find_scripts
 from keras_tracknet.studio.answers import FRESH, with_video
 from keras_tracknet.studio.court import find_court_file
 from keras_tracknet.studio.exchange import merge_video
@@ -61,12 +60,11 @@ def show_report(session: Session, video: Video, _request: Request) -> Response:
 
 
 def _answer_page(page: str, video: Video) -> Response:
-    """Answer with a page that brings its own style and scripts; no other scripts may run."""
+    """Answer with a page that brings its own style; no scripts may run."""
     page = page.replace("<h1>", BACK.format(id=video.id) + "<h1>", 1)
-    scripts = " ".join(find_scripts(page)) or "'none'"
     policy = (
-        f"default-src 'none'; img-src 'self' blob: data:; style-src 'unsafe-inline';"
-        f" script-src {scripts}; connect-src 'self'; base-uri 'none'; form-action 'none';"
+        "default-src 'none'; img-src 'self' blob: data:; style-src 'unsafe-inline';"
+        " script-src 'none'; connect-src 'self'; base-uri 'none'; form-action 'none';"
         " frame-ancestors 'none'"
     )
     return HTMLResponse(page, headers={**FRESH, "content-security-policy": policy})

@@ -44,7 +44,11 @@ class Server:
 
     def __init__(self, folder, work):
         self.folder = folder
-        environment = {**os.environ, "TRACKNET_CACHE": str(work / "cache"), "PYTHONUNBUFFERED": "1"}
+        environment = {
+            **os.environ,
+            **{f"TRACKNET_{name}": str(work / name.lower()) for name in ("CACHE", "WEIGHTS")},
+            "PYTHONUNBUFFERED": "1",
+        }
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-c", "from keras_tracknet_cli.main import cli; cli()"),

@@ -230,7 +230,8 @@ def test_a_dropped_video_is_in_the_library(client, session, tmp_path):
     assert (session.library.root / "new.mp4").read_bytes() == content
 
 
-def test_weights_and_modes_can_be_chosen(client):
+def test_weights_and_modes_can_be_chosen(client, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRACKNET_WEIGHTS", str(tmp_path / "own"))
     answer = client.get("/api/weights").json()
     assert answer["default"] == "badminton-v3" == answer["weights"][0]["name"]
     assert answer["modes"] == ["fast", "balanced", "accurate"]

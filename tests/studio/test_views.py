@@ -1,4 +1,3 @@
-import json
 import re
 
 import numpy as np
@@ -8,7 +7,6 @@ from starlette.testclient import TestClient
 
 from keras_tracknet.analysis.court.calibration import read_court
 from keras_tracknet.files import write_json
-from keras_tracknet.studio.access import find_scripts
 from keras_tracknet.studio.library import Library
 from keras_tracknet.studio.pages import make_app
 from keras_tracknet.studio.session import Session
@@ -72,15 +70,6 @@ def test_a_video_without_a_track_has_no_report(client, session):
     )
 
 
-def test_the_court_page_runs_its_own_script_and_no_other(client, session):
-    (video,) = session.library.videos()
-    answer = client.get(f"/court/{video.id}?frame=3")
-    assert answer.headers["location"] == f"/court/{video.id}/?frame=3"
-    page = client.get(answer.headers["location"])
-    assert read_policy(page)["script-src"] == find_scripts(page.text)
-    assert len(find_scripts(page.text)) == 1
-
-
 MARKS = [
     ["near_left", [8, 30]], ["near_right", [56, 30]], ["far_left", [20, 8]], ["far_right", [44, 8]],
 ]  # fmt: skip
@@ -88,18 +77,43 @@ MARKS = [
 
 def test_a_marked_court_is_saved_beside_the_video(client, session):
     (video,) = session.library.videos()
-    body = json.dumps(MARKS)
-    drawn = client.post(f"/court/{video.id}/court", content=body).json()
-    assert drawn["lines"]
+    place = f"/api/videos/{video.id}/court"
+    told = client.get(place).json()
+    assert (told["court"], told["sport"]) == (None, "badminton")
+    assert told["sports"]["badminton"][0] == "near_left"
+    body = {"sport": "badminton", "marks": MARKS}
+    fitted = client.post(place, json=body).json()
+    assert fitted["lines"]
     assert not (session.library.root / "match_court.json").exists()
-    assert client.post(f"/court/{video.id}/marks", content=body).text == "saved"
+    assert client.post(place, json=body | {"save": True}).json() == fitted
     court = read_court(session.library.root / "match_court.json")
     assert [mark.name for mark in court.marks] == [name for name, *_ in MARKS]
+    assert client.get(place).json()["court"] == fitted
 
 
 def test_marks_that_make_no_court_are_refused_in_words(client, session):
     (video,) = session.library.videos()
-    answer = client.post(f"/court/{video.id}/marks", content=json.dumps(MARKS[:2]))
+    body = {"sport": "badminton", "marks": MARKS[:2], "save": True}
+    answer = client.post(f"/api/videos/{video.id}/court", json=body)
     assert answer.status_code == 400
-    assert "{" not in answer.text
+    assert answer.json()["error"].startswith("a court needs at least 4 points")
     assert not (session.library.root / "match_court.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("corner?frame=3&x=10.5&y=12", 200),
+        ("corner?frame=3&x=ten&y=12", 400),
+        ("corner?frame=3&x=nan&y=12", 400),
+        ("corner?x=1&y=2", 400),
+        ("corner?frame=999&x=1&y=2", 404),
+        ("found?frame=3&sport=badminton", 404),  # there is none in the picture
+        ("found?frame=3&sport=chess", 404),
+    ],
+)
+def test_corners_and_courts_are_looked_for_in_a_frame(client, session, query, status):
+    (video,) = session.library.videos()
+    answer = client.get(f"/api/videos/{video.id}/court/{query}")
+    assert answer.status_code == status
+    assert answer.json() == {"x": 10.5, "y": 12} or "error" in answer.json()
