@@ -32,6 +32,9 @@ class Sport:
         restitution: upright speed after a bounce over that before; 0 where the ball stays down.
         grip: speed along the floor after a bounce over that before.
         bounces: how often the ball may touch the floor before the rally is over.
+        fastest: m/s, the fastest ball on record.
+        between_hits: seconds between two hits at least.
+        around: metres beyond the court that players hit from.
         lines: what is painted on the floor.
         landmarks: places on the floor that are easy to see, name to (x, y) in metres.
     """
@@ -46,6 +49,9 @@ class Sport:
     restitution: float
     grip: float
     bounces: int
+    fastest: float
+    between_hits: float
+    around: float
     lines: tuple[Line, ...]
     landmarks: dict[str, tuple[float, float]]
 
@@ -104,6 +110,9 @@ def _make_badminton() -> Sport:
         restitution=0.0,
         grip=0.0,
         bounces=0,
+        fastest=157.0,  # 565 km/h, 2023
+        between_hits=0.2,
+        around=2.0,
         lines=tuple(lines),
         landmarks=_landmarks(x, corner=y, service=1.98),
     )
@@ -131,6 +140,9 @@ def _make_tennis() -> Sport:
         restitution=0.74,
         grip=0.66,
         bounces=1,
+        fastest=73.2,  # 263.4 km/h, 2012
+        between_hits=0.35,
+        around=8.0,
         lines=tuple(lines),
         landmarks=landmarks,
     )
@@ -154,6 +166,9 @@ def _make_volleyball() -> Sport:
         restitution=0.72,
         grip=0.75,
         bounces=0,
+        fastest=38.4,  # 138 km/h, 2021
+        between_hits=0.2,
+        around=8.0,
         lines=tuple(lines),
         landmarks=_landmarks(x, corner=y, attack=3.0),
     )
@@ -175,6 +190,7 @@ def _make_padel() -> Sport:
         name="padel",
         length=length,
         width=width,
+        around=1.0,
         net_height=0.88,
         net_depth=0.88,
         lines=tuple(lines),

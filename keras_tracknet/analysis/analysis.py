@@ -22,6 +22,7 @@ from keras_tracknet.progress import Reporter
 from keras_tracknet.sports import Sport
 from keras_tracknet.tracks.event_table import HIT, Event
 from keras_tracknet.tracks.outliers import FAR
+from keras_tracknet.tracks.play import reject_strays
 from keras_tracknet.tracks.track import Track
 from keras_tracknet.tracks.velocity import Velocity, compute_velocity
 
@@ -157,7 +158,10 @@ def analyze_track(
         )
     view = court.view() if court is not None else None
     cuts = np.sort(cuts)
-    found = find_events(track, size, sport, fps=fps, view=view, cuts=cuts, progress=progress)
+    track = reject_strays(_cut_track(track, cuts, fps), size[0], fps=fps)
+    found = find_events(
+        track, size, sport, fps=fps, view=view, court=court, cuts=cuts, progress=progress
+    )
     breaks = np.sort(np.append(found.breaks(), cuts))
     steady = drop_strays(track, found, size[0], fps=fps)
     velocity = compute_velocity(steady, size, breaks=breaks, fps=fps, position_error=found.error)
@@ -174,6 +178,14 @@ def analyze_track(
         flights = fit_space_flights(found, steady, sport, court.camera_matrix(), fps=fps)
     strokes = _list_strokes(found, velocity, flights, sport)
     return Analysis(track, size, sport, found, velocity, strokes, court, tuple(contacts))
+
+
+def _cut_track(track: Track, cuts: np.ndarray, fps: float | None) -> Track:
+    """Return a track that knows its shots, where it does not and the cuts tell."""
+    if track.shots or not len(cuts):
+        return track
+    firsts = np.searchsorted(track.seconds(fps), cuts)
+    return replace(track, shots=(0, *(k for k in np.unique(firsts).tolist() if k < len(track))))
 
 
 def drop_strays(track: Track, found: EventList, height: int, *, fps: float | None = None) -> Track:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from keras_tracknet.analysis.court.calibration import Court
 from keras_tracknet.analysis.flight.bounces import WORTH, Touch, fit_bounces
 from keras_tracknet.analysis.flight.camera import View
 from keras_tracknet.analysis.flight.camera_estimate import find_view
@@ -17,6 +18,13 @@ from keras_tracknet.analysis.flight.segments import (
     LONGEST_GAP,
     Segment,
     Segmenter,
+)
+from keras_tracknet.analysis.hits import (
+    LEAST_CHANGE,
+    drop_doubles,
+    is_in_picture,
+    is_in_reach,
+    measure_change,
 )
 from keras_tracknet.analysis.rallies import Rally, group_rallies
 from keras_tracknet.progress import Reporter
@@ -31,6 +39,7 @@ LEAST_ERROR = 1.5 / 720  # of a position, share of the picture's height
 # Of a hit of a shuttlecock: it has to explain three times what its parameters cost, for what turns
 # over and slows down as that does flies less as computed than a ball.
 LEAST_SCORE = 0.75
+LEAST_DOWN = 0.5  # seconds that a ball lies there before it is hit again
 UNSEEN_SCORE = 0.5  # of a hit that is known from what comes after it only
 
 
@@ -64,6 +73,7 @@ def find_events(
     *,
     fps: float | None = None,
     view: View | None = None,
+    court: Court | None = None,
     cuts: Sequence[float] | np.ndarray = (),
     progress: Callable[[int], object] = Reporter.ignore,
 ) -> EventList:
@@ -79,6 +89,7 @@ def find_events(
         sport: what is played.
         fps: frames per second, for a track without times, which needs it.
         view: the camera; estimated from the flights of each shot when omitted.
+        court: whose players must be able to reach the hits.
         cuts: moments in seconds at which the picture changes to another camera, ascending.
         progress: is told of every few positions that are done how many they are.
     """
@@ -99,10 +110,13 @@ def find_events(
         for play in plays:
             segmenter = Segmenter(play.times, play.positions, error, sport, camera)
             found = segmenter.segment()
-            events += _Reader(segmenter, found, times, step, size[0]).read()
+            events += _Reader(segmenter, found, times, step, size).read()
             segments += found
             progress(len(play.times))
-    events, rallies = group_rallies(events, segments, sport)
+    if court is not None:
+        events = [e for e in events if e.kind != HIT or is_in_reach((e.x, e.y), court)]
+    ends = [*cuts, *times[-1:]]
+    events, rallies = group_rallies(drop_doubles(events, sport), segments, sport, ends=ends)
     return EventList(tuple(events), tuple(rallies), tuple(segments), tuple(views), error)
 
 
@@ -142,10 +156,11 @@ class _Reader:
         segments: list[Segment],
         times: np.ndarray,
         step: float,
-        height: int,
+        size: tuple[int, int],
     ) -> None:
         self.segmenter, self.segments, self.times, self.step = segmenter, segments, times, step
-        self.meetings = find_meetings(segments, step, height)
+        self.size = size
+        self.meetings = find_meetings(segments, step, size[0])
 
     def read(self) -> list[Event]:
         """Return the events in the order of time."""
@@ -163,10 +178,21 @@ class _Reader:
                     events.append(self._begin(after))
                 continue
             kind = LANDING if after.flight is None else BOUNCE if bounce else HIT
+            if kind == LANDING and self._flies_on(after):
+                kind = HIT
             if kind == HIT and not self.segmenter.sport.restitution and score < LEAST_SCORE:
+                continue
+            if kind == HIT and not is_in_picture(meeting.place, self.size):
+                continue
+            if kind != BOUNCE and measure_change(meeting, self.segmenter.view) < LEAST_CHANGE:
                 continue
             events.append(self._event(meeting.time, kind, meeting.place, score))
         return events
+
+    def _flies_on(self, rest: Segment) -> bool:
+        """Whether a rest is too short for a ball that is down: a slow shot looks like one."""
+        later = [meeting for meeting in self.meetings if meeting.before is rest]
+        return bool(later) and later[0].close and rest.end - rest.start < LEAST_DOWN
 
     def _begin(self, segment: Segment) -> Event:
         """The hit that a flight without a past must come from."""

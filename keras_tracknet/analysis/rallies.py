@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from keras_tracknet.analysis.flight.segments import Segment
 from keras_tracknet.sports import Sport
 from keras_tracknet.tracks.event_table import BOUNCE, HIT, LANDING, Event
 
 PAUSE = 0.8  # seconds without a flight after which a hit begins a new rally
+SHORTEST = 1.0  # seconds; what is over sooner is no rally,
+CUT_OFF = 0.5  # unless the picture ends so many seconds after it, or sooner
 
 
 @dataclass(frozen=True)
@@ -36,17 +40,23 @@ class Rally:
 
 
 def group_rallies(
-    events: Sequence[Event], segments: Sequence[Segment], sport: Sport
+    events: Sequence[Event],
+    segments: Sequence[Segment],
+    sport: Sport,
+    *,
+    ends: Sequence[float] | np.ndarray = (),
 ) -> tuple[list[Event], list[Rally]]:
     """Group events into rallies.
 
     A rally begins with a hit. It is over when the ball is down for good, when it has bounced more
-    often than the sport allows, or when nothing flies for `PAUSE`.
+    often than the sport allows, or when nothing flies for `PAUSE`. What lasts less than `SHORTEST`
+    is no rally, unless the picture ends before the ball is down.
 
     Args:
         events: in the order of time.
         segments: flights and rests that the events lie between.
         sport: what is played.
+        ends: moments in seconds at which the video ends, or changes to another camera.
 
     Returns:
         The events with the numbers of their rallies, and the rallies.
@@ -73,14 +83,21 @@ def group_rallies(
         groups[-1].append(event)
         numbered.append(event)
         over[-1] = event.kind == LANDING or bounces > sport.bounces
-    rallies = []
-    for number, (group, finished) in enumerate(zip(groups, over, strict=True), 1):
-        end = group[-1].time
+    rallies: list[Rally] = []
+    numbers = {0: 0}
+    for k, (group, finished) in enumerate(zip(groups, over, strict=True)):
+        start, end = group[0].time, group[-1].time
         if not finished:
-            limit = groups[number][0].time if number < len(groups) else float("inf")
+            limit = groups[k + 1][0].time if k + 1 < len(groups) else float("inf")
             end = max([end, *(s.end for s in segments if s.flight and s.end < limit)])
-        rallies.append(Rally(number, group[0].time, end, tuple(group), finished))
-    return numbered, rallies
+        cut_off = not finished and any(end <= moment <= end + CUT_OFF for moment in ends)
+        if end - start < SHORTEST and not cut_off:
+            numbers[k + 1] = 0
+            continue
+        number = numbers[k + 1] = len(rallies) + 1
+        own = tuple(event._replace(rally=number) for event in group)
+        rallies.append(Rally(number, start, end, own, finished))
+    return [event._replace(rally=numbers[event.rally]) for event in numbered], rallies
 
 
 def _name_bounce(later: Sequence[Event], segments: Sequence[Segment]) -> str:

@@ -107,7 +107,9 @@ def test_a_court_of_another_sport_is_told_in_a_line(rally):
 
 
 def test_without_a_video_the_picture_is_that_of_the_court(rally, tmp_path):
-    track = Track.from_positions([300, 308, 316.0], [90.0, 90, 90], [1, 1, 1], time=[0, 0.04, 0.08])
+    track = Track.from_positions(
+        [600, 608, 616.0], [400.0, 400, 400], [1, 1, 1], time=[0, 0.04, 0.08]
+    )
     write_track(track, tmp_path / "track.csv")
     run_analysis(tmp_path / "track.csv", tmp_path / "out", TENNIS, court=mark_court(rally))
     assert 'viewBox="0 0 1280 720"' in (tmp_path / "out" / "report.html").read_text()
