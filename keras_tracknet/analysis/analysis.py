@@ -14,6 +14,7 @@ from keras_tracknet.analysis.court.zones import name_zone
 from keras_tracknet.analysis.events import EventList, find_events
 from keras_tracknet.analysis.flight.segments import LONGEST_GAP
 from keras_tracknet.analysis.flight.space import SpaceFlight
+from keras_tracknet.analysis.peaks import is_possible, measure_peak
 from keras_tracknet.analysis.rallies import Rally
 from keras_tracknet.analysis.space_fit import fit_space_flights
 from keras_tracknet.analysis.strokes import find_bounced, find_players, name_shot
@@ -36,7 +37,8 @@ class Stroke:
     Attributes:
         event: the hit.
         end: the next event of the rally; None if the ball is lost.
-        peak: highest speed in the picture until then, pixels per second; NaN if unknown.
+        peak: highest speed in the picture until then, pixels per second, over 0.2 seconds (see
+            `measure_peak`); NaN if unknown.
         peak_error: standard deviation of `peak`.
         flight: how the ball flew in space; None without a calibrated court, and where the
             positions do not tell.
@@ -176,7 +178,7 @@ def analyze_track(
     flights = {}
     if court is not None and court.sport != CUSTOM:
         flights = fit_space_flights(found, steady, sport, court.camera_matrix(), fps=fps)
-    strokes = _list_strokes(found, velocity, flights, sport)
+    strokes = _list_strokes(found, replace(steady, time=velocity.time), flights, sport)
     return Analysis(track, size, sport, found, velocity, strokes, court, tuple(contacts))
 
 
@@ -217,7 +219,7 @@ def drop_strays(track: Track, found: EventList, height: int, *, fps: float | Non
 
 
 def _list_strokes(
-    found: EventList, velocity: Velocity, flights: dict[Event, SpaceFlight], sport: Sport
+    found: EventList, steady: Track, flights: dict[Event, SpaceFlight], sport: Sport
 ) -> tuple[Stroke, ...]:
     strokes = []
     for rally in found.rallies:
@@ -227,16 +229,24 @@ def _list_strokes(
             if event.kind != HIT:
                 continue
             end = rally.events[index + 1] if index + 1 < len(rally.events) else None
-            until = end.time if end is not None else rally.end
-            inside = (velocity.time > event.time) & (velocity.time < until)
-            inside &= np.isfinite(velocity.speed)
-            peak = peak_error = math.nan
-            if inside.any():
-                best = np.flatnonzero(inside)[velocity.speed[inside].argmax()]
-                peak, peak_error = float(velocity.speed[best]), float(velocity.error[best])
+            peak, peak_error = _measure_peak(steady, event, end, found, sport)
             flight, kind, zone = flights.get(event), "", ""
             if flight is not None:
                 kind = name_shot(flight, sport, first=index == 0, bounced=event in bounced)
                 zone = name_zone(flight.state, sport)
             strokes.append(Stroke(event, end, peak, peak_error, flight, kind, next(players), zone))
     return tuple(strokes)
+
+
+def _measure_peak(
+    steady: Track, event: Event, end: Event | None, found: EventList, sport: Sport
+) -> tuple[float, float]:
+    """The top speed of a stroke and its error; NaN twice where no ball can be so fast."""
+    times, seen = steady.seconds(), np.flatnonzero(steady.visibility)
+    step = float(np.median(np.diff(times)))
+    places = steady.positions[seen]
+    peak, error = measure_peak(times[seen], places, event, end, found.error, step)
+    views = [s.flight.view for s in found.segments if s.flight is not None and s.end > event.time]
+    if math.isnan(peak) or not views or is_possible(peak, sport, views[0]):
+        return peak, error
+    return math.nan, math.nan

@@ -24,13 +24,10 @@ def measure_change(meeting: Meeting, view: View) -> float:
 
     Metres are those of the middle of the play.
     """
-    ends = (
-        (meeting.before, min(meeting.time, meeting.before.end)),
-        (meeting.after, max(meeting.time, meeting.after.start)),
-    )
+    moments = np.array([meeting.time, meeting.time + 1e-3])
     before, after = (
-        np.diff(segment.locate(np.array([time, time + 1e-3])), axis=0)[0] / 1e-3
-        for segment, time in ends
+        np.diff(segment.locate(moments), axis=0)[0] / 1e-3
+        for segment in (meeting.before, meeting.after)
     )
     return float(np.linalg.norm(after - before)) * view.distance / view.focal
 

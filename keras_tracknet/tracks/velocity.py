@@ -17,6 +17,8 @@ DEGREE = 2
 POSITION_ERROR = 1 / 720  # standard deviation of a detected position, share of the height
 REPAIRED_ERROR = 3.0  # of a repaired position, in those of a detected one
 LONGEST_GAP = 0.25  # seconds without a position that velocity is computed across
+JUMP = 0.05  # of the height: a step this long, and
+SUDDEN = 3.0  # times as fast as those before and after it, is a jump to another object
 VELOCITY_COLUMNS = ("Frame", "Time", "VX", "VY", "Speed", "SpeedError")
 
 
@@ -56,8 +58,8 @@ def compute_velocity(
 ) -> Velocity:
     """Fit a parabola to the positions around each frame and take its slope.
 
-    This is the filter of Savitzky and Golay (1964) for uneven times. Positions beyond a break, or
-    beyond a gap of more than `LONGEST_GAP`, do not count. Near a break the frame is at the end
+    This is the filter of Savitzky and Golay (1964) for uneven times. Positions beyond a break, a
+    jump, or a gap of more than `LONGEST_GAP`, do not count. Near a break the frame is at the end
     of its window, where the slope is less sure; so it is beside a gap, and with few positions.
 
     Args:
@@ -82,8 +84,9 @@ def compute_velocity(
     seen = np.flatnonzero(track.visibility)
     moments = times[seen]
     pieces = np.searchsorted(np.sort(np.asarray(breaks, dtype=float)), moments, side="right")
-    long = np.diff(moments, prepend=moments[:1]) > LONGEST_GAP
-    pieces = pieces + np.cumsum(long) * (len(breaks) + 1)
+    apart = np.diff(moments, prepend=moments[:1]) > LONGEST_GAP
+    apart |= _find_jumps(moments, track.positions[seen], size[0])
+    pieces = pieces + np.cumsum(apart) * (len(breaks) + 1)
     errors = np.where(track.status[seen] == REPAIRED, REPAIRED_ERROR, 1.0) * position_error
     positions = track.positions[seen]
     for piece in np.unique(pieces):
@@ -111,6 +114,20 @@ def write_velocity(velocity: Velocity, path: Path) -> None:
         cells = ["" if np.isnan(value) else f"{value:.2f}" for value in row]
         rows.append([frame, f"{time:.6f}".rstrip("0").rstrip("."), *cells])
     write_table(VELOCITY_COLUMNS, rows, path)
+
+
+def _find_jumps(moments: np.ndarray, positions: np.ndarray, height: int) -> np.ndarray:
+    """Before which positions the track jumps: `(positions,)` bool.
+
+    A ball that is hit is fast in the next step, too. So is not one that is seen elsewhere.
+    """
+    steps = np.linalg.norm(np.diff(positions, axis=0), axis=1)
+    speeds = np.concatenate([[0.0], steps / np.diff(moments), [0.0]])
+    around = np.maximum(speeds[:-2], speeds[2:])
+    sudden = (steps > JUMP * height) & (speeds[1:-1] > SUDDEN * around)
+    if len(steps) < 3:  # nothing to compare with
+        sudden[:] = False
+    return np.concatenate([np.zeros(min(len(moments), 1), bool), sudden])
 
 
 def _fit_slope(

@@ -46,6 +46,21 @@ def test_no_velocity_is_computed_across_a_long_gap():
     assert np.isnan(velocity.error[~seen]).all()
 
 
+def test_no_velocity_is_computed_across_a_jump():
+    time = np.arange(40) / 30
+    x = 100 + 60 * time + np.where(time > 0.65, 500, 0)
+    velocity = compute_velocity(make_track(x, 0 * time, time), SIZE)
+    np.testing.assert_allclose(velocity.x, 60, atol=1e-6)
+
+
+def test_a_hit_is_no_jump():
+    time = np.arange(40) / 30
+    x = 100 + 60 * time + np.where(time > 0.65, 1800 * (time - 0.65), 0)
+    velocity = compute_velocity(make_track(x, 0 * time, time), SIZE)
+    assert velocity.x[25] == pytest.approx(1860, abs=1)
+    assert velocity.x[20] > 500  # across the hit, as nobody said that there is one
+
+
 def test_a_position_alone_has_no_velocity():
     seen = np.arange(30) == 12
     time = np.arange(30) / 30
