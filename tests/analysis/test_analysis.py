@@ -19,6 +19,7 @@ from keras_tracknet.synthetic import RallyConfig, write_rally
 from keras_tracknet.synthetic.games import play_tennis
 from keras_tracknet.tracks.event_table import BOUNCE
 from keras_tracknet.tracks.files import write_track
+from keras_tracknet.tracks.tables import REJECTED
 from keras_tracknet.tracks.track import Track
 
 TENNIS = SPORTS["tennis"]
@@ -86,6 +87,25 @@ def test_a_false_detection_within_a_flight_has_no_velocity():
     velocity = analyze_track(track, SIZE, TENNIS).velocity
     assert np.isnan(velocity.x[14])
     np.testing.assert_allclose(np.delete(velocity.x, 14), 240, rtol=0.02)
+
+
+def test_strays_are_rejected_before_events_are_found():
+    t = np.arange(40)
+    track = Track.from_positions(300 + 8 * t, 500 - 16 * t + 0.4 * t**2, np.ones(40), time=t / 30)
+    track.x[20:23], track.y[20:23] = 1150.0, 640.0
+    found = analyze_track(track, SIZE, TENNIS)
+    assert np.flatnonzero(found.track.status == REJECTED).tolist() == [20, 21, 22]
+    assert [event.frame for event in found.found.events] == [0]
+
+
+def test_a_few_detections_in_a_close_up_are_rejected():
+    t = np.arange(60)
+    seen = (t < 40) | ((t >= 50) & (t < 53))
+    x, y = 300 + 8.0 * t, 500 - 16 * t + 0.4 * t**2  # that of frame 50 would go on
+    track = Track.from_positions(x, y, seen, time=t / 30)
+    assert analyze_track(track, SIZE, TENNIS).track.visibility[50:53].all()
+    found = analyze_track(track, SIZE, TENNIS, cuts=[45.5 / 30]).track
+    assert np.flatnonzero(found.status == REJECTED).tolist() == [50, 51, 52]
 
 
 def test_a_clock_that_jumps_ahead_by_years_costs_nothing():

@@ -58,3 +58,29 @@ def test_a_rally_counts_its_shots_and_knows_its_end():
     )
     assert rally.strokes == 2
     assert rally.finished
+
+
+@pytest.mark.parametrize(
+    ("events", "ends", "count"),
+    [
+        ("h0 l0.9", [], 0),  # over in less than a second
+        ("h0 h0.4", [], 0),
+        ("h0 h0.4", [1.0], 1),  # the picture ends with it
+        ("h0 h0.4", [1.5], 0),
+        ("h0 l0.9", [1.0], 0),
+        ("h0 h0.5 l1.1", [], 1),
+    ],
+)
+def test_a_rally_lasts_a_second_unless_the_picture_ends(events, ends, count):
+    found, rallies = group_rallies(
+        make_events(events), make_segments((0, 0.9)), SPORTS["badminton"], ends=ends
+    )
+    assert len(rallies) == count
+    assert {event.rally for event in found} == ({1} if count else {0})
+
+
+def test_rallies_are_numbered_without_those_that_are_none():
+    events, spans = "h0 l0.4 h2 h3 l3.5", [(0, 0.4), (2, 3.5)]
+    found, (rally,) = group_rallies(make_events(events), make_segments(*spans), SPORTS["badminton"])
+    assert [event.rally for event in found] == [0, 0, 1, 1, 1]
+    assert (rally.number, {event.rally for event in rally.events}) == (1, {1})
