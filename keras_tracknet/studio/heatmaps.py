@@ -14,7 +14,7 @@ from keras_tracknet.frames.sizes import fit_frame
 from keras_tracknet.frames.stabilization import stack_frames
 from keras_tracknet.frames.windows import window_frames
 from keras_tracknet.presets import find_weights
-from keras_tracknet.studio.frames import FrameServer
+from keras_tracknet.studio.jpegs import FrameServer
 from keras_tracknet.video.reader import sample_frames
 
 if TYPE_CHECKING:

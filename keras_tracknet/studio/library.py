@@ -13,7 +13,8 @@ from pathlib import Path
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.presets import DEFAULT
-from keras_tracknet.studio.frames import FrameServer, JpegCache, Pictures, find_frames
+from keras_tracknet.studio.frames import Pictures, find_frames
+from keras_tracknet.studio.jpegs import FrameServer, JpegCache
 from keras_tracknet.studio.labels import LabelFile
 from keras_tracknet.tracks.files import read_track
 from keras_tracknet.tracks.summary import read_summary

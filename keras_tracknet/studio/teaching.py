@@ -17,7 +17,7 @@ from keras_tracknet.backends import choose_precision
 from keras_tracknet.datasets.dataset import find_labelled_clips
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import write_json
-from keras_tracknet.frames.background import BACKGROUND_FRAMES, estimate_background
+from keras_tracknet.frames.background import estimate_background
 from keras_tracknet.frames.sizes import fit_frame, scale_positions
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.metrics import TOLERANCE, Counts, count_outcomes
@@ -25,12 +25,9 @@ from keras_tracknet.models.blocks import keras_defaults
 from keras_tracknet.presets import find_weights
 from keras_tracknet.progress import Advance, Reporter
 from keras_tracknet.studio.cards import MODEL, RESULT
-from keras_tracknet.studio.frames import Pictures, find_frames
-from keras_tracknet.studio.labels import LabelFile
+from keras_tracknet.studio.lessons import Cut, cut_clips, cut_tests, read_lessons
 from keras_tracknet.synthetic.config import RallyConfig
 from keras_tracknet.synthetic.rally import simulate_rally
-from keras_tracknet.tracks.files import read_track
-from keras_tracknet.tracks.track import Track
 from keras_tracknet.training.batches.cache import read_clips
 from keras_tracknet.training.batches.feed import as_py_dataset
 from keras_tracknet.training.batches.window_batches import (
@@ -41,13 +38,8 @@ from keras_tracknet.training.batches.window_batches import (
 from keras_tracknet.training.config import FitConfig, describe_network
 from keras_tracknet.training.data import load_clip
 from keras_tracknet.training.recipes import build_network, compile_network, take_weights
-from keras_tracknet.video.reader import sample_frames
 from keras_tracknet.weights.model_file import ModelFile, load_model, save_model, set_precision
 
-LEAST_LABELS = 5
-HELD_BACK = 5  # every fifth group of corrected frames is held back
-GROUP = 8  # frames of a group, at most: neighbours look alike
-TRUSTED = 0.9  # confidence from which the network's own word is kept in mind
 OTHER_CLIPS, RENDERED = 8, 6  # clips of before, or rendered rallies, that are mixed in
 RENDERED_FRAMES, RENDERED_SIZE = 48, (288, 512)
 OTHERS = "others"
@@ -55,23 +47,6 @@ LEARNING_RATE = 2e-4
 WARMUP = 0.05  # share of the time over which the learning rate rises
 BATCH = 2
 MOST_EXAMPLES = 12
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """A video and what a person has said of it.
-
-    Attributes:
-        path: the video.
-        labels: a row for every frame, unlabelled where nobody said anything.
-        held: `(frames,)` bool, labelled frames that are held back from training.
-        track: the network's own track, None where there is none.
-    """
-
-    path: Path
-    labels: Track
-    held: np.ndarray
-    track: Track | None
 
 
 def teach(
@@ -111,7 +86,7 @@ def teach(
     """
     reporter = reporter or Reporter()
     began = time.monotonic()
-    lessons = _read_lessons(videos, tracks, hold_back)
+    lessons = read_lessons(videos, tracks, hold_back)
     start = load_model(find_weights(weights).tracker)
     config = _plan(start, seed)
     model = build_network(config)
@@ -120,13 +95,13 @@ def teach(
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     for layer in norms:  # a few windows say nothing of how bright or busy pictures are
         layer.trainable = False
-    tests = [test for lesson in lessons for test in _cut_tests(lesson, config)]
+    tests = [test for lesson in lessons for test in cut_tests(lesson, config.spec)]
     with reporter.track("measuring the weights as they are", None) as advance:
         before = _measure(start, tests, advance)
     with reporter.track("collecting frames", len(lessons), unit="videos") as advance:
         clips = []
         for lesson in lessons:
-            clips += _cut_clips(lesson, config)
+            clips += cut_clips(lesson, config.spec)
             advance(1)
     others, origin = _find_others(start, config, reporter)
     batches = WindowBatches(
@@ -221,44 +196,6 @@ class TeachingClock(keras.callbacks.Callback):  # type: ignore[misc]
             self.over = self.model.stop_training = True
 
 
-def _read_lessons(
-    videos: Sequence[tuple[Path, Path]], tracks: Sequence[Path], hold_back: bool
-) -> list[Lesson]:
-    lessons = []
-    number = 0
-    for place, (path, label_path) in enumerate(videos):
-        file = LabelFile(label_path, label_path)  # stretches are in the track, see below
-        track_file = tracks[place] if place < len(tracks) else None
-        track = None
-        if track_file is not None:
-            file = LabelFile(label_path, track_file.with_name("reviewed.json"))
-            track = read_track(track_file) if track_file.is_file() else None
-        frames = len(find_frames(path).pts) if track is None else len(track)
-        labels = file.as_track(frames, track)
-        held = np.zeros(frames, bool)
-        for group in _list_groups(labels.labelled):
-            if hold_back and number % HELD_BACK == HELD_BACK // 2:
-                held[group] = True
-            number += 1
-        if labels.labelled.any():
-            lessons.append(Lesson(path, labels, held, track))
-    count = sum(int(lesson.labels.labelled.sum()) for lesson in lessons)
-    if count < LEAST_LABELS:
-        raise InputError(f"only {count} frames are labelled; correct at least {LEAST_LABELS}.")
-    return lessons
-
-
-def _list_groups(labelled: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield labelled frames in groups of neighbours."""
-    frames = np.flatnonzero(labelled)
-    first = 0
-    for place in range(1, len(frames) + 1):
-        ends = place == len(frames) or frames[place] - frames[place - 1] > GROUP // 2
-        if ends or place - first >= GROUP:
-            yield frames[first:place]
-            first = place
-
-
 def _plan(start: ModelFile, seed: int) -> FitConfig:
     if start.spec.fit != "stretch":
         raise InputError(f"{start.path}: weights of another code base cannot be taught here.")
@@ -272,71 +209,6 @@ def _plan(start: ModelFile, seed: int) -> FitConfig:
         crop=crop if start.spec.version != "v1" else None,
         seed=seed,
     )
-
-
-@dataclass(frozen=True)
-class _Cut:
-    """Frames of a video at the model's size.
-
-    Attributes:
-        lesson: the video.
-        first: number of its first frame.
-        frames, background: as of `LabelledFrames`.
-        size: (height, width) of the video, pixels.
-    """
-
-    lesson: Lesson
-    first: int
-    frames: np.ndarray
-    background: np.ndarray
-    size: tuple[int, int]
-
-    @property
-    def part(self) -> slice:
-        """Its frames in the video."""
-        return slice(self.first, self.first + len(self.frames))
-
-
-def _cut(lesson: Lesson, wanted: np.ndarray, config: FitConfig) -> list[_Cut]:
-    """Return the frames around those that are wanted, as far as a window reaches."""
-    spec, around = config.spec, np.zeros(len(wanted), bool)
-    for frame in np.flatnonzero(wanted).tolist():
-        around[max(0, frame - spec.frames + 1) : frame + spec.frames] = True
-    sample = list(sample_frames(lesson.path, BACKGROUND_FRAMES))
-    size = sample[0].image.shape[:2]
-    behind = estimate_background(fit_frame(f.image, spec.input_size, spec.fit) for f in sample)
-    cuts = []
-    index = find_frames(lesson.path, frames=len(wanted))
-    with Pictures(lesson.path, index) as pictures:
-        for run in _list_runs(around):
-            frames = [fit_frame(pictures.read(n), spec.input_size, spec.fit) for n in run]
-            cuts.append(_Cut(lesson, run[0], np.stack(frames), behind, size))
-    return cuts
-
-
-def _list_runs(there: np.ndarray) -> list[list[int]]:
-    frames = np.flatnonzero(there)
-    parts = np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1)
-    return [part.tolist() for part in parts if len(part)]
-
-
-def _cut_clips(lesson: Lesson, config: FitConfig) -> list[LabelledFrames]:
-    """Return what trains: corrected frames, and around them what the network is sure of."""
-    labels, track = lesson.labels, lesson.track
-    known = labels.labelled & ~lesson.held
-    positions, taught = labels.positions.copy(), known.copy()
-    if track is not None:
-        sure = track.visibility & (track.confidence >= TRUSTED) & ~labels.labelled
-        positions[sure], taught[sure] = track.positions[sure], True
-    clips = []
-    for cut in _cut(lesson, known, config):
-        places = scale_positions(positions[cut.part], cut.size, config.spec.input_size)
-        clips.append(LabelledFrames(cut.frames, cut.background, places, taught[cut.part]))
-    return clips
-
-
-def _cut_tests(lesson: Lesson, config: FitConfig) -> list[_Cut]:
-    return _cut(lesson, lesson.held, config) if lesson.held.any() else []
 
 
 def _find_others(
@@ -375,7 +247,7 @@ class _Scores:
     positions: list[np.ndarray]  # of each test, pixels of the video
 
 
-def _measure(file: ModelFile, tests: Sequence[_Cut], advance: Advance) -> _Scores:
+def _measure(file: ModelFile, tests: Sequence[Cut], advance: Advance) -> _Scores:
     """Track the frames around those held back, and count how often that is right on these."""
     if not tests:
         return _Scores(Counts(), [])
@@ -391,7 +263,7 @@ def _measure(file: ModelFile, tests: Sequence[_Cut], advance: Advance) -> _Score
     return _Scores(counts, found)
 
 
-def _pick_examples(tests: Sequence[_Cut], before: _Scores, after: _Scores) -> list[dict[str, Any]]:
+def _pick_examples(tests: Sequence[Cut], before: _Scores, after: _Scores) -> list[dict[str, Any]]:
     """Return frames that were held back, those first where the two differ the most."""
     examples: list[tuple[float, dict[str, Any]]] = []
     for cut, old, new in zip(tests, before.positions, after.positions, strict=True):

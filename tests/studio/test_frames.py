@@ -1,3 +1,4 @@
+import io
 import random
 
 import av
@@ -5,13 +6,8 @@ import numpy as np
 import pytest
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.studio.frames import (
-    FrameServer,
-    JpegCache,
-    Pictures,
-    encode_jpeg,
-    find_frames,
-)
+from keras_tracknet.studio.frames import Pictures, find_frames
+from keras_tracknet.studio.jpegs import FrameServer, JpegCache, encode_jpeg
 from keras_tracknet.video.reader import read_frames
 
 
@@ -93,7 +89,7 @@ def test_a_file_without_pictures_is_an_input_error(tmp_path):
 
 
 def decode(data):
-    with av.open(__import__("io").BytesIO(data), format="jpeg_pipe") as container:
+    with av.open(io.BytesIO(data), format="jpeg_pipe") as container:
         return next(container.decode(video=0)).to_ndarray(format="rgb24")
 
 

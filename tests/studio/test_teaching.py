@@ -6,10 +6,11 @@ from helpers_models import build_tiny, randomize_weights
 from keras_tracknet import presets
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import read_json
-from keras_tracknet.studio import teaching
+from keras_tracknet.studio import lessons, teaching
 from keras_tracknet.studio.cards import describe_lesson, write_card
 from keras_tracknet.studio.labels import FrameLabel, LabelFile
 from keras_tracknet.studio.teaching import teach
+from keras_tracknet.training.config import FitConfig
 from keras_tracknet.weights.model_file import infer_spec, load_model, save_model
 
 FRAMES = 24
@@ -65,9 +66,9 @@ def test_taught_weights_differ_and_say_what_they_were_taught(weights, labelled, 
 
 def test_frames_held_back_do_not_train(labelled):
     video, file = labelled
-    (lesson,) = teaching._read_lessons([(video, file.path)], [], hold_back=True)
-    config = teaching.FitConfig(version="v2", input_size=(32, 64))
-    (clip,) = teaching._cut_clips(lesson, config)
+    (lesson,) = lessons.read_lessons([(video, file.path)], [], hold_back=True)
+    spec = FitConfig(version="v2", input_size=(32, 64)).spec
+    (clip,) = lessons.cut_clips(lesson, spec)
     assert clip.labelled.tolist() == [True] * 16 + [False] * 2
     np.testing.assert_allclose(clip.positions[3, 0], (30 + 0.5) * 64 / SIZE[1] - 0.5)
 
@@ -75,7 +76,7 @@ def test_frames_held_back_do_not_train(labelled):
 def test_neighbours_are_held_back_together():
     labelled = np.zeros(60, bool)
     labelled[[0, 2, 4, 20, 21, 40, *range(45, 57)]] = True
-    groups = [group.tolist() for group in teaching._list_groups(labelled)]
+    groups = [group.tolist() for group in lessons.list_groups(labelled)]
     assert groups == [[0, 2, 4], [20, 21], [40], [*range(45, 53)], [*range(53, 57)]]
 
 
