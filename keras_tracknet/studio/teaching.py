@@ -55,6 +55,7 @@ def teach(
     weights: str,
     output: Path,
     minutes: float,
+    steps: int | None = None,
     tracks: Sequence[Path] = (),
     hold_back: bool = True,
     seed: int = 0,
@@ -71,6 +72,7 @@ def teach(
         weights: that training starts from, as `find_weights` takes them.
         output: folder that gets `taught.keras` and `result.json`.
         minutes: that training takes.
+        steps: that training takes instead of the minutes, so that runs compare.
         tracks: the network's own track of each video; where it is sure, its word is kept in mind.
         hold_back: whether to hold frames back.
         seed: start of every random choice.
@@ -116,7 +118,7 @@ def teach(
         seed=seed,
         groups=["own"] * len(clips) + [OTHERS] * len(others),
     )  # fmt: skip
-    clock = TeachingClock(minutes * 60, reporter)
+    clock = TeachingClock(minutes * 60, reporter, steps)
     with keras_defaults(), clock.tracking():
         compile_network(model, replace(config, schedule="constant"), len(batches))
         for epoch in range(10_000):
@@ -157,11 +159,12 @@ class TeachingClock(keras.callbacks.Callback):  # type: ignore[misc]
     Args:
         seconds: that training takes.
         reporter: is told of progress.
+        most: steps that training takes instead; None to go by the time.
     """
 
-    def __init__(self, seconds: float, reporter: Reporter) -> None:
+    def __init__(self, seconds: float, reporter: Reporter, most: int | None = None) -> None:
         super().__init__()
-        self.seconds, self._reporter = seconds, reporter
+        self.seconds, self._reporter, self._most = seconds, reporter, most
         self.steps, self.over = 0, False
         self._began: float | None = None
         self._advance: Advance = Reporter.ignore
@@ -178,7 +181,8 @@ class TeachingClock(keras.callbacks.Callback):  # type: ignore[misc]
         """Set the learning rate by the time that is over."""
         # The first step compiles the network, and does not count.
         spent = 0.0 if self._began is None else time.monotonic() - self._began
-        share = min(1.0, spent / self.seconds) if self.seconds else 1.0
+        done = spent / self.seconds if self._most is None else self.steps / self._most
+        share = min(1.0, done)
         rate = min(1.0, share / WARMUP + 0.1) * 0.5 * (1 + math.cos(math.pi * share))
         self.model.optimizer.learning_rate = LEARNING_RATE * rate
 
@@ -192,7 +196,8 @@ class TeachingClock(keras.callbacks.Callback):  # type: ignore[misc]
         loss = float((logs or {}).get("loss", math.nan))
         figures = {} if math.isnan(loss) else {"loss": loss}
         self._advance(new, seconds_left=max(0.0, self.seconds - spent), **figures)
-        if spent >= self.seconds:
+        ends = spent >= self.seconds if self._most is None else self.steps >= self._most
+        if ends:
             self.over = self.model.stop_training = True
 
 

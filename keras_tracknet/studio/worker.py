@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -106,15 +107,20 @@ def _track_videos(order: dict[str, Any], reporter: LineReporter) -> None:
     tracker = Tracker.from_preset(order["weights"], **settings)
     for video in order["videos"]:
         reporter.tell(video=video["id"])
-        paths = OutputPaths.inside(Path(video["folder"]), ("csv",), overlay=False, shots=True)
-        source = Path(video["path"])
+        source, folder = Path(video["path"]), Path(video["folder"])
+        # The track before stays until the new one is complete.
+        work = folder / "next"
+        paths = OutputPaths.inside(work, ("csv",), overlay=False, shots=True)
         try:
             predict_video(tracker, source, paths, resume=True, reporter=reporter)
         except InputError:  # tracked in part, by other weights or in another mode
             predict_video(tracker, source, paths, overwrite=True, reporter=reporter)
-        write_text(order["weights"], Path(video["folder"]) / WEIGHTS)
+        for path in (*paths.results, paths.summary):
+            os.replace(path, folder / path.name)
+        shutil.rmtree(work, ignore_errors=True)
+        write_text(order["weights"], folder / WEIGHTS)
         reporter.tell(stage=f"finding hits and rallies in {source.name}", done=0, total=None)
-        note_play(source, Path(video["folder"]), order["weights"])
+        note_play(source, folder, order["weights"])
 
 
 def main() -> None:

@@ -77,11 +77,12 @@ def load_labels(clip: Clip, frames: int) -> tuple[Track, tuple[int, int]]:
 @click.option("--weights", default="tennis-v3", show_default=True)
 @click.option("--frames", default=60, show_default=True, help="Frames to correct.")
 @click.option("--minutes", default=4.0, show_default=True, help="Minutes of teaching.")
+@click.option("--steps", type=int, help="Steps of teaching, instead of minutes.")
 @click.option("--arms", default="queue,random", show_default=True)
 @click.option("--seed", default=0, show_default=True)
 def main(
     data: Path, name: str, others: tuple[str, ...], weights: str, frames: int, minutes: float,
-    arms: str, seed: int,
+    steps: int | None, arms: str, seed: int,
 ) -> None:  # fmt: skip
     """Answer the queue of one clip from its label file, teach, and score."""
     clips = find_labelled_clips(data).clips
@@ -124,7 +125,8 @@ def main(
             write_track(own, Path(work) / "track.csv")
             result = teach(
                 [(video, file.path)], weights=weights, output=Path(work) / "out",
-                minutes=minutes, tracks=[Path(work) / "track.csv"], hold_back=False, seed=seed,
+                minutes=minutes, steps=steps, tracks=[Path(work) / "track.csv"],
+                hold_back=False, seed=seed,
             )  # fmt: skip
             taught = Tracker.from_file(
                 Path(work) / "out" / "taught.keras", rectifier=paths.rectifier
