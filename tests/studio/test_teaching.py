@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from helpers_clips import SIZE, write_video
@@ -6,10 +8,11 @@ from helpers_models import build_tiny, randomize_weights
 from keras_tracknet import presets
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import read_json
+from keras_tracknet.progress import Reporter
 from keras_tracknet.studio import lessons, teaching
 from keras_tracknet.studio.cards import describe_lesson, write_card
 from keras_tracknet.studio.labels import FrameLabel, LabelFile
-from keras_tracknet.studio.teaching import teach
+from keras_tracknet.studio.teaching import TeachingClock, teach
 from keras_tracknet.training.config import FitConfig
 from keras_tracknet.weights.model_file import infer_spec, load_model, save_model
 
@@ -85,6 +88,21 @@ def test_a_few_labels_are_too_few(weights, labelled, tmp_path):
     file.change({}, remove=range(4, FRAMES))
     with pytest.raises(InputError, match="only 4 frames are labelled; correct at least 5"):
         teach([(video, file.path)], weights=str(weights), output=tmp_path / "out", minutes=0.02)
+
+
+def test_the_learning_rate_rises_and_falls_until_the_last_step():
+    model = SimpleNamespace(optimizer=SimpleNamespace(learning_rate=0.0), stop_training=False)
+    clock = TeachingClock(0.0, Reporter(), most=40)
+    clock.set_model(model)
+    rates = []
+    while not clock.over:
+        clock.on_train_batch_begin(0)
+        rates.append(model.optimizer.learning_rate)
+        clock.on_train_batch_end(0, {"loss": 1.0})
+    assert (clock.steps, model.stop_training) == (40, True)
+    assert rates.index(max(rates)) in (1, 2)
+    assert rates[0] < 0.2 * teaching.LEARNING_RATE
+    assert rates[-1] < 0.01 * teaching.LEARNING_RATE
 
 
 RESULT = {
