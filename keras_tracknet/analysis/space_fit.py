@@ -202,6 +202,8 @@ def _read_flights(chain: Chain, parameters: np.ndarray) -> dict[int, SpaceFlight
             if around.max() < MOST_LANDING_ERROR:
                 landing, landing_error = place, around
         height, height_error = flight.net_height(span[1] - span[0])
+        if height < -2 * height_error:  # no ball flies through the net
+            continue
         kmh = 3.6
         found[index] = SpaceFlight(
             *span,
@@ -250,4 +252,4 @@ class _Reading(NamedTuple):
             heights.append(before[2] + share * (after[2] - before[2]))
         slope = (np.array(heights[1:]) - heights[0]) / 1e-4
         error = float(np.sqrt(slope @ self.spread @ slope))
-        return heights[0] - self.sport.net_height, error
+        return float(heights[0]) - self.sport.net_height, error

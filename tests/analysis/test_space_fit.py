@@ -61,8 +61,8 @@ def cut_at_floor(points):
 @pytest.fixture(scope="module")
 def exchange():
     """A serve, a smash and its return to the floor: `(points, 3)` metres each."""
-    serve = fly([0.3, -2.5, 1.0], [0.5, 17.0, 22.0], 1.8)
-    smash = fly(serve[-1], [1.0, -60.0, -6.0], 0.35)
+    serve = fly([0.3, -2.5, 1.0], [0.5, 17.0, 22.0], 1.7)
+    smash = fly(serve[-1], [1.0, -60.0, -4.0], 0.35)
     lob = cut_at_floor(fly(smash[-1], [-1.0, 14.0, 16.0], 3.0))
     return [serve, smash, lob]
 
@@ -73,7 +73,7 @@ def test_exact_positions_give_the_flight(camera, court, exchange):
     found = fit_rally(rally, times, pixels, 0.2, 1 / FPS, BADMINTON, matrix)
     assert sorted(found) == [0, 1, 2]
     smash = found[1]
-    real = np.linalg.norm([1.0, 60.0, 6.0]) * 3.6
+    real = np.linalg.norm([1.0, 60.0, 4.0]) * 3.6
     assert smash.speed_kmh == pytest.approx(real, rel=0.02)
     moments = smash.start + np.arange(len(exchange[1])) * STEP
     np.testing.assert_allclose(smash.locate(moments), exchange[1], atol=0.1)
@@ -103,15 +103,11 @@ def test_what_no_ball_flew_has_no_flight(camera, court, exchange):
     np.testing.assert_allclose(found[2].landing, exchange[2][-1, :2], atol=0.3)
 
 
-def test_no_ball_is_faster_than_any_was(camera, court, exchange):
-    slow = [points[::1] for points in exchange]
-    times, pixels, rally = film(camera, slow, noise=0.0)
-    # The same pictures in a fifth of the time.
-    events = tuple(event._replace(time=event.time / 5) for event in rally.events)
-    quick = Rally(1, rally.start / 5, rally.end / 5, events, True)
-    found = fit_rally(quick, times / 5, pixels, 1.0, 1 / FPS / 5, BADMINTON, court.camera_matrix())
-    assert all(flight.speed_kmh < 3.6 * FASTEST["badminton"] for flight in found.values())
-    assert 1 not in found
+def test_no_ball_is_faster_than_any_was(camera, court, exchange, monkeypatch):
+    times, pixels, rally = film(camera, exchange, noise=0.0)
+    monkeypatch.setitem(FASTEST, "badminton", 50.0)  # m/s; the smash leaves at 60
+    found = fit_rally(rally, times, pixels, 0.2, 1 / FPS, BADMINTON, court.camera_matrix())
+    assert sorted(found) == [0, 2]
 
 
 def test_derivatives_are_those_of_the_misfit():
@@ -173,3 +169,12 @@ def test_strokes_of_rendered_rallies_have_their_kind_and_player(comparisons):
     assert right >= 0.8 * len(named)
     sides = [c.stroke.player == ("near" if c.hit.side < 0 else "far") for c in comparisons]
     assert np.mean(sides) > 0.85
+
+
+def test_no_ball_flies_through_the_net(camera, court):
+    # As fast as it is, it would have to pass 0.8 m below the net's top edge.
+    low = fly([0.3, -3.0, 1.0], [0.0, 30.0, -1.0], 0.3)
+    back = cut_at_floor(fly(low[-1], [0.0, -20.0, 12.0], 3.0))
+    times, pixels, rally = film(camera, [low, back], noise=0.2)
+    found = fit_rally(rally, times, pixels, 0.5, 1 / FPS, BADMINTON, court.camera_matrix())
+    assert 0 not in found
