@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import RATE, json_option, overwrite_option, quiet_option
+from .options import RATE, json_option, overwrite_option, quiet_option, sport_option
 
 if TYPE_CHECKING:
     from keras_tracknet.progress import Reporter
@@ -16,13 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("source", metavar="TRACK.csv|VIDEO", type=click.Path(path_type=Path))
-@click.option(
-    "--sport",
-    type=click.Choice(["badminton", "tennis", "volleyball", "padel"]),
-    default="badminton",
-    show_default=True,
-    help="Sport that is played; sets how the ball flies and bounces.",
-)
+@sport_option
 @click.option(
     "--court",
     "court_file",
@@ -53,7 +47,9 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Also write the video with events, speeds and a small court drawn in.",
 )
-@click.option("--weights", help="Weights for tracking if a VIDEO is given. [default: badminton-v3]")
+@click.option(
+    "--weights", help="Weights for tracking if a VIDEO is given. [default: chosen by --sport]"
+)
 @click.option(
     "-o",
     "--output",
@@ -81,9 +77,10 @@ def analyze(
     """Find hits, bounces, landings, rallies and ball speed in a track.
 
     Writes events.csv, rallies.csv, speed.csv and report.html, a single page that opens offline.
-    A VIDEO is tracked first, to track.csv in the same folder. Speed is in pixels per second. With
-    --court, landing points are also given in metres, and for every stroke the speed at the racket
-    in km/h and the height over the net.
+    A VIDEO is tracked first, to track.csv in the same folder. --sport says how the ball flies and
+    bounces; auto takes the sport of the court file or of the weights. Speed is in pixels per
+    second. With --court, landing points are also given in metres, and for every stroke the speed at
+    the racket in km/h and the height over the net.
 
     \b
     tracknet analyze runs/predict/match/track.csv --clips --highlights
@@ -94,7 +91,8 @@ def analyze(
     from keras_tracknet.analysis.court.calibration import read_court
     from keras_tracknet.analysis.run import check_folder, run_analysis
     from keras_tracknet.inference.places import name_result
-    from keras_tracknet.sports import find_sport
+    from keras_tracknet.presets import AUTO
+    from keras_tracknet.sports import SPORTS, find_sport
     from keras_tracknet.tracks.files import FORMATS
 
     from .console import ConsoleReporter
@@ -105,9 +103,13 @@ def analyze(
     folder = output or Path("runs/analyze") / name_result(source.parent if ours else source)
     check_folder(folder, overwrite=overwrite)
     court = read_court(court_file) if court_file else None
+    if court is not None and court.sport in SPORTS and sport == AUTO:
+        sport = court.sport
     track = source
     if not tracked:
-        track, video = _track_video(source, folder, weights, overwrite, reporter), source
+        track, video = _track_video(source, folder, sport, weights, overwrite, reporter), source
+    if sport == AUTO:
+        sport = _find_sport(track, reporter)
     summary = run_analysis(
         track,
         folder,
@@ -133,20 +135,43 @@ def analyze(
     click.echo(folder.resolve())
 
 
+def _find_sport(track: Path, reporter: Reporter) -> str:
+    """Return the sport of the weights that a track was made with."""
+    from keras_tracknet.presets import name_sport
+    from keras_tracknet.tracks.summary import find_summary
+
+    sport = name_sport(find_summary(track)[0].get("weights_sha256"))
+    if sport == "":
+        raise click.UsageError(f"{track}: its weights are for several sports; give --sport.")
+    reporter.note(f"sport: {sport or 'unknown, taken for badminton; --sport sets it'}")
+    return sport or "badminton"
+
+
 def _track_video(
-    source: Path, folder: Path, weights: str | None, overwrite: bool, reporter: Reporter
+    source: Path,
+    folder: Path,
+    sport: str,
+    weights: str | None,
+    overwrite: bool,
+    reporter: Reporter,
 ) -> Path:
     from keras_tracknet.video.reader import probe_video
 
-    from .options import load_tracker
+    from .options import choose_weights, load_tracker
 
     probe_video(source)  # report an unreadable source at once, before Keras is loaded
 
     from keras_tracknet.inference.outputs import predict_video
     from keras_tracknet.inference.places import OutputPaths
+    from keras_tracknet.presets import AUTO, list_presets
 
     paths = OutputPaths.inside(folder, ["csv"], overlay=False)
     paths.check_free(overwrite=overwrite)
-    tracker = load_tracker(reporter, weights=weights, rectifier=None)
+    settings = choose_weights(reporter, source, sport, weights)
+    if sport == AUTO and weights is None and not list_presets()[settings["weights"]].sport:
+        raise click.UsageError(
+            f"{source}: {settings['weights']} suits it, which is for several sports; give --sport."
+        )
+    tracker = load_tracker(reporter, **settings, rectifier=None)
     predict_video(tracker, source, paths, overwrite=overwrite, reporter=reporter)
     return paths.tracks[0]

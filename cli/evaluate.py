@@ -79,25 +79,33 @@ def evaluate(
 ) -> None:
     """Evaluate weights on labelled clips, with the same code as tracknet predict.
 
+    Without --weights, --sport chooses them; auto tries the bundled weights on the first clip.
+
     Every frame counts as one of five outcomes: TP, ball found within the tolerance; TN, correctly
     no ball; FP1, found too far away; FP2, found where there is no ball; FN, missed.
 
     For clip classifiers (tracknet fit --version tsm) it measures window accuracy against the
     labels, and also writes classes.csv, confusion.csv and confusion.png to OUTPUT.
     """
+    from keras_tracknet.datasets.dataset import find_labelled_clips, pick_clips
     from keras_tracknet.evaluation.trackers import evaluate as run
     from keras_tracknet.inference.engines import KERAS, find_engine
-    from keras_tracknet.presets import DEFAULT, find_weights
+    from keras_tracknet.presets import find_weights
     from keras_tracknet.weights.model_file import load_model, read_spec
 
     from .console import ConsoleReporter
-    from .options import load_tracker
+    from .options import choose_weights, load_tracker
 
     reporter = ConsoleReporter(quiet=quiet)
     names = [part for value in clips for part in value.split(",") if part]
-    path = find_weights(settings["weights"] or DEFAULT).tracker
+    given = settings["weights"]
+    if given is None:
+        dataset = find_labelled_clips(data, visible=visible)
+        first = (pick_clips(dataset.clips, names) if names else dataset.clips)[0]
+        settings = choose_weights(reporter, first.source, **settings)
+    path = find_weights(settings["weights"]).tracker
     spec = read_spec(path) if find_engine(path) == KERAS else None
-    if calibrate and (settings["weights"] != str(path) or spec is None or spec.version == "tsm"):
+    if calibrate and (given != str(path) or spec is None or spec.version == "tsm"):
         raise click.UsageError(
             "--calibrate needs --weights with the .keras file of a tracker, in which it saves the"
             " fit."

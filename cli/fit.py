@@ -46,6 +46,11 @@ from .options import (
 @click.option(
     "--epochs", type=COUNT, default=30, show_default=True, help="Number of training epochs."
 )
+@click.option(
+    "--patience",
+    type=COUNT,
+    help="Stop after this many epochs without a better one. [default: train all epochs]",
+)
 @click.option("--batch-size", type=COUNT, default=4, show_default=True, help="Windows per batch.")
 @click.option(
     "--learning-rate",
@@ -290,7 +295,8 @@ from .options import (
 @click.option(
     "--resume",
     is_flag=True,
-    help="Continue the run in OUTPUT with its saved settings; only --epochs can be changed.",
+    help="Continue the run in OUTPUT with its saved settings; only --epochs and --patience can"
+    " change.",
 )
 @click.option("--dry-run", is_flag=True, help="Print the training plan and exit.")
 @quiet_option

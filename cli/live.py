@@ -23,6 +23,10 @@ RECORDED_ONLY = {
     "rectifier": "--rectifier",
     "max_gap": "--max-gap",
     "strict": "--strict",
+    "start": "--start",
+    "end": "--end",
+    "every": "--every",
+    "roi": "--roi",
 }
 FORMATS = ("csv", "jsonl")
 
@@ -60,6 +64,11 @@ def track_live_source(
                 "live sources can be written as csv or jsonl only; change -o or --format."
             )
         paths.check_free(overwrite=overwrite)
+    from keras_tracknet.presets import AUTO, find_preset
+
+    sport = settings.pop("sport")
+    if settings["weights"] is None and sport != AUTO:  # a live source shows no frames beforehand
+        settings["weights"] = find_preset(sport).name
     settings = {**settings, "rectifier": "none", "batch_size": 1}
     summary = predict_live(
         lambda: load_tracker(reporter, **settings),

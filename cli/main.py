@@ -70,7 +70,7 @@ class LazyGroup(CommandGroup):
             return super().invoke(ctx)
 
 
-@click.group(cls=LazyGroup)
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="tracknet", message="%(prog)s %(version)s")
 def cli() -> None:
     """Track small, fast balls and shuttlecocks in sports video.

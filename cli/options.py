@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -102,7 +103,48 @@ class PairType(click.ParamType):  # type: ignore[type-arg]  # generic in recent 
         return tuple(self.number.convert(part, param, ctx) for part in parts)
 
 
+class RegionType(click.ParamType):  # type: ignore[type-arg]  # generic in recent versions only
+    """A region of the picture, such as 100,50,640,360."""
+
+    name = "X,Y,WIDTH,HEIGHT"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return the region as a tuple."""
+        if isinstance(value, tuple):
+            return value
+        parts = str(value).split(",")
+        if len(parts) != 4:
+            self.fail(f"{value!r} does not have the form {self.name}.", param, ctx)
+        least = (0, 0, 1, 1)
+        return tuple(
+            NumberType(int, low, 100_000).convert(part, param, ctx)
+            for low, part in zip(least, parts, strict=True)
+        )
+
+
+Moment = int | float  # a frame's number, or seconds
+
+
+class MomentType(click.ParamType):  # type: ignore[type-arg]  # generic in recent versions only
+    """A frame's number, such as 90, or a time, such as 4.5s or 1:30."""
+
+    name = "FRAME|TIME"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return the number as int, the time in seconds as float."""
+        if isinstance(value, int | float):
+            return value
+        text = str(value)
+        if ":" not in text and not text.endswith("s"):
+            return NumberType(int, 0).convert(text, param, ctx)
+        seconds = 0.0
+        for part in text.removesuffix("s").split(":"):
+            seconds = 60 * seconds + NumberType(float, 0).convert(part, param, ctx)
+        return seconds
+
+
 COUNT = NumberType(int, 1)
+MOMENT, REGION = MomentType(), RegionType()
 SEED = NumberType(int, 0, 2**32 - 1)
 POSITIVE = NumberType(float, 0, above=True)
 AT_LEAST_0 = NumberType(float, 0)
@@ -141,11 +183,20 @@ json_option = click.option(
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Overwrite existing results.")
 
+sport_option = click.option(
+    "--sport",
+    type=click.Choice(["auto", "badminton", "tennis", "volleyball", "padel"]),
+    default="auto",
+    show_default=True,
+    help="What is played; chooses the weights. auto tries the bundled weights on a few frames.",
+)
+
 _TRACKER_OPTIONS = (
+    sport_option,
     click.option(
         "--weights",
         help="Name of a bundled tracker (see tracknet presets), a .keras file, a run folder of"
-        " tracknet fit, or hf://OWNER/NAME. [default: badminton-v3]",
+        " tracknet fit, or hf://OWNER/NAME. [default: chosen by --sport]",
     ),
     click.option(
         "--rectifier",
@@ -218,6 +269,19 @@ def tracker_options(command: Any) -> Any:
     return command
 
 
+def choose_weights(
+    reporter: Reporter, video: Path | str, sport: str, weights: str | None, **settings: Any
+) -> dict[str, Any]:
+    """Return the settings of a tracker, with weights chosen for a video unless they are given."""
+    if weights is None:
+        from keras_tracknet.inference import choice
+
+        chosen = choice.choose_weights(video, sport)
+        weights = chosen.weights
+        reporter.note(f"{weights} for {Path(video).name}: {chosen.reason}")
+    return {**settings, "weights": weights}
+
+
 def load_tracker(reporter: Reporter, **settings: Any) -> Tracker:
     """Load the tracker that the options ask for and print the name of its weights."""
     name, make_tracker = plan_tracker(**settings)
@@ -240,9 +304,10 @@ def plan_tracker(**settings: Any) -> tuple[str, Callable[[], Tracker]]:
     from keras_tracknet.presets import DEFAULT, find_weights
 
     name = settings.pop("weights") or DEFAULT
+    settings.pop("sport", None)
     paths, rectifier = find_weights(name), settings.pop("rectifier")
     second = paths.rectifier
     if rectifier is not None:
         second = None if rectifier == "none" else find_weights(rectifier).tracker
     given = {key: value for key, value in settings.items() if value is not None}
-    return name, partial(Tracker.from_file, paths.tracker, rectifier=second, **given)
+    return name, partial(Tracker, paths.tracker, rectifier=second, **given)

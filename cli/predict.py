@@ -12,8 +12,12 @@ from click.core import ParameterSource
 
 from .failures import repeat_command
 from .options import (
+    COUNT,
+    MOMENT,
+    REGION,
     ExperimentalCommand,
     ExperimentalOption,
+    Moment,
     NumberType,
     json_option,
     overwrite_option,
@@ -24,6 +28,7 @@ from .options import (
 if TYPE_CHECKING:
     from keras_tracknet.inference.batch import BatchSettings
     from keras_tracknet.inference.places import OutputPaths
+    from keras_tracknet.video.part import Part
 
     from .console import ConsoleReporter
 
@@ -74,6 +79,30 @@ if TYPE_CHECKING:
     help="Distribute many videos over a Ray cluster; without ADDRESS a local one is started.",
 )
 @click.option(
+    "--start",
+    type=MOMENT,
+    default="0",
+    show_default=True,
+    help="First frame: its number, or a time such as 4.5s or 1:30.",
+)
+@click.option(
+    "--end",
+    type=MOMENT,
+    help="Frame or time before which tracking stops. [default: the end of the video]",
+)
+@click.option(
+    "--every",
+    type=COUNT,
+    default=1,
+    show_default=True,
+    help="Track every Nth frame only, as if the video had no others; for high frame rates.",
+)
+@click.option(
+    "--roi",
+    type=REGION,
+    help="Track in this region of the picture only: x, y, width and height in pixels.",
+)
+@click.option(
     "--duration",
     type=NumberType(float, 0, above=True),
     help="Stop tracking a camera or stream after this many seconds.",
@@ -100,6 +129,10 @@ def predict(
     formats: str | None,
     schema: str,
     ray: str | None,
+    start: Moment,
+    end: Moment | None,
+    every: int,
+    roi: tuple[int, int, int, int] | None,
     duration: float | None,
     resume: bool,
     strict: bool,
@@ -113,6 +146,9 @@ def predict(
     Writes track.csv (one row per frame), overlay.mp4 and summary.json, and prints the folder. If
     VIDEO is a folder of videos, a glob pattern or a text file with one path per line, every video
     is tracked; finished ones are skipped.
+
+    --sport chooses the weights; by default a few frames show which weights suit the video. Of many
+    videos the first one decides, so give --sport where they are of several sports.
 
     VIDEO can also be a camera number or a stream address. Rows are then written as frames arrive,
     to track.csv or, with -o -, to stdout; frames that arrive too fast are dropped and counted.
@@ -136,7 +172,7 @@ def predict(
 
     from .console import ConsoleReporter
     from .live import save_recording, track_live_source
-    from .options import load_tracker
+    from .options import choose_weights, load_tracker
 
     wanted = [name.strip() for name in (formats or "").split(",") if name.strip()]
     if (formats is not None and not wanted) or set(wanted) - set(FORMATS):
@@ -175,7 +211,9 @@ def predict(
             shots=shots,
             overwrite=overwrite,
             strict=strict,
+            part=_choose_part(None, start, end, every, roi),
         )
+        settings = choose_weights(reporter, videos[0], **settings)
         with _say_what_is_kept(batch.output, reporter):
             _predict_batch(videos, batch, settings, ray, reporter, as_json)
         return
@@ -185,13 +223,16 @@ def predict(
     if recording is not None:
         video = save_recording(recording, output, wanted, reporter)
     probe_video(video)  # report an unreadable source at once, before Keras is loaded
+    part = _choose_part(video, start, end, every, roi)
     if str(output) == "-":
-        _print_track(video, wanted, schema, strict, settings, reporter)
+        settings = choose_weights(reporter, video, **settings)
+        _print_track(video, wanted, schema, strict, part, settings, reporter)
         return
     from keras_tracknet.inference.outputs import predict_video
 
     paths = OutputPaths.choose(video, output, wanted, overlay=overlay, plots=plots, shots=shots)
     paths.check_free(overwrite=overwrite or resume)
+    settings = choose_weights(reporter, video, **settings)
     tracker = load_tracker(reporter, **settings)
     with _say_what_is_kept(paths, reporter):
         summary = predict_video(
@@ -202,6 +243,7 @@ def predict(
             resume=resume,
             overwrite=overwrite,
             strict=strict,
+            part=part,
             reporter=reporter,
         )
     if as_json:
@@ -209,6 +251,31 @@ def predict(
     else:
         whole = output if output is not None and is_file_name(output) else paths.summary.parent
         click.echo(whole.resolve())
+
+
+def _choose_part(
+    video: Path | None,
+    start: Moment,
+    end: Moment | None,
+    every: int,
+    roi: tuple[int, int, int, int] | None,
+) -> Part:
+    """Return the part of a video that options ask for; of many videos, None, times are refused."""
+    from keras_tracknet.video.part import Part
+    from keras_tracknet.video.reader import find_frame
+
+    bounds: list[int | None] = []
+    for name, moment in (("start", start), ("end", end)):
+        if not isinstance(moment, float):
+            bounds.append(moment)
+        elif video is None:
+            raise click.UsageError(f"--{name} of many videos must be the number of a frame.")
+        else:
+            bounds.append(find_frame(video, moment))
+    try:
+        return Part(bounds[0] or 0, bounds[1], every, roi)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _check_stdout(wanted: list[str], *, many: bool) -> None:
@@ -260,6 +327,7 @@ def _print_track(
     wanted: list[str],
     schema: str,
     strict: bool,
+    part: Part,
     settings: dict[str, Any],
     reporter: ConsoleReporter,
 ) -> None:
@@ -270,7 +338,9 @@ def _print_track(
 
     tracker = load_tracker(reporter, **settings)
     kind = wanted[0] if wanted else "csv"
-    track_to_stdout(tracker, video, format=kind, schema=schema, strict=strict, reporter=reporter)
+    track_to_stdout(
+        tracker, video, format=kind, schema=schema, strict=strict, part=part, reporter=reporter
+    )
 
 
 def _predict_batch(

@@ -30,7 +30,7 @@ MILLISECONDS = 40  # per frame: slightly slower than the rally's 30 frames per s
 def main(output: Path, frames: int, weights: str) -> None:
     """Render, track, draw, write."""
     pictures = list(simulate_rally(RallyConfig(frames=frames, seed=SEED)).frames())
-    track = kt.Tracker.from_preset(weights).track_frames(pictures)
+    track = kt.Tracker(weights).track_frames(pictures)
     drawn = (draw_overlay(picture, track, k, trail=TRAIL) for k, picture in enumerate(pictures))
     first, *others = map(shrink, drawn)
     first.save(

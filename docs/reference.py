@@ -27,8 +27,8 @@ PACKAGE = Path(keras_tracknet.__file__).parent
 THEMES = {
     "tracking": (
         "Tracking",
-        ("Tracker", "Track", "read_track", "write_track", "raw_track", "predict_video",
-         "OutputPaths", "InputError"),
+        ("Tracker", "choose_weights", "Track", "read_track", "write_track", "raw_track",
+         "predict_video", "Part", "OutputPaths", "InputError"),
     ),
     "analysis": (
         "Analysis",

@@ -56,7 +56,7 @@ def write_page(folder: Path, config: RallyConfig, weights: str) -> Path:
     """Render, track and analyse a rally; return its report."""
     video = write_rally(config, folder).rename(folder / "rally.mp4")
     paths = OutputPaths.inside(folder, ["csv"], overlay=False)
-    predict_video(kt.Tracker.from_preset(weights), video, paths)
+    predict_video(kt.Tracker(weights), video, paths)
     camera, sport = simulate_rally(config).camera, find_sport(config.sport)
     marks = []
     for name in CORNERS:

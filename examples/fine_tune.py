@@ -35,7 +35,7 @@ def main(data: Path | None, weights: str, windows: int) -> list[float]:
     kt.fit(config)
     scores = []
     for name in (weights, str(RUN)):
-        tracker = kt.Tracker.from_preset(name, rectifier=None)
+        tracker = kt.Tracker(name, rectifier=None)
         total = kt.evaluate(tracker, data, clips=split.validation).total
         scores.append(total.accuracy)
         print(f"{name}: accuracy {total.accuracy:.3f}, F1 {total.f1:.3f}")

@@ -219,7 +219,7 @@ def main(
     files = {title: find_weights(name) for title, name in names.items() if name is not None}
     second = find_weights(rectifier).tracker if rectifier else files["V3"].rectifier
     trackers = {
-        title: kt.Tracker.from_file(
+        title: kt.Tracker(
             found.tracker,
             rectifier=second if title == "V3" else None,
             threshold=threshold,

@@ -19,7 +19,7 @@ def main(video: Path | None, weights: str) -> kt.Track:
     """Track the video, write the track, print the speed, and plot."""
     if video is None:
         video = kt.write_rally(kt.RallyConfig(frames=32, size=(288, 512)), Path("runs/example"))
-    track = kt.Tracker.from_preset(weights).track(video)
+    track = kt.Tracker(weights).track(video)
     kt.write_track(track, video.with_suffix(".track.csv"))
     print(f"{track.visibility.sum()} of {len(track)} frames show the ball")
     speed = np.hypot(np.diff(track.x), np.diff(track.y)) / np.diff(track.time)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from keras_tracknet.frames.sizes import scale_positions
     from keras_tracknet.frames.stacking import scale_window, stack_window
     from keras_tracknet.frames.windows import sample_segments
+    from keras_tracknet.inference.choice import choose_weights
     from keras_tracknet.inference.outputs import predict_video
     from keras_tracknet.inference.places import OutputPaths
     from keras_tracknet.inference.tracker import Tracker
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from keras_tracknet.training.classifier.evaluation import evaluate_classes
     from keras_tracknet.training.config import FitConfig, describe_network
     from keras_tracknet.training.loop import fit
+    from keras_tracknet.video.part import Part
     from keras_tracknet.video.reader import probe_video, read_frames, sample_frames
     from keras_tracknet.weights import checkpoints
     from keras_tracknet.weights.model_file import ModelFile, load_model, save_model
@@ -78,6 +80,7 @@ _HOMES = {
     "ModelFile": "weights.model_file",
     "ModelSpec": "weights.spec",
     "OutputPaths": "inference.places",
+    "Part": "video.part",
     "RallyConfig": "synthetic.config",
     "Track": "tracks.track",
     "Tracker": "inference.tracker",
@@ -92,6 +95,7 @@ _HOMES = {
     "build_v5": "models.v5",
     "build_wasb": "models.wasb",
     "checkpoints": "weights.checkpoints",
+    "choose_weights": "inference.choice",
     "classify_windows": "training.classifier.clip_classes",
     "compare": "evaluation.comparing",
     "compute_velocity": "tracks.velocity",
@@ -148,6 +152,7 @@ __all__ = [
     "ModelFile",
     "ModelSpec",
     "OutputPaths",
+    "Part",
     "RallyConfig",
     "Track",
     "Tracker",
@@ -163,6 +168,7 @@ __all__ = [
     "build_v5",
     "build_wasb",
     "checkpoints",
+    "choose_weights",
     "classify_windows",
     "compare",
     "compute_velocity",
@@ -221,4 +227,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted(__all__)

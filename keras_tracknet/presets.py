@@ -23,6 +23,8 @@ FOLDER = WEIGHTS
 MANIFEST = FOLDER / "manifest.json"
 DEFAULT = "badminton-v3"
 DEMO = "rendered-v3"
+AUTO = "auto"  # the sport of a video is found by trying weights, see `choose_weights`
+RENDERED_SPORT = "badminton"  # in the rallies that the demo's weights are trained on
 HUB = "hf://"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")  # of weights that were taught on this machine
 SAVED = ("model.weights.h5", "saved_model.pb")  # in folders of Keras and of TensorFlow
@@ -46,6 +48,8 @@ class Preset:
         machine: in a few words.
         sport: what it tracks: a sport of `keras_tracknet.sports`, `rendered` for rendered
             rallies, or an empty string for several sports.
+        peak: mean height of the heatmap's peak on footage of that sport, 0 to 1, by which
+            `choose_weights` compares networks.
         folder: where its files are, if it was taught on this machine; None for the package's.
     """
 
@@ -59,6 +63,7 @@ class Preset:
     frames_per_second: float
     machine: str
     sport: str = ""
+    peak: float = 0.7
     folder: Path | None = None
 
     @property
@@ -162,6 +167,33 @@ def keep_weights(
     preset = Preset(name=name, sha256=sha256, **facts, folder=folder)
     _write_manifest({**own, name: preset}, folder / MANIFEST.name)
     return preset
+
+
+def find_preset(sport: str) -> Preset:
+    """Return the bundled tracker for a sport: of several the one with the highest F1.
+
+    Args:
+        sport: as `Preset.sport`; where no tracker is made for it, one for several sports is meant.
+    """
+    presets = list_presets().values()
+    fitting = [p for p in presets if p.sport == sport] or [p for p in presets if not p.sport]
+    return max(fitting, key=lambda preset: preset.f1)
+
+
+def name_sport(sha256: str | None) -> str | None:
+    """Return what is played where bundled weights track well.
+
+    Args:
+        sha256: of the weights' `.keras` file, as `summary.json` has it.
+
+    Returns:
+        A sport of `keras_tracknet.sports`; an empty string for weights for several sports; None for
+        weights that are not bundled.
+    """
+    for preset in list_presets().values():
+        if sha256 is not None and sha256 == preset.sha256.get(preset.tracker.name):
+            return RENDERED_SPORT if preset.sport == "rendered" else preset.sport
+    return None
 
 
 def load(name: str | Path = DEFAULT) -> ModelFile:

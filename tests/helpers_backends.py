@@ -53,7 +53,7 @@ def compute(folder: Path) -> dict[str, np.ndarray]:
         metric.update_state(truth, predicted)
         results[f"{metric.name}.metric"] = np.asarray(keras.ops.convert_to_numpy(metric.result()))
     for name in preset_names():
-        track = Tracker.from_preset(name, precision="float32").track(folder / "rally.mp4")
+        track = Tracker(name, precision="float32").track(folder / "rally.mp4")
         results[f"{name}.positions"] = track.positions
         results[f"{name}.confidence"] = track.confidence
     return results

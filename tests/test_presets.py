@@ -111,10 +111,10 @@ def test_preset_brings_its_rectifier_unless_told_otherwise(shelf, trained):
     tracker, rectifier = trained
     added = add_preset("dots", tracker, rectifier=rectifier, changes={"threshold": 0.3}, **FACTS)
     assert list_presets() == {"dots": added}
-    whole = Tracker.from_preset("dots", precision="float32")
+    whole = Tracker("dots", precision="float32")
     assert whole.rectifier.spec.version == "rectifier"
     assert whole.threshold == 0.3
-    assert Tracker.from_preset("dots", precision="float32", rectifier=None).rectifier is None
+    assert Tracker("dots", precision="float32", rectifier=None).rectifier is None
 
 
 def test_replaced_preset_loses_the_rectifier_that_it_had(shelf, trained):

@@ -86,7 +86,7 @@ def compare(
             `accuracy_over_speed.svg` and the tracks.
         overwrite: whether to replace a comparison that is there.
         reporter: where progress goes.
-        settings: `mode`, `engine`, `device` and `precision`, as for `Tracker.from_file`.
+        settings: `mode`, `engine`, `device` and `precision`, as for `Tracker`.
 
     Returns:
         The `Comparison`.
@@ -134,7 +134,7 @@ class Run:
     Args:
         contestant: the weights.
         folder: for the track of every clip and `measured.json`.
-        settings: as for `Tracker.from_file`.
+        settings: as for `Tracker`.
     """
 
     def __init__(self, contestant: Contestant, folder: Path, settings: dict[str, Any]) -> None:
@@ -174,7 +174,7 @@ class Run:
     def _track(self, clip: Clip, place: Path, advance: Advance) -> None:
         """Track a clip, and keep the track with the seconds that it took."""
         if self._tracker is None:
-            self._tracker = Tracker.from_file(self.contestant.path, **self.settings)
+            self._tracker = Tracker(self.contestant.path, **self.settings)
             with closing(self._tracker.stream(clip.source)) as rows:
                 next(rows)  # the network has run before it is timed
             self._notes["facts"] = _describe(self._tracker, self.contestant.path)

@@ -168,7 +168,7 @@ def _score(weights: Path, exported: Path, source: Path, reporter: Reporter) -> d
     scores: dict[str, Any] = {}
     for name, path in (("before", weights), ("after", exported)):
         engine = "keras" if name == "before" else "auto"
-        tracker = Tracker.from_file(path, engine=engine, precision="float32")
+        tracker = Tracker(path, engine=engine, precision="float32")
         total = evaluate(tracker, source, reporter=reporter).total
         scores |= {f"f1_{name}": total.f1, f"accuracy_{name}": total.accuracy}
     return scores

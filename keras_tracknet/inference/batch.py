@@ -25,6 +25,7 @@ from keras_tracknet.locks import hold_lock
 from keras_tracknet.progress import Reporter
 from keras_tracknet.tracks.summary import read_summary
 from keras_tracknet.video.folder import list_videos, match_videos
+from keras_tracknet.video.part import WHOLE, Part
 from keras_tracknet.video.reader import probe_video
 
 SUMMARY = "batch.json"
@@ -62,6 +63,7 @@ class BatchSettings:
         overlay, plots, shots: what else is written.
         overwrite: whether finished videos are tracked again.
         strict: whether a damaged video fails, instead of being tracked as far as it can be read.
+        part: which frames of each video are tracked, and where in the picture.
     """
 
     output: Path
@@ -72,6 +74,7 @@ class BatchSettings:
     shots: bool = False
     overwrite: bool = False
     strict: bool = False
+    part: Part = WHOLE
 
 
 def find_videos(source: str) -> list[Path] | None:
@@ -148,7 +151,9 @@ def predict_one(
     resume = not overwrite and settings.schema == "tracknet" and paths.growing is not None
     try:
         if not overwrite:
-            described = describe_run(tracker, video, probe_video(video), settings.schema)
+            described = describe_run(
+                tracker, video, probe_video(video), settings.schema, settings.part
+            )
             if find_finished(described, paths) is not None:
                 return Outcome(video, folder, SKIPPED)
             # What was interrupted begins anew where its format cannot be resumed.
@@ -161,6 +166,7 @@ def predict_one(
             resume=resume,
             overwrite=overwrite,
             strict=settings.strict,
+            part=settings.part,
             reporter=reporter,
         )
     except InputError as error:

@@ -24,14 +24,20 @@ def check_values(decode: str, sampling: str, threshold: float | None, batch_size
 
 
 def check_networks(weights: Any, rectifier: Any) -> None:
-    """Raise `TypeError` for what is no loaded network, `InputError` for one in another's place."""
+    """Raise `TypeError` for what is no network, loaded or by its path."""
     for name, network in (("weights", weights), ("rectifier", rectifier)):
-        if isinstance(network, ModelFile | Network) or (network is None and name == "rectifier"):
+        if isinstance(network, ModelFile | Network | Path):
             continue
-        step = "save the model with save_model and its ModelSpec, then use load_model"
-        if isinstance(network, str | Path):
-            step = "use Tracker.from_preset or Tracker.from_file"
-        raise TypeError(f"`{name}` must come from load_model; {step}. Received: {network!r}")
+        if network is None and name == "rectifier":
+            continue
+        raise TypeError(
+            f"`{name}` must be a name, a path or what load_model returns; save the model with"
+            f" save_model and its ModelSpec first. Received: {network!r}"
+        )
+
+
+def check_roles(weights: Network, rectifier: Network | None) -> None:
+    """Raise `InputError` for a network in another's place."""
     if weights.spec.version == "rectifier":
         raise InputError(f"{weights.path}: is a rectifier, not a tracker; use it as `rectifier`.")
     if rectifier is not None and rectifier.spec.version != "rectifier":

@@ -7,7 +7,7 @@ import itertools
 import time
 from collections import Counter
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,14 @@ from keras_tracknet.inference.summaries import describe_run
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.locks import hold_lock
 from keras_tracknet.progress import Reporter
+from keras_tracknet.tracks.figures import check_matplotlib
 from keras_tracknet.tracks.files import TrackWriter, check_format, write_track
 from keras_tracknet.tracks.overlay import write_overlay
-from keras_tracknet.tracks.plots import check_matplotlib, plot_track
+from keras_tracknet.tracks.plots import plot_track
 from keras_tracknet.tracks.track import Track, TrackRow
 from keras_tracknet.video.damage import Damage
 from keras_tracknet.video.info import VideoInfo
+from keras_tracknet.video.part import WHOLE, Part
 from keras_tracknet.video.reader import probe_video, sample_frames
 
 PLOT_FRAMES = 15  # frames that the background of the plots is the median of
@@ -43,6 +45,7 @@ def predict_video(
     resume: bool = False,
     overwrite: bool = True,
     strict: bool = False,
+    part: Part = WHOLE,
     reporter: Reporter | None = None,
 ) -> dict[str, Any]:
     """Track the ball through a video and write the results.
@@ -60,6 +63,8 @@ def predict_video(
             would be without it. What is finished stays as it is.
         overwrite: whether what is there is replaced, unless it is resumed.
         strict: whether damage of the source is an error; else it is counted in the summary.
+        part: which frames, and where in the picture, see `Tracker.track`. Rows keep the numbers
+            of the video's frames; other frames have none. The overlay shows the part alone.
         reporter: where progress goes.
 
     Returns:
@@ -78,7 +83,7 @@ def predict_video(
     for path in (*paths.results, paths.summary):
         if path.exists() and path.samefile(source):
             raise InputError(f"{path}: is the source video itself; choose another path.")
-    described = describe_run(tracker, source, info, schema)
+    described = describe_run(tracker, source, info, schema, part)
     with hold_lock(paths.summary):
         rows: list[TrackRow] = []
         if resume:
@@ -86,12 +91,12 @@ def predict_video(
             if finished is not None:
                 reporter.note(f"{paths.summary.parent}: already finished, nothing to do")
                 return finished
-            rows = restore_rows(described, paths)
+            rows = restore_rows(described, paths, part)
             if rows:
-                reporter.note(f"{paths.growing}: resuming at frame {len(rows)}")
+                reporter.note(f"{paths.growing}: resuming at frame {part.numbers[len(rows)]}")
         else:
             paths.check_free(overwrite=overwrite)
-        run = _Run(tracker, source, info, paths, described, reporter, rows, strict)
+        run = _Run(tracker, source, info, paths, described, reporter, rows, strict, part)
         return run.predict()
 
 
@@ -102,21 +107,22 @@ def track_to_stdout(
     format: str = "csv",
     schema: str = "tracknet",
     strict: bool = False,
+    part: Part = WHOLE,
     reporter: Reporter | None = None,
 ) -> None:
     """Track the ball through a video, then print the track that `predict_video` would write.
 
     Args:
-        tracker, source, schema, strict, reporter: as for `predict_video`.
+        tracker, source, schema, strict, part, reporter: as for `predict_video`.
         format: `csv` or `jsonl`.
     """
     info = probe_video(source)
     paths = OutputPaths((), None, (), None, Path("-"))
     described = {"schema": schema}
-    run = _Run(tracker, source, info, paths, described, reporter or Reporter(), [], strict)
+    run = _Run(tracker, source, info, paths, described, reporter or Reporter(), [], strict, part)
     run.add_rows()
     with TrackWriter(paths.summary, format=format, schema=schema, to_stdout=True) as writer:
-        writer.write(run.repair().rows())
+        writer.write(map(run.number, run.repair().rows()))
 
 
 @dataclass
@@ -127,6 +133,7 @@ class _Run:
         described: what is known of it before the first frame is, see `describe_run`.
         rows: of the frames so far, before any repair; those of an earlier run at the start.
         strict: whether damage of the source is an error.
+        part: which frames are tracked; `rows` count from 0 all the same.
         shots: number of the first frame of each camera shot so far.
         done: rows of an earlier run.
     """
@@ -139,6 +146,7 @@ class _Run:
     reporter: Reporter
     rows: list[TrackRow]
     strict: bool
+    part: Part
     shots: list[int] = field(default_factory=list)
     watch: Stopwatch = field(default_factory=Stopwatch)
 
@@ -151,7 +159,7 @@ class _Run:
         try:
             self.add_rows()
             track = self.repair()
-            self._write(track)
+            self._write(track.spread(self.part.numbers))
         except BaseException:
             if self.rows:
                 with contextlib.suppress(OSError, InputError):  # the first error is to be told
@@ -168,9 +176,10 @@ class _Run:
         """Add to `rows`, and to the growing track file, frame by frame."""
         for remark in self.info.remarks():
             self.reporter.note(f"{self.source}: {remark}")
-        name, left = f"tracking {self.source.name}", self.info.frames
+        name, left = f"tracking {self.source.name}", self.part.count(self.info.frames)
         if self.done:
-            name, left = f"{name} from frame {self.done}", left and max(0, left - self.done)
+            name = f"{name} from frame {self.part.numbers[self.done]}"
+            left = left and max(0, left - self.done)
         with (
             self.reporter.track(name, left, unit="frames") as advance,
             closing(self._open_stream()) as stream,
@@ -183,7 +192,7 @@ class _Run:
                     self.rows.append(row.rounded())
                     if writer is not None:
                         with self.watch.stage("write"):
-                            writer.write(self.rows[-1:])
+                            writer.write([self.number(self.rows[-1])])
                     advance(1)
 
     def repair(self) -> Track:
@@ -191,10 +200,16 @@ class _Run:
         size = self.info.height, self.info.width
         return self.tracker.repair(Track.from_rows(self.rows, shots=self.shots), size)
 
+    def _unrepaired(self) -> Track:
+        return Track.from_rows(self.rows).spread(self.part.numbers)
+
+    def number(self, row: TrackRow) -> TrackRow:
+        """Return a row with the number of its frame in the video."""
+        return row._replace(frame=self.part.numbers[row.frame])
+
     def _open_stream(self) -> Stream:
-        return self.tracker.stream(
-            self.source, stopwatch=self.watch, first=self.done, damage=self.damage
-        )
+        where: dict[str, Any] = {"part": self.part, "first": self.done}
+        return self.tracker.stream(self.source, stopwatch=self.watch, damage=self.damage, **where)
 
     def _open_growing(self) -> contextlib.AbstractContextManager[TrackWriter | None]:
         """Open the growing track file, beside a summary that says what its rows are of."""
@@ -213,18 +228,20 @@ class _Run:
         """Write everything but the summary."""
         with self.watch.stage("write"):
             if self.paths.raw is not None:
-                write_track(Track.from_rows(self.rows), self.paths.raw)
+                write_track(self._unrepaired(), self.paths.raw)
             for path in self.paths.tracks:
                 write_track(track, path, schema=self.described["schema"])
             if self.paths.shots is not None:
                 _write_shots(track, self.paths.shots)
         if self.paths.overlay is not None:
-            drawing = self.reporter.track("drawing overlay", len(track), unit="frames")
+            drawn = len(track) - self.part.start
+            drawing = self.reporter.track("drawing overlay", drawn, unit="frames")
             with drawing as advance:
                 write_overlay(
                     self.source,
                     track,
                     self.paths.overlay,
+                    part=replace(self.part, every=1, roi=None),
                     progress=lambda _done: advance(1),
                     stage=self.watch.stage,
                 )
@@ -239,7 +256,7 @@ class _Run:
         """Write what there is, and a summary that says that it is not all."""
         if self.paths.growing is None:
             schema = self.described["schema"]
-            write_track(Track.from_rows(self.rows), self.paths.tracks[0], schema=schema)
+            write_track(self._unrepaired(), self.paths.tracks[0], schema=schema)
         write_json(self._summarise(self.rows, complete=False), self.paths.summary)
 
     def _summarise(self, rows: list[TrackRow], *, complete: bool) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from keras_tracknet.inference.places import OutputPaths
 from keras_tracknet.tracks.files import read_rows
 from keras_tracknet.tracks.summary import read_summary
 from keras_tracknet.tracks.track import TrackRow
+from keras_tracknet.video.part import WHOLE, Part
 
 # What decides a row, and its name in messages.
 DECIDING = {
@@ -23,6 +24,10 @@ DECIDING = {
     "stabilized": "`stabilize`",
     "max_gap": "`max_gap`",
     "schema": "`schema`",
+    "start": "`start`",
+    "end": "`end`",
+    "every": "`every`",
+    "roi": "`roi`",
 }
 # What also decides the last digits.
 COMPUTING = {"version": "the version", "engine": "`engine`", "precision": "`precision`"}
@@ -52,12 +57,15 @@ def find_finished(described: dict[str, Any], paths: OutputPaths) -> dict[str, An
     return summary
 
 
-def restore_rows(described: dict[str, Any], paths: OutputPaths) -> list[TrackRow]:
+def restore_rows(
+    described: dict[str, Any], paths: OutputPaths, part: Part = WHOLE
+) -> list[TrackRow]:
     """Return the rows that an interrupted run left; none if it left nothing of use.
 
     Args:
         described: the run that continues it, see `describe_run`.
         paths: the results.
+        part: which frames of the video are tracked.
 
     Raises:
         InputError: it was tracked with other settings, or cannot be continued.
@@ -75,7 +83,7 @@ def restore_rows(described: dict[str, Any], paths: OutputPaths) -> list[TrackRow
     file = raw if raw.exists() else growing
     if file.exists():
         _check_same(summary, described, paths.summary, exact=True)
-    return _read_whole_lines(file)
+    return _read_whole_lines(file, part)
 
 
 def _check_same(before: dict[str, Any], now: dict[str, Any], path: Path, *, exact: bool) -> None:
@@ -100,7 +108,7 @@ def _check_same(before: dict[str, Any], now: dict[str, Any], path: Path, *, exac
         )
 
 
-def _read_whole_lines(path: Path) -> list[TrackRow]:
+def _read_whole_lines(path: Path, part: Part) -> list[TrackRow]:
     """Return the rows of a track file that grew until it was interrupted.
 
     Everything after the last whole line is cut off: half a number, as a full disk or a kill leaves
@@ -114,7 +122,7 @@ def _read_whole_lines(path: Path) -> list[TrackRow]:
         whole = whole[: whole.rfind(b"\n") + 1]
         if whole != content:
             file.truncate(len(whole))
-    return read_rows(path)
+    return read_rows(path, part.numbers)
 
 
 def _show(record: dict[str, Any], name: str) -> str:

@@ -81,6 +81,7 @@ class Stream:
             complete, in the caller's thread; otherwise windows run in full batches, in a thread
             of their own.
         lost: frames without a picture; they have no ball.
+        corner: (x, y) of the pictures' upper left corner in the video, pixels.
         stopwatch: adds up the time of each stage.
 
     Attributes:
@@ -100,13 +101,14 @@ class Stream:
         first: int = 0,
         live: bool = False,
         lost: Container[int] = (),
+        corner: tuple[int, int] = (0, 0),
         stopwatch: Stopwatch | None = None,
     ) -> None:
         self.shots: list[int] = []
         self._pictures, self._background = pictures, background
         self._network, self._spec, self._decoder = network, network.spec, decoder
         self._step, self._stabilize, self._published = step, stabilize, published
-        self._first, self._live, self._lost = first, live, lost
+        self._first, self._live, self._lost, self._corner = first, live, lost, corner
         # A faint ball is judged by the frames before it, so those are decoded too.
         self._begin = max(0, first - CONTEXT) if decoder.sees_faint else first
         self._watch = stopwatch or Stopwatch()
@@ -147,7 +149,7 @@ class Stream:
                         confidence = float(calibrate(row.confidence, self._spec.calibration))
                         row = row._replace(confidence=confidence)
                     if row.frame >= self._first:
-                        yield row
+                        yield row._replace(x=row.x + self._corner[0], y=row.y + self._corner[1])
         finally:
             if self._background is not None:
                 self._background.close()

@@ -12,11 +12,14 @@ from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.version import __version__
 from keras_tracknet.video.images import list_images
 from keras_tracknet.video.info import VideoInfo
+from keras_tracknet.video.part import WHOLE, Part
 
 ENDS = 2**20  # bytes at a file's start and at its end that are hashed: a match has gigabytes
 
 
-def describe_run(tracker: Tracker, source: Path, info: VideoInfo, schema: str) -> dict[str, Any]:
+def describe_run(
+    tracker: Tracker, source: Path, info: VideoInfo, schema: str, part: Part = WHOLE
+) -> dict[str, Any]:
     """Return the part of a summary that is known before the first frame is.
 
     Args:
@@ -24,6 +27,7 @@ def describe_run(tracker: Tracker, source: Path, info: VideoInfo, schema: str) -
         source: the video, or folder of images.
         info: of the source.
         schema: columns of the track files.
+        part: which frames, and where in the picture.
     """
     return {
         "command": "predict",
@@ -36,6 +40,8 @@ def describe_run(tracker: Tracker, source: Path, info: VideoInfo, schema: str) -
         "capture_fps": info.capture_fps,
         "frames_promised": info.frames,
         "schema": schema,
+        **{name: getattr(part, name) for name in ("start", "end", "every")},
+        "roi": None if part.roi is None else list(part.roi),
         **describe_tracker(tracker),
     }
 

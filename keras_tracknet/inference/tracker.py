@@ -20,7 +20,13 @@ from keras_tracknet.frames.background import (
 )
 from keras_tracknet.frames.sizes import fit_frame
 from keras_tracknet.frames.windows import window_step
-from keras_tracknet.inference.checks import check_abilities, check_networks, check_values
+from keras_tracknet.inference.bar import show_bar
+from keras_tracknet.inference.checks import (
+    check_abilities,
+    check_networks,
+    check_roles,
+    check_values,
+)
 from keras_tracknet.inference.detections import Decoder
 from keras_tracknet.inference.engines import KERAS, find_engine, open_network
 from keras_tracknet.inference.engines.network import Network
@@ -32,18 +38,23 @@ from keras_tracknet.presets import DEFAULT, find_weights
 from keras_tracknet.tracks.play import reject_strays
 from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.damage import Damage
+from keras_tracknet.video.part import WHOLE, Part
 from keras_tracknet.video.reader import probe_video, read_frames, sample_frames
 from keras_tracknet.weights.model_file import ModelFile
+
+Weights = ModelFile | Network | Path | str
+BUNDLED = "bundled"  # the rectifier that comes with the weights
 
 
 class Tracker:
     """A trained network and its settings: video in, track out.
 
     Args:
-        weights: the network, as `load_model` returns it, or ready to run, as `open_network`
-            does.
-        rectifier: V3's second network, which fills gaps where the ball is hidden; none when
-            omitted.
+        weights: name of a bundled tracker, such as `badminton-v3`, or a path, as for
+            `find_weights`; or the network itself, as `load_model` or `open_network` returns it.
+            `choose_weights` finds out which name suits a video.
+        rectifier: V3's second network, which fills gaps where the ball is hidden: like
+            `weights`, `bundled` for the one that comes with the weights if there is one, or None.
         mode: how much windows overlap. With `fast` the network sees every frame once, with
             `balanced` twice, with `accurate` at every position in the window; the outputs are
             merged.
@@ -57,43 +68,53 @@ class Tracker:
         stabilize: whether the frames of each window are aligned so that the court stands still,
             for panning cameras, see `keras_tracknet.frames.stabilization`; as the model file says
             when None.
+        engine, device: what runs a network that is given by name or path, and where: see
+            `open_network`.
         precision: as for `open_network`.
         batch_size: windows that the network sees at once.
         max_gap: longest gap that the rectifier fills, frames.
 
     Raises:
-        TypeError: weights that are something else, such as a preset's name.
-        InputError: weights that were never trained, that are no tracker's or rectifier's, or
-            that cannot do what is asked of them.
+        TypeError: weights that are something else, such as a Keras model.
+        InputError: weights that cannot be found, were never trained, are no tracker's or
+            rectifier's, or cannot do what is asked of them.
         ValueError: an unknown mode or way to decode, or a number out of range.
 
     Example:
         >>> import keras_tracknet as kt
         >>> video = kt.write_rally(kt.RallyConfig(frames=8, size=(288, 512)), "runs/example")
-        >>> track = kt.Tracker.from_preset("rendered-v3").track(video)
+        >>> track = kt.Tracker("rendered-v3").track(video)
         >>> len(track), str(track.status[0])
         (8, 'detected')
     """
 
     def __init__(
         self,
-        weights: ModelFile | Network,
+        weights: Weights = DEFAULT,
         *,
-        rectifier: ModelFile | Network | None = None,
+        rectifier: Weights | None = BUNDLED,
         mode: str = "fast",
         threshold: float | None = None,
         decode: str = "centroid",
         sampling: str = "own",
         stabilize: bool | None = None,
+        engine: str = "auto",
+        device: str = "auto",
         precision: str = "auto",
         batch_size: int = 2,
         max_gap: int = MAX_GAP,
     ) -> None:
         check_values(decode, sampling, threshold, batch_size)
-        check_networks(weights, rectifier)
         how: dict[str, Any] = {"precision": precision, "batch_size": batch_size}
-        self.network = _ready(weights, how)
-        self.rectifier = _ready(rectifier, how) if rectifier is not None else None
+        first, second = _find_networks(weights, rectifier)
+        check_networks(first, second)
+        self.network = _open_network(first, engine, device, how)
+        self.rectifier: Network | None = None
+        if second is not None:
+            # An exported tracker may have an engine that does not run a rectifier's file.
+            exported = isinstance(first, Path) and find_engine(first) != KERAS
+            self.rectifier = _open_network(second, "auto" if exported else engine, device, how)
+        check_roles(self.network, self.rectifier)
         self.spec, self.mode, self.max_gap = self.network.spec, mode, max_gap
         self.decode, self.sampling = decode, sampling
         self.stabilize = self.spec.stabilized if stabilize is None else stabilize
@@ -102,52 +123,12 @@ class Tracker:
         self.step = window_step(mode, self.spec.heatmaps)
         self._decoder = Decoder(self.spec, self.network.output, decode, self.threshold)
 
-    @classmethod
-    def from_file(
-        cls,
-        path: Path | str,
-        *,
-        rectifier: Path | str | None = None,
-        engine: str = "auto",
-        device: str = "auto",
-        precision: str = "auto",
-        batch_size: int = 2,
-        **settings: Any,
-    ) -> Tracker:
-        """Load a tracker from model files.
-
-        Args:
-            path: a `.keras` file that `tracknet fit` wrote, or what `tracknet export` did.
-            rectifier: a `.keras` file of a rectifier.
-            engine, device: what runs the network, and where, see `open_network`.
-            precision, batch_size: as for `Tracker`.
-            settings: the other arguments of `Tracker`.
-        """
-        how: dict[str, Any] = {"precision": precision, "batch_size": batch_size}
-        network = open_network(path, engine=engine, device=device, **how)
-        second = None
-        if rectifier:
-            # An exported tracker may have an engine that does not run a rectifier's file.
-            other = engine if find_engine(Path(path)) == KERAS else "auto"
-            second = open_network(rectifier, engine=other, device=device, **how)
-        return cls(network, rectifier=second, **settings)
-
-    @classmethod
-    def from_preset(cls, name: str = DEFAULT, **settings: Any) -> Tracker:
-        """Load one of the trackers that come with the package.
-
-        Args:
-            name: see `keras_tracknet.presets.preset_names`.
-            settings: the other arguments of `Tracker`; `rectifier=None` does without the
-                preset's own.
-        """
-        paths = find_weights(name)
-        return cls.from_file(paths.tracker, **{"rectifier": paths.rectifier, **settings})
-
     def track(
         self,
         source: Path | str,
         *,
+        part: Part = WHOLE,
+        progress: bool = False,
         advance: Callable[..., None] | None = None,
         stopwatch: Stopwatch | None = None,
     ) -> Track:
@@ -155,18 +136,24 @@ class Tracker:
 
         Args:
             source: a video, or a folder of images.
+            part: which frames, and where in the picture. Windows, flights and shots are those of
+                the part; the background is that of the whole video.
+            progress: whether to show a bar, in a notebook or on a terminal.
             advance: called with the number of frames done since the last call.
             stopwatch: adds up the time of each stage.
 
         Returns:
-            One row for every decoded frame, and the camera shots, see `repair`.
+            One row for every decoded frame, and the camera shots, see `repair`. Frames outside
+            the part are `unlabelled`.
 
         Raises:
             InputError: the video cannot be read.
         """
-        track = self.stream(source, stopwatch=stopwatch).collect(advance)
         info = probe_video(Path(source))
-        return self.repair(track, (info.height, info.width))
+        if progress:
+            advance = show_bar(part.count(info.frames), advance)
+        track = self.stream(source, stopwatch=stopwatch, part=part).collect(advance)
+        return self.repair(track, (info.height, info.width)).spread(part.numbers)
 
     def track_frames(
         self,
@@ -194,7 +181,7 @@ class Tracker:
         Example:
             >>> import keras_tracknet as kt
             >>> pictures = np.zeros((8, 288, 512, 3), np.uint8)
-            >>> track = kt.Tracker.from_preset("rendered-v3").track_frames(pictures)
+            >>> track = kt.Tracker("rendered-v3").track_frames(pictures)
             >>> len(track), int(track.visibility.sum())
             (8, 0)
         """
@@ -211,6 +198,7 @@ class Tracker:
         source: Path | str,
         *,
         stopwatch: Stopwatch | None = None,
+        part: Part = WHOLE,
         first: int = 0,
         damage: Damage | None = None,
     ) -> Stream:
@@ -219,21 +207,24 @@ class Tracker:
         Rows are as detected, before `repair`.
 
         Args, Raises: as for `track`; and
+            part: as for `track`; its rows count from 0.
             first: frame to start at; the rows are those of a stream from the beginning.
             damage: where damage of the source is noted. Images that cannot be decoded have no
                 ball.
         """
         source, watch, damage = Path(source), stopwatch or Stopwatch(), damage or Damage()
         with watch.stage("background"), closing(sample_frames(source, BACKGROUND_FRAMES)) as sample:
-            behind = self._estimate_background(frame.image for frame in sample)
+            behind = self._estimate_background(part.crop(frame.image) for frame in sample)
 
         def decode() -> Iterator[Picture]:
-            frames = ((frame.time, frame.image) for frame in read_frames(source, damage))
+            read = read_frames(source, damage, part)
+            frames = ((frame.time, part.crop(frame.image)) for frame in read)
             return fit_pictures(frames, self.network, watch)
 
         pictures = read_ahead(decode, 2 * self.network.batch_size * self.spec.frames)
         lost = damage.frames
-        return self._open(pictures, behind, first=first, lost=lost, stopwatch=watch)
+        where: dict[str, Any] = {"first": first, "lost": lost, "corner": part.corner}
+        return self._open(pictures, behind, **where, stopwatch=watch)
 
     def stream_live(self, frames: Iterable[tuple[float, np.ndarray]]) -> Stream:
         """Track frames as they arrive, such as those of a camera.
@@ -251,7 +242,7 @@ class Tracker:
             >>> import keras_tracknet as kt
             >>> rally = kt.simulate_rally(kt.RallyConfig(frames=8, size=(288, 512)))
             >>> frames = ((k / 30, picture) for k, picture in enumerate(rally.frames()))
-            >>> tracker = kt.Tracker.from_preset("rendered-v3")
+            >>> tracker = kt.Tracker("rendered-v3")
             >>> [row.frame for row in tracker.stream_live(frames)]
             [0, 1, 2, 3, 4, 5, 6, 7]
         """
@@ -318,5 +309,25 @@ class Tracker:
         return Background(picture) if self.sampling == "published" else VideoBackground(picture)
 
 
-def _ready(weights: ModelFile | Network, settings: dict[str, Any]) -> Network:
-    return weights if isinstance(weights, Network) else open_network(weights, **settings)
+def _find_networks(weights: Any, rectifier: Any) -> tuple[Any, Any]:
+    """Replace names by the paths of model files."""
+    own = None
+    if isinstance(weights, str | Path):
+        paths = find_weights(weights)
+        weights, own = paths.tracker, paths.rectifier
+    if rectifier == BUNDLED:
+        rectifier = own
+    elif isinstance(rectifier, str | Path):
+        rectifier = find_weights(rectifier).tracker
+    return weights, rectifier
+
+
+def _open_network(
+    weights: ModelFile | Network | Path, engine: str, device: str, how: dict[str, Any]
+) -> Network:
+    """Make a network ready to run unless it is."""
+    if isinstance(weights, Network):
+        return weights
+    if isinstance(weights, ModelFile):  # loaded where Keras put it
+        return open_network(weights, **how)
+    return open_network(weights, engine=engine, device=device, **how)

@@ -104,7 +104,7 @@ def _track_videos(order: dict[str, Any], reporter: LineReporter) -> None:
 
     settings = {key: order[key] for key in ("mode", "threshold") if order.get(key) is not None}
     reporter.tell(stage=f"loading {order['weights']}")
-    tracker = Tracker.from_preset(order["weights"], **settings)
+    tracker = Tracker(order["weights"], **settings)
     for video in order["videos"]:
         reporter.tell(video=video["id"])
         source, folder = Path(video["path"]), Path(video["folder"])

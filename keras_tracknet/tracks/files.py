@@ -98,6 +98,7 @@ def write_track(track: Track, path: Path, *, schema: str = "tracknet") -> None:
     """Write a whole track; the suffix (.csv, .jsonl, .parquet) decides the format.
 
     The file appears complete or not at all: it is written beside its place and moved there.
+    Unlabelled frames get no row.
 
     Raises:
         InputError: the suffix is unknown, the place cannot be written, or Parquet is asked
@@ -105,11 +106,12 @@ def write_track(track: Track, path: Path, *, schema: str = "tracknet") -> None:
     """
     path = Path(path)
     format = check_format(path)
+    rows = [row for row in track.rows() if row.status != UNLABELLED]
     with replace_file(path) as partial:
         if format == "parquet":
-            write_parquet([_cells(row, schema) for row in track.rows()], partial)
+            write_parquet([_cells(row, schema) for row in rows], partial)
         else:
-            lines = (_head(format, schema), *_lines(track.rows(), format, schema))
+            lines = (_head(format, schema), *_lines(rows, format, schema))
             partial.write_text("".join(lines), encoding="utf-8")
 
 
@@ -150,10 +152,14 @@ def read_track(path: Path) -> Track:
     return _make_track(table)
 
 
-def read_rows(path: Path) -> list[TrackRow]:
+def read_rows(path: Path, frames: range) -> list[TrackRow]:
     """Read what `TrackWriter` has written of a track so far, with all its columns.
 
     A last line that was cut off is left out.
+
+    Args:
+        path: the file.
+        frames: of the rows; those that are returned count from 0.
 
     Raises:
         InputError: the file cannot be read, or is not as it was written.
@@ -162,12 +168,16 @@ def read_rows(path: Path) -> list[TrackRow]:
     if b"\n" not in path.read_bytes():  # not even its first line was written to the end
         return []
     table = read_table(path)
-    if not table.whole or table.names != set(NAMES):
+    whole = all(row.frame == frame for row, frame in zip(table.rows, frames, strict=False))
+    if not (whole and table.ordered) or table.names != set(NAMES):
         raise InputError(
             f"{path}: was changed after tracknet predict wrote it; start again with"
             " `overwrite=True`."
         )
-    return list(_make_track(table).rows())
+    return [
+        TrackRow(k, row.x, row.y, row.confidence, row.status, row.time)
+        for k, row in enumerate(table.rows)
+    ]
 
 
 def _make_track(table: TrackTable) -> Track:

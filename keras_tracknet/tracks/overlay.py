@@ -11,10 +11,12 @@ import cv2
 import numpy as np
 
 from keras_tracknet.errors import InputError
+from keras_tracknet.tracks.figures import JUMP
 from keras_tracknet.tracks.tables import REPAIRED
 from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.damage import Damage
 from keras_tracknet.video.folder import OVERLAY_COMMENT
+from keras_tracknet.video.part import WHOLE, Part
 from keras_tracknet.video.reader import probe_video, read_frames
 from keras_tracknet.video.writer import VideoWriter
 
@@ -23,9 +25,6 @@ DETECTED_COLOUR = (255, 214, 10)
 REPAIRED_COLOUR = (64, 196, 255)
 TRUTH_COLOUR = (255, 255, 255)
 OUTLINE_COLOUR = (16, 16, 16)
-# From one frame to the next the ball flies less than this part of the picture height. A
-# longer step is a jump to something else: drawing it would show a flight that never was.
-JUMP = 0.25
 # OpenCV takes positions as whole numbers with this many bits behind the point.
 FRACTION_BITS = 4
 
@@ -78,6 +77,7 @@ def write_overlay(
     *,
     trail: int = 10,
     truth: Track | None = None,
+    part: Part = WHOLE,
     progress: Callable[[int], None] | None = None,
     stage: Callable[[str], AbstractContextManager[Any]] = nullcontext,
 ) -> None:
@@ -88,6 +88,7 @@ def write_overlay(
         track: positions in pixels of the source video.
         path: mp4 file to create.
         trail, truth: as for `draw_overlay`.
+        part: which frames to show; the track needs times then.
         progress: called with the number of frames written so far after each one.
         stage: makes a `with` block for each stage, by its name: `decode`, `draw`, `encode`.
 
@@ -98,16 +99,20 @@ def write_overlay(
     info = probe_video(source)
     if path.exists() and path.samefile(source):
         raise InputError(f"{path}: is the source video itself; choose another path.")
-    audio = source if info.has_audio else None
+    began, sound = 0.0, None
+    if part != WHOLE:
+        began = float(track.time[part.start])
+        sound = [(began, float(track.time[-1]) + float(1 / info.fps))]
     writer = VideoWriter(
         path,
         size=(info.height, info.width),
         fps=info.fps,
-        audio_from=audio,
+        audio_from=source if info.has_audio else None,
+        audio_parts=sound,
         comment=OVERLAY_COMMENT,
     )
     drawn = np.empty((info.height, info.width, 3), np.uint8)  # one for all frames
-    with writer, closing(read_frames(source, Damage())) as frames:
+    with writer, closing(read_frames(source, Damage(), part)) as frames:
         while True:
             with stage("decode"):
                 frame = next(frames, None)
@@ -116,7 +121,7 @@ def write_overlay(
             with stage("draw"):
                 draw_overlay(frame.image, track, frame.index, trail=trail, truth=truth, out=drawn)
             with stage("encode"):
-                writer.write(drawn, frame.time)
+                writer.write(drawn, frame.time - began)
             if progress is not None:
                 progress(frame.index + 1)
 

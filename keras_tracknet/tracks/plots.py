@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,22 +10,22 @@ from typing import Any
 import cv2
 import numpy as np
 
-from keras_tracknet.errors import InputError
 from keras_tracknet.files import replace_file
-from keras_tracknet.tracks.overlay import JUMP
+from keras_tracknet.tracks.figures import (
+    ABSENT_COLOUR,
+    DETECTED_COLOUR,
+    REPAIRED_COLOUR,
+    check_matplotlib,
+    choose_moments,
+    draw_flight,
+    draw_picture,
+    make_figure,
+)
 from keras_tracknet.tracks.tables import ABSENT, REJECTED, REPAIRED
 from keras_tracknet.tracks.track import Track
 
 PLOTS = ("trajectory", "heat_map", "positions", "confidence")
-DETECTED_COLOUR, REPAIRED_COLOUR, ABSENT_COLOUR = "#0072b2", "#d55e00", "#bbbbbb"
-DIMMED = 0.55  # brightness of the background behind a plot
 CELL = 1 / 40  # heat map: standard deviation of the blur, share of the picture's height
-
-
-def check_matplotlib() -> None:
-    """Raise `InputError` where matplotlib is not installed."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise InputError("plots require matplotlib; run: pip install 'keras_tracknet[plots]'")
 
 
 def name_plots(folder: Path, prefix: str = "") -> tuple[Path, ...]:
@@ -66,33 +65,13 @@ def plot_track(
 
 
 def draw_trajectory(track: Track, background: np.ndarray) -> Any:
-    """Return a figure of the flight over the background, coloured by time.
-
-    The line is broken where the ball is absent, and where it jumps further than it can fly.
-    Repaired positions are marked.
-    """
-    from matplotlib.collections import LineCollection
-
-    figure, axes = _draw_picture(background, "Trajectory")
-    positions, moments = track.positions, _seconds(track)[0]
-    steps = np.stack([positions[:-1], positions[1:]], axis=1)
-    far = JUMP * background.shape[0]
-    flown = np.linalg.norm(steps[:, 1] - steps[:, 0], axis=-1) < far  # not where one is NaN
-    lines = LineCollection(list(steps[flown]), cmap="viridis", linewidths=1.5)
-    lines.set_array(moments[1:][flown])
-    axes.add_collection(lines)
-    if flown.any():
-        figure.colorbar(lines, ax=axes, label=_seconds(track)[1], fraction=0.03)
-    repaired = track.status == REPAIRED
-    if repaired.any():
-        axes.plot(*positions[repaired].T, ".", color=REPAIRED_COLOUR, ms=4, label="repaired")
-        axes.legend(loc="upper right")
-    return figure
+    """Return a figure of the flight over the background, see `draw_flight`."""
+    return draw_flight(track.positions, track.time, track.status == REPAIRED, background)
 
 
 def draw_heat_map(track: Track, background: np.ndarray) -> Any:
     """Return a figure of how long the ball was where, over the background."""
-    figure, axes = _draw_picture(background, "Ball positions")
+    figure, axes = draw_picture(background, "Ball positions")
     height, width = background.shape[:2]
     seen = track.positions[track.visibility]
     counts, _, _ = np.histogram2d(
@@ -124,8 +103,8 @@ def draw_positions(track: Track, size: tuple[int, int]) -> Any:
         track: pixels of the source video.
         size: (height, width) of the video, pixels.
     """
-    upper, lower = _figure().subplots(2, 1, sharex=True)
-    moments, label = _seconds(track)
+    upper, lower = make_figure().subplots(2, 1, sharex=True)
+    moments, label = choose_moments(track.time)
     for axes, values, name, end in ((upper, track.x, "x", size[1]), (lower, track.y, "y", size[0])):
         _mark_absent(axes, track, moments)
         detected = np.where(track.status == REPAIRED, np.nan, values)
@@ -146,8 +125,8 @@ def draw_positions(track: Track, size: tuple[int, int]) -> Any:
 
 def draw_confidence(track: Track, threshold: float | None = None) -> Any:
     """Return a figure of the heatmap's peak over time."""
-    axes = _figure().subplots()
-    moments, label = _seconds(track)
+    axes = make_figure().subplots()
+    moments, label = choose_moments(track.time)
     _mark_absent(axes, track, moments)
     axes.plot(moments, track.confidence, color=DETECTED_COLOUR, lw=0.8)
     if threshold is not None:
@@ -210,29 +189,6 @@ def draw_curves(history: Sequence[dict[str, Any]], title: str) -> Any:
         if axes.get_legend_handles_labels()[0]:
             axes.legend()
     return figure
-
-
-def _figure() -> Any:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(11, 6), layout="constrained")
-
-
-def _draw_picture(background: np.ndarray, title: str) -> tuple[Any, Any]:
-    figure = _figure()
-    axes = figure.subplots()
-    axes.imshow((background * DIMMED).astype(np.uint8))
-    axes.set(title=title, xlabel="x (pixels)", ylabel="y (pixels)")
-    axes.set_xlim(-0.5, background.shape[1] - 0.5)
-    axes.set_ylim(background.shape[0] - 0.5, -0.5)
-    return figure, axes
-
-
-def _seconds(track: Track) -> tuple[np.ndarray, str]:
-    """Return the moment of each frame, and how to call it."""
-    if np.isfinite(track.time).all():
-        return track.time, "time (seconds)"
-    return np.arange(len(track), dtype=float), "frame"
 
 
 def _mark_absent(axes: Any, track: Track, moments: np.ndarray) -> None:

@@ -63,13 +63,13 @@ class TrackTable:
 
     Attributes:
         rows: what they say.
-        whole: whether frames count from 0 without a hole, in the order of the file.
+        ordered: whether the file has them in that order.
         names: columns that there are, as in `NAMES`.
         notes: what was mended, a few words each.
     """
 
     rows: tuple[TableRow, ...]
-    whole: bool
+    ordered: bool
     names: frozenset[str]
     notes: tuple[str, ...]
 
@@ -107,8 +107,7 @@ def read_table(path: Path) -> TrackTable:
         notes.append(
             f"{holes} of {rows[-1].frame + 1} frames have no row; the ball is unknown there"
         )
-    whole = order == sorted(order) and not holes
-    return TrackTable(rows, whole, frozenset(columns), tuple(notes))
+    return TrackTable(rows, order == sorted(order), frozenset(columns), tuple(notes))
 
 
 def _read_any(path: Path) -> Records:

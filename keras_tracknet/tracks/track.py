@@ -13,7 +13,9 @@ import numpy as np
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.tracks.columns import make_data_frame, make_detections
-from keras_tracknet.tracks.tables import ABSENT, DETECTED, STATUSES, UNLABELLED
+from keras_tracknet.tracks.description import describe_columns
+from keras_tracknet.tracks.figures import check_matplotlib, draw_flight
+from keras_tracknet.tracks.tables import ABSENT, DETECTED, REPAIRED, STATUSES, UNLABELLED
 from keras_tracknet.tracks.timestamps import mend_times
 
 COLUMNS = ("Frame", "Visibility", "X", "Y", "Confidence", "Status", "Time")
@@ -79,6 +81,12 @@ class Track:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def __str__(self) -> str:
+        """Return what is in the track, in five lines."""
+        columns = (self.positions, self.confidence, self.status, self.time)
+        lines = describe_columns(self.visibility, *columns)
+        return "\n".join([*lines, f"camera shots: {len(self.shots) or 'unknown'}"])
 
     @property
     def visibility(self) -> np.ndarray:
@@ -211,6 +219,22 @@ class Track:
         ]
         return cls(shots=tuple(shots), **columns)
 
+    def spread(self, frames: range) -> Track:
+        """Return a track with the rows at other frames, and unlabelled ones before and between.
+
+        Args:
+            frames: those of the rows; as many as there are rows, or more.
+        """
+        places = list(frames[: len(self)])
+        if places == list(range(len(self))):
+            return self
+        whole = self.cut(0, 0).resized(places[-1] + 1)
+        columns: dict[str, Any] = {name: getattr(whole, name).copy() for name in _COLUMNS}
+        columns["status"] = columns["status"].astype(f"<U{max(map(len, STATUSES))}")
+        for name, values in columns.items():
+            values[places] = getattr(self, name)
+        return replace(self, shots=tuple(places[first] for first in self.shots), **columns)
+
     def resized(self, frames: int) -> Track:
         """Cut the track to `frames` rows, or lengthen it with unlabelled ones."""
         extra = frames - len(self)
@@ -246,6 +270,26 @@ class Track:
             self.time,
         )
         return make_data_frame(dict(zip(COLUMNS, columns, strict=True)))
+
+    def plot(self, picture: np.ndarray | None = None) -> Any:
+        """Return a matplotlib figure of where the ball flew, coloured by time.
+
+        Args:
+            picture: `(height, width, 3)` uint8 RGB to draw on, such as a frame of the video; an
+                empty picture that holds all positions when omitted.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        check_matplotlib()
+        if picture is None:
+            picture = self._draw_empty()
+        return draw_flight(self.positions, self.time, self.status == REPAIRED, picture)
+
+    def _draw_empty(self) -> np.ndarray:
+        """Return a white picture that holds all positions."""
+        width, height = (max(np.nanmax(v, initial=0.0), 1.0) for v in (self.x, self.y))
+        return np.full((math.ceil(height) + 1, math.ceil(width) + 1, 3), 255, np.uint8)
 
     def to_supervision(self, *, side: float = 12.0) -> list[Any]:
         """Return a `supervision.Detections` for each frame, empty where there is no ball.

@@ -70,7 +70,8 @@ class FitConfig:
         version: `v1`, `v2`, `v3`, `v4`, `v5`, `wasb`, `rectifier` or `tsm`.
         data: folder of labelled clips; None for rendered rallies.
         output: the run folder.
-        epochs: passes over the windows.
+        epochs: passes over the windows, at most.
+        patience: epochs without a better one after which training stops; None for never.
         batch_size: windows in a batch.
         learning_rate: Adam's, at its highest.
         schedule: `cosine` lets the learning rate fall to 0, `constant` keeps it.
@@ -117,6 +118,7 @@ class FitConfig:
     data: str | None = None
     output: str = "runs/fit"
     epochs: int = 30
+    patience: int | None = None
     batch_size: int = 4
     learning_rate: float = 1e-3
     schedule: str = "cosine"
@@ -176,7 +178,7 @@ class FitConfig:
                 raise ValueError(
                     f"`{name}` must be one of {', '.join(known)}. Received: {name}={value!r}"
                 )
-        for name in ("epochs", "batch_size", "frames", "heatmaps", "windows"):
+        for name in ("epochs", "patience", "batch_size", "frames", "heatmaps", "windows"):
             if getattr(self, name) is not None:
                 check_count(name, getattr(self, name))
         for name, least, fits in (

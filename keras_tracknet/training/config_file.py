@@ -34,7 +34,7 @@ def load_config(folder: Path) -> FitConfig:
 
 
 def change_config(config: FitConfig, settings: dict[str, Any]) -> FitConfig:
-    """Return the configuration that a run goes on with: its own, with other epochs.
+    """Return the configuration that a run goes on with: its own, with other epochs or patience.
 
     Args:
         config: of the run.
@@ -47,12 +47,13 @@ def change_config(config: FitConfig, settings: dict[str, Any]) -> FitConfig:
         kept = getattr(config, name)
         if name in ("data", "tracks") and value and kept:
             value, kept = Path(value).resolve(), Path(kept).resolve()
-        if name not in ("epochs", "output") and value != kept:
+        if name not in ("epochs", "patience", "output") and value != kept:
             raise ValueError(
                 f"`{name}` cannot change in a resumed run, which has {_show(kept)}; remove it or"
                 f' start a new run with `init="{config.output}"`.'
             )
-    return replace(config, epochs=settings.get("epochs", config.epochs))
+    changed = {name: settings[name] for name in ("epochs", "patience") if name in settings}
+    return replace(config, **changed)
 
 
 def _show(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import importlib.util
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -29,6 +29,7 @@ from keras_tracknet.training.device.batches import DeviceBatches
 from keras_tracknet.training.device.choice import check_pipeline, has_gpu, place_batches
 from keras_tracknet.training.device.clock import DeviceClock
 from keras_tracknet.training.devices import Devices, choose_devices
+from keras_tracknet.training.guests import Guests
 from keras_tracknet.training.recipes import (
     build_network,
     compile_network,
@@ -36,7 +37,7 @@ from keras_tracknet.training.recipes import (
     take_weights,
 )
 from keras_tracknet.training.run_folder import Recorder
-from keras_tracknet.training.run_state import RunState, read_state
+from keras_tracknet.training.run_state import RunState, count_stale, read_state
 from keras_tracknet.weights.model_file import ModelFile, load_model, set_precision
 
 
@@ -81,7 +82,11 @@ class FitPlan:
 
 
 def fit(
-    config: FitConfig, *, resume: bool = False, reporter: Reporter | None = None
+    config: FitConfig,
+    *,
+    resume: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    reporter: Reporter | None = None,
 ) -> list[dict[str, Any]]:
     """Train a model of the family.
 
@@ -96,6 +101,8 @@ def fit(
     Args:
         config: what to train, on what and how.
         resume: whether to continue the run in `config.output`.
+        callbacks: Keras callbacks, which see the whole run as one training. One that sets
+            `model.stop_training` ends the run after the epoch.
         reporter: where progress and notes go; nowhere when omitted.
 
     Returns:
@@ -106,7 +113,7 @@ def fit(
     """
     reporter = reporter or Reporter()
     plan = plan_fit(config, resume=resume, reporter=reporter)
-    return run_plan(plan, reporter)
+    return run_plan(plan, reporter, callbacks)
 
 
 @keras_defaults()
@@ -153,7 +160,9 @@ def _plan(config: FitConfig, devices: Devices, resume: bool, reporter: Reporter)
 
 
 @keras_defaults()
-def run_plan(plan: FitPlan, reporter: Reporter) -> list[dict[str, Any]]:
+def run_plan(
+    plan: FitPlan, reporter: Reporter, callbacks: Sequence[keras.callbacks.Callback] = ()
+) -> list[dict[str, Any]]:
     """Train as planned; see `fit`."""
     if plan.devices.hosts.index:
         reporter = Reporter()  # the first host speaks for all
@@ -162,10 +171,15 @@ def run_plan(plan: FitPlan, reporter: Reporter) -> list[dict[str, Any]]:
         plan.devices.own_folder(Path(plan.config.output)) as folder,
         hold_lock(folder / "last.keras"),
     ):
-        return _run(plan, folder, reporter)
+        return _run(plan, folder, reporter, callbacks)
 
 
-def _run(plan: FitPlan, folder: Path, reporter: Reporter) -> list[dict[str, Any]]:
+def _run(
+    plan: FitPlan,
+    folder: Path,
+    reporter: Reporter,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> list[dict[str, Any]]:
     config, count = plan.config, len(plan.data.training)
     write_config(asdict(config), folder)
     plan.devices.prepare(plan.model, plan.data.training)
@@ -178,6 +192,7 @@ def _run(plan: FitPlan, folder: Path, reporter: Reporter) -> list[dict[str, Any]
     clock = DeviceClock(plan.data.training.batch_size) if has_gpu() else None
     recorder = Recorder(folder, spec, config.epochs, validating, state, reporter, clock)
     recorder.set_model(plan.model)
+    guests = Guests(callbacks, {"epochs": config.epochs, "steps": count, "verbose": 0})
     validation = _dataset(plan, plan.data.validation, 0, validating)
     steps = (config.epochs - epoch) * count - done
     training = reporter.track(f"training {config.version}", steps, unit="steps")
@@ -186,6 +201,7 @@ def _run(plan: FitPlan, folder: Path, reporter: Reporter) -> list[dict[str, Any]
         recorder.validating,
         recorder.interruptible(),
         _release_pipelines(),
+        guests.training(plan.model),
     ):
         try:
             if len(state.history) < epoch:  # it was stopped between training and validation
@@ -200,6 +216,10 @@ def _run(plan: FitPlan, folder: Path, reporter: Reporter) -> list[dict[str, Any]
                 recorder.on_epoch_end(epoch - 1, state.figures | scores)
             # An epoch a call: a PyDataset that goes on over several starts from its head again.
             for number in range(epoch, config.epochs):
+                stale = count_stale(recorder.history, recorder.measure)
+                if config.patience is not None and stale >= config.patience:
+                    reporter.note(f"stopped: no better epoch in the last {stale}")
+                    break
                 first = state.steps if number == epoch else number * count
                 stop = (number + 1) * count
                 plan.model.fit(
@@ -209,10 +229,13 @@ def _run(plan: FitPlan, folder: Path, reporter: Reporter) -> list[dict[str, Any]
                     steps_per_epoch=stop - first,
                     validation_data=validation,
                     validation_steps=validating,
-                    callbacks=[recorder],
+                    callbacks=[recorder, guests],
                     shuffle=False,
                     verbose=0,
                 )
+                if plan.model.stop_training:
+                    reporter.note("stopped by a callback")
+                    break
         except KeyboardInterrupt:
             recorder.save_interrupted()
             if (folder / "last.keras").is_file():

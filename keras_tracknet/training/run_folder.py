@@ -80,6 +80,12 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         self._saved_at = time.monotonic()
         self._epoch_began = self._saved_at - state.seconds
 
+    @property
+    def measure(self) -> str:
+        """The figure by which one epoch is better than another."""
+        # Most windows of a classifier are of one class, so its accuracy says little.
+        return "val_f1" if self.spec.classes else "val_accuracy"
+
     @contextmanager
     def interruptible(self) -> Iterator[None]:
         """Let Ctrl-C take effect after the step in the `with` block, a second one at once.
@@ -190,9 +196,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         if self._clock is not None and self._clock.rate is not None:
             row["windows_per_second"] = round(self._clock.rate, 1)
         row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        # Most windows of a classifier are of one class, so its accuracy says little.
-        measure = "val_f1" if self.spec.classes else "val_accuracy"
-        better = is_best(row, self.history, measure)
+        better = is_best(row, self.history, self.measure)
         self.history.append(row)
         lost = not _is_finite(row) and is_lost(self.model)
         if better:

@@ -114,6 +114,17 @@ def is_best(row: dict[str, Any], earlier: list[dict[str, Any]], measure: str) ->
     return score is not None and score >= max(scores, default=-math.inf)
 
 
+def count_stale(history: list[dict[str, Any]], measure: str) -> int:
+    """Return how many epochs have passed since the best one.
+
+    Args:
+        history: rows of all epochs.
+        measure: as for `is_best`.
+    """
+    best = [k for k in range(len(history)) if is_best(history[k], history[:k], measure)]
+    return len(history) - 1 - best[-1] if best else len(history)
+
+
 def _score(row: dict[str, Any], measure: str) -> float | None:
     loss = row.get("val_loss", 0.0)
     score = row.get(measure, -loss)

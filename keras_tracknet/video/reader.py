@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import warnings
 from collections import deque
@@ -21,8 +22,10 @@ from keras_tracknet.video.damage import Damage
 from keras_tracknet.video.display import Display, find_orientation
 from keras_tracknet.video.images import list_images, read_images, show_size
 from keras_tracknet.video.info import VideoInfo
+from keras_tracknet.video.part import WHOLE, Part
 
 DEFAULT_FPS = Fraction(30)
+NEAR = 1e-3  # seconds that a time may be short of a frame's: times are rounded
 FASTEST_CAMERA = 1e5  # frames per second; what says more is damaged
 
 
@@ -78,7 +81,9 @@ def probe_video(path: Path) -> VideoInfo:
         )
 
 
-def read_frames(path: Path, damage: Damage | None = None) -> Generator[Frame, None, None]:
+def read_frames(
+    path: Path, damage: Damage | None = None, part: Part = WHOLE
+) -> Generator[Frame, None, None]:
     """Yield the frames of a video one at a time.
 
     A file with a damaged part yields every frame that can be decoded and then warns with
@@ -89,9 +94,10 @@ def read_frames(path: Path, damage: Damage | None = None) -> Generator[Frame, No
             size, which are taken in the order of the numbers in their names.
         damage: where damage is noted. An image that cannot be decoded is an error without it;
             with it, the picture before stands in its place.
+        part: which frames; the others are decoded and left out. Its region is not cut out.
 
     Yields:
-        `Frame`, all of one size, each later than the last.
+        `Frame`, all of one size, each later than the last; `index` is that in the whole video.
 
     Raises:
         InputError: there is no such file, no picture in it can be decoded, or the picture
@@ -100,7 +106,10 @@ def read_frames(path: Path, damage: Damage | None = None) -> Generator[Frame, No
     path = Path(path)
     if os.path.isdir(path):
         files = list_images(path)
-        yield from _read_folder(files, range(len(files)), damage)
+        chosen = range(len(files))[part.start : part.end : part.every]
+        if not chosen:
+            raise _ends_early(path, part)
+        yield from _read_folder(files, chosen, damage)
         if damage is not None and damage.count:
             warnings.warn(
                 f"{path}: {damage.count} of {len(files)} images cannot be read and count as frames"
@@ -108,7 +117,18 @@ def read_frames(path: Path, damage: Damage | None = None) -> Generator[Frame, No
                 stacklevel=2,
             )
         return
-    yield from _read_video(path, damage or Damage())
+    if part == WHOLE:
+        yield from _read_video(path, damage or Damage())
+        return
+    found = False
+    with contextlib.closing(_read_video(path, damage or Damage(), part.numbers)) as frames:
+        for frame in frames:
+            found = True
+            yield frame
+            if frame.index == part.numbers[-1]:
+                return
+    if not found:
+        raise _ends_early(path, part)
 
 
 def _read_video(
@@ -297,6 +317,29 @@ def _capture_rate(container: Any) -> float | None:
     except ValueError:
         return None
     return rate if 0 < rate < FASTEST_CAMERA else None
+
+
+def find_frame(path: Path, seconds: float) -> int:
+    """Return the first frame of a video that is shown at a time or after it.
+
+    Raises:
+        InputError: the video cannot be read, or ends before.
+    """
+    path = Path(path)
+    if os.path.isdir(path):
+        return math.ceil(seconds * DEFAULT_FPS - NEAR)
+    index = -1
+    with open_video(path) as (container, stream):
+        clock = Clock(container, stream, _frame_rate(stream))
+        stamped = clock.stamp(decode_stream(container, stream, Damage()))
+        for index, (time, _picture) in enumerate(stamped):
+            if time >= seconds - NEAR:
+                return index
+    raise InputError(f"{path}: ends before {seconds:g} seconds; use an earlier time.")
+
+
+def _ends_early(path: Path, part: Part) -> InputError:
+    return InputError(f"{path}: ends before frame {part.start}; use a smaller `start`.")
 
 
 def _no_frames(path: Path) -> InputError:

@@ -20,7 +20,7 @@ def videos(tmp_path):
 @pytest.fixture
 def make_tracker(tmp_path):
     weights = save_detector(tmp_path / "w.keras")
-    return partial(Tracker.from_file, weights, engine="keras", precision="float32")
+    return partial(Tracker, weights, engine="keras", precision="float32")
 
 
 @pytest.mark.filterwarnings("ignore")  # Ray's own

@@ -322,8 +322,8 @@ def test_exported_tracker_gives_the_track_of_its_weights(tmp_path, format, outpu
         conversion.run()
     except InputError as error:
         pytest.skip(str(error))
-    expected = Tracker.from_file(weights, engine="keras", precision="float32").track(clip)
-    track = Tracker.from_file(target, precision="float32").track(clip)
+    expected = Tracker(weights, engine="keras", precision="float32").track(clip)
+    track = Tracker(target, precision="float32").track(clip)
     assert expected.visibility.sum() > 15
     np.testing.assert_array_equal(track.visibility, expected.visibility)
     np.testing.assert_allclose(track.positions, expected.positions, atol=0.02)
@@ -395,7 +395,7 @@ def test_tracking_on_openvino_loads_no_framework(tmp_path):
     code = (
         "import sys\n"
         "from keras_tracknet import Tracker\n"
-        f"track = Tracker.from_file({str(weights)!r}, engine='openvino').track({str(clip)!r})\n"
+        f"track = Tracker({str(weights)!r}, engine='openvino').track({str(clip)!r})\n"
         "print(len(track), *{'keras', 'tensorflow', 'jax', 'torch'}.intersection(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -427,7 +427,7 @@ def test_engine_that_cannot_run_a_file_says_what_can(weights, tmp_path):
 
 def test_engine_of_exported_files_blames_the_weights_not_their_rectifier(weights, tmp_path):
     with pytest.raises(InputError, match=rf"^{weights}: engine onnx runs exported files"):
-        Tracker.from_file(weights, rectifier=tmp_path / "rectifier.keras", engine="onnx")
+        Tracker(weights, rectifier=tmp_path / "rectifier.keras", engine="onnx")
 
 
 class Session:

@@ -20,7 +20,7 @@ from keras_tracknet import Tracker
 from keras_tracknet.inference.outputs import predict_video
 from keras_tracknet.inference.places import OutputPaths
 weights, video, output = map(Path, sys.argv[1:])
-tracker = Tracker.from_file(weights, precision="float32", engine="keras")
+tracker = Tracker(weights, precision="float32", engine="keras")
 paths = OutputPaths.choose(video, output, ["csv"], overlay=True)
 predict_video(tracker, video, paths)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -36,7 +36,7 @@ def weights(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tracker(weights):
-    return Tracker.from_file(weights, precision="float32")
+    return Tracker(weights, precision="float32")
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def repairer(weights, tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "rectifier.keras"
     spec = ModelSpec("rectifier", 8, 0, "none", (0, 0))
     save_model(randomize_weights(build_tiny("rectifier", window=8)), spec, path)
-    return Tracker.from_file(weights, rectifier=path, max_gap=2, precision="float32")
+    return Tracker(weights, rectifier=path, max_gap=2, precision="float32")
 
 
 @pytest.fixture(scope="module")

@@ -1,3 +1,5 @@
+import importlib.util
+
 import numpy as np
 import pytest
 
@@ -80,7 +82,7 @@ def test_heat_map_is_hottest_where_the_ball_was_longest():
 
 
 def test_missing_matplotlib_is_told_in_a_line(monkeypatch, tmp_path):
-    monkeypatch.setattr(plots.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'keras_tracknet\[plots\]'"):
         plots.plot_track(WHOLE, BACKGROUND, plots.name_plots(tmp_path))
 

@@ -52,11 +52,11 @@ def test_the_rows_of_an_interrupted_run_are_read_wherever_it_was_cut_off(tmp_pat
     track = Track.from_positions([4.5, 0, 60], [3.25, 0, 7], [1, 0, 1], time=[0, 0.04, 0.08])
     write_track(track, tmp_path / f"whole.{format}")
     data = (tmp_path / f"whole.{format}").read_bytes()
-    whole = read_rows(tmp_path / f"whole.{format}")
+    whole = read_rows(tmp_path / f"whole.{format}", range(9))
     assert [row.x for row in whole if row.visible] == [4.5, 60]
     header = format == "csv"
     for length in range(len(data) + 1):
-        rows = read_rows(write(tmp_path, data[:length], f"cut.{format}"))
+        rows = read_rows(write(tmp_path, data[:length], f"cut.{format}"), range(9))
         ends = data[:length].count(b"\n")
         assert repr(rows) == repr(whole[: max(ends - header, 0)])
 
@@ -73,7 +73,7 @@ def test_a_run_does_not_go_on_from_rows_that_it_did_not_write(tmp_path, text):
     with pytest.raises(
         InputError, match=r"was changed after tracknet predict wrote it.*`overwrite=True`"
     ):
-        read_rows(write(tmp_path, text))
+        read_rows(write(tmp_path, text), range(9))
 
 
 EXPECTED = [(100.5, 50), None, (102.5, 52)]
@@ -283,3 +283,32 @@ def test_rows_have_shots_as_far_as_they_go():
     rows = list(make_shots(frames=5).rows())
     assert Track.from_rows(rows, shots=[0, 3, 5]).shots == (0, 3)
     assert Track.from_rows([], shots=[0]).shots == ()
+
+
+def test_a_track_is_printed_in_five_lines():
+    track = Track.from_positions([4.5, 0, 60], [3.25, 0, 7], [1, 0, 1], time=[0, 0.04, 0.08])
+    assert str(replace(track, shots=(0,))).split("\n") == [
+        "Track of 3 frames, 0.00 to 0.08 seconds",
+        "ball: 2 frames (67%): 2 detected, 1 absent",
+        "confidence: 1.00 (median where there is a ball)",
+        "positions: x 4 to 60, y 3 to 7 pixels",
+        "camera shots: 1",
+    ]
+    assert str(Track.from_positions([], [], [])).split("\n")[1] == "ball: 0 frames: none"
+
+
+def test_rows_are_spread_over_the_frames_of_a_video():
+    track = replace(Track.from_positions([1, 2], [3, 4], [1, 1], time=[0.2, 0.6]), shots=(0, 1))
+    spread = track.spread(range(2, 99, 3))
+    assert np.flatnonzero(spread.labelled).tolist() == [2, 5]
+    assert spread.x[[2, 5]].tolist() == [1, 2]
+    assert spread.shots == (2, 5)
+    assert track.spread(range(9)) is track
+
+
+def test_a_track_is_plotted_without_a_video():
+    pytest.importorskip("matplotlib")
+    track = Track.from_positions([4, 9, 14, 19], [3, 4, 6, 9], [1] * 4, time=[0, 0.04, 0.08, 0.12])
+    (lines,) = track.plot(np.zeros((40, 40, 3), np.uint8)).axes[0].collections
+    assert len(lines.get_segments()) == 3
+    assert track.plot().axes[0].get_xlim()[1] >= 19

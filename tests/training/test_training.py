@@ -283,7 +283,7 @@ def test_network_learns_to_find_a_dot(clips, tmp_path):
         history = fit(config)
     assert history[-1]["loss"] < 0.2 * history[0]["loss"]
     assert max(row["val_f1"] for row in history) > 0.9
-    track = Tracker.from_file(tmp_path / "run" / "best.keras").track(clips / "c.mp4")
+    track = Tracker(tmp_path / "run" / "best.keras").track(clips / "c.mp4")
     errors = np.hypot(*(track.positions - DOTS).T)
     assert np.median(errors) < 2
 
@@ -834,3 +834,32 @@ def test_output_that_cannot_be_written_is_an_input_error(clips, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"file/run: cannot be written .*choose another path"):
         fit(configure(clips, tmp_path / "file" / "run"))
+
+
+def test_patience_stops_the_run_and_stays_stopped(clips, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "count_stale", lambda history, _measure: max(0, len(history) - 1))
+    config = configure(clips, tmp_path / "run", epochs=9, patience=1, windows=4)
+    told = Notebook()
+    assert len(fit(config, reporter=told)) == 2
+    assert "stopped: no better epoch in the last 1" in told.notes
+    assert len(fit(config, resume=True)) == 2
+    longer = change_config(load_config(tmp_path / "run"), {"patience": 2})
+    assert len(fit(longer, resume=True)) == 3
+
+
+def test_callbacks_see_one_training_and_can_stop_it(clips, tmp_path):
+    seen = []
+
+    class Spy(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            seen.append(("begin", self.params["epochs"]))
+
+        def on_train_end(self, logs=None):
+            seen.append("end")
+
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append((epoch, "val_loss" in logs))
+            self.model.stop_training = epoch == 1
+
+    fit(configure(clips, tmp_path / "run", epochs=9, windows=4), callbacks=[Spy()])
+    assert seen == [("begin", 9), (0, True), (1, True), "end"]

@@ -417,7 +417,7 @@ def test_converted_model_tracks_from_its_file(case, tmp_path):
     file = load(save_torch(content, tmp_path / "a.pt"), size=SIZE)
     save_model(file.model, file.spec, tmp_path / "a.keras")
     clip = write_video(tmp_path / "clip.mp4", 7)
-    track = Tracker.from_file(tmp_path / "a.keras", precision="float32").track(clip)
+    track = Tracker(tmp_path / "a.keras", precision="float32").track(clip)
     assert len(track) == 7
 
 

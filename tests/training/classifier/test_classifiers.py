@@ -149,7 +149,7 @@ def test_fit_trains_a_classifier_that_resumes_and_evaluates(data, tmp_path):
 
 def test_classifier_is_no_tracker(weights):
     with pytest.raises(InputError, match="is a clip classifier, not a tracker"):
-        Tracker.from_file(weights)
+        Tracker(weights)
 
 
 def test_classifier_without_its_classes_is_refused(data, tmp_path):
