@@ -123,7 +123,12 @@ def lowest(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Figures and pages of the documentation; warnings are errors."""
     folder = prepare(session)
-    session.install("-e", ".[docs]")
+    session.install("-e", ".[docs,test,pandas,notebook]")
+    walk = "tests/house/test_walkthrough.py"
+    session.run("python", "-m", "pytest", "-q", walk, env={"TRACKNET_DOCS": "1"})
+    for notebook in sorted((ROOT / "examples").glob("*.ipynb")):
+        with session.chdir(folder):
+            session.run("jupyter", "execute", str(notebook))
     session.run("python", "docs/figures.py", str(folder / "figures"))
     drawn = {path.name for path in (folder / "figures").iterdir()}
     missing = drawn - {path.name for path in (ROOT / "docs" / "images").iterdir()}

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=ExperimentalCommand)
-@click.argument("source", metavar="VIDEO")
+@click.argument("sources", metavar="VIDEO...", nargs=-1, required=True)
 @tracker_options
 @click.option(
     "-o",
@@ -121,7 +121,7 @@ if TYPE_CHECKING:
 @json_option
 @quiet_option
 def predict(
-    source: str,
+    sources: tuple[str, ...],
     output: Path | None,
     overlay: bool,
     plots: bool,
@@ -144,8 +144,8 @@ def predict(
     """Track the ball in VIDEO, a video file or a folder of images.
 
     Writes track.csv (one row per frame), overlay.mp4 and summary.json, and prints the folder. If
-    VIDEO is a folder of videos, a glob pattern or a text file with one path per line, every video
-    is tracked; finished ones are skipped.
+    VIDEO is a folder of videos, a glob pattern or a text file with one path per line, or if there
+    are several, every video is tracked; finished ones are skipped.
 
     --sport chooses the weights; by default a few frames show which weights suit the video. Of many
     videos the first one decides, so give --sport where they are of several sports.
@@ -186,6 +186,9 @@ def predict(
     from keras_tracknet.video.capture import is_live
     from keras_tracknet.video.recordings import open_recording
 
+    source, several = sources[0], len(sources) > 1
+    if several and any(is_live(name) for name in sources):
+        raise click.UsageError("cameras, streams and addresses are tracked one at a time.")
     recording = open_recording(source) if is_live(source) else None
     if recording is None and is_live(source):
         track_live_source(
@@ -195,6 +198,8 @@ def predict(
     if recording is not None:
         click.get_current_context().call_on_close(recording.close)
     videos = find_videos(source) if recording is None else None
+    if several:  # as a shell makes of an unquoted pattern
+        videos = [video for name in sources for video in find_videos(name) or [Path(name)]]
     if duration is not None:
         raise click.UsageError("--duration is for cameras and streams only; remove it.")
     if resume and overwrite:

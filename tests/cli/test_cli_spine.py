@@ -451,7 +451,7 @@ def test_what_cannot_be_used_is_one_line_with_the_next_step(
         ([*PREDICT, "--max-gap", "-1"], "-1 is out of range: at least 0"),
         ([*EVALUATE, "--tolerance", "-1"], "-1 is out of range: at least 0"),
         (["evaluate"], "Missing option '--data'"),
-        (["predict"], "Missing argument 'VIDEO'"),
+        (["predict"], "Missing argument 'VIDEO...'"),
         (["track"], "No such command 'track'"),
     ],
 )

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import runpy
@@ -39,6 +40,19 @@ def run_example(folder, name, *arguments):
 
 def load(name):
     return runpy.run_path(str(EXAMPLES / f"{name}.py"))
+
+
+def test_the_notebook_runs_from_top_to_bottom(tmp_path):
+    """As one program here; `.ci/run docs` runs it in Jupyter."""
+    pytest.importorskip("matplotlib")
+    notebook = json.loads((EXAMPLES / "track_video.ipynb").read_text(encoding="utf-8"))
+    code = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]
+    assert all(not cell.get("outputs") for cell in notebook["cells"])
+    (tmp_path / "cells.py").write_text("\n".join(code).replace("frames=48", "frames=16"))
+    told = run(tmp_path, "cells.py")
+    assert "rendered-v3 - looks rendered" in told
+    assert "Track of 16 frames" in told
+    assert "Frame,Visibility,X,Y,Confidence,Status,Time" in told
 
 
 def test_every_example_is_tried_here():
