@@ -63,7 +63,7 @@ if __name__ == "__main__":
         info, file = probe_video(clip.source), options.tracks / f"{clip.name}.csv"
         size = (info.height, info.width)
         if not file.is_file():
-            tracker = tracker or kt.Tracker.from_preset(options.weights)
+            tracker = tracker or kt.Tracker(options.weights)
             options.tracks.mkdir(parents=True, exist_ok=True)
             write_track(tracker.track(clip.source), file)
         track = read_track(file)

@@ -89,7 +89,7 @@ def main(
     (clip,) = pick_clips(clips, [name])
     tested = pick_clips(clips, list(others))
     paths = find_weights(weights)
-    tracker = Tracker.from_file(paths.tracker, rectifier=paths.rectifier)
+    tracker = Tracker(paths.tracker, rectifier=paths.rectifier)
     before = {c.name: tracker.track(c.source) for c in (clip, *tested)}
     labels, size = load_labels(clip, len(before[clip.name]))
 
@@ -128,9 +128,7 @@ def main(
                 minutes=minutes, steps=steps, tracks=[Path(work) / "track.csv"],
                 hold_back=False, seed=seed,
             )  # fmt: skip
-            taught = Tracker.from_file(
-                Path(work) / "out" / "taught.keras", rectifier=paths.rectifier
-            )
+            taught = Tracker(Path(work) / "out" / "taught.keras", rectifier=paths.rectifier)
             after = {c.name: taught.track(c.source) for c in (clip, *tested)}
         spent = (time.monotonic() - began) / 60
         old, new = score_others(before), score_others(after)
