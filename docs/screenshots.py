@@ -10,6 +10,7 @@ would, and writes docs/images/studio-*.webp. Takes some minutes on two CPU cores
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import signal
 import subprocess
@@ -24,34 +25,53 @@ from playwright.sync_api import Page, sync_playwright
 from keras_tracknet.synthetic import RallyConfig, write_rally
 
 IMAGES = Path(__file__).parent / "images"
-SEEDS = (1_000_004, 1_000_002)  # the bundled weights have not seen seeds from 1,000,000 on
+SEEDS = (
+    1_000_004,
+    1_000_002,
+)  # the bundled weights have not seen seeds from 1,000,000 on
 FRAMES = 240
 WEIGHTS = "rendered-v3"
 SIZE = {"width": 1280, "height": 720}
 PATIENCE = 1_200_000  # milliseconds
 QUALITY = 72
-CORRECTED = 40  # frames accepted before teaching; a person looks at each
+CORRECTED = 120  # frames that are labelled before teaching, here by the renderer
 
 
 def main(folder: Path) -> None:
     """Render, open, track, correct, teach."""
     with TemporaryDirectory() as work:
-        for seed, name in zip(SEEDS, ("club-night", "training"), strict=True):
+        videos, labels = Path(work) / "videos", Path(work) / "labels.csv"
+        videos.mkdir()
+        for seed, name in zip(SEEDS, ("training", "club-night"), strict=True):
             path = write_rally(RallyConfig(frames=FRAMES, seed=seed), Path(work) / "rendered")
-            (Path(work) / "videos").mkdir(exist_ok=True)
-            shutil.move(path, Path(work) / "videos" / f"{name}.mp4")
-        command = [shutil.which("tracknet") or "tracknet", "studio", f"{work}/videos"]
+            path.rename(videos / f"{name}.mp4")
+            truth = path.with_suffix(".csv").read_text().splitlines(keepends=True)
+            labels.write_text("".join(truth[: CORRECTED + 1]))  # of the one that is listed first
+        command = [shutil.which("tracknet") or "tracknet", "studio", str(videos)]
         with subprocess.Popen(
-            [*command, "--port", "0", "--no-open"], cwd=work, stdout=subprocess.PIPE, text=True
+            [*command, "--port", "0", "--no-open"],
+            cwd=work,
+            env=apart(work),
+            stdout=subprocess.PIPE,
+            text=True,
         ) as studio:
             assert studio.stdout is not None
             try:
-                take(studio.stdout.readline().strip(), folder)
+                take(studio.stdout.readline().strip(), labels, folder)
             finally:
                 studio.send_signal(signal.SIGINT)
 
 
-def take(address: str, folder: Path) -> None:
+def apart(work: str) -> dict[str, str]:
+    """Return an environment that leaves a person's own cache and weights alone."""
+    return {
+        **os.environ,
+        "TRACKNET_CACHE": f"{work}/cache",
+        "TRACKNET_WEIGHTS": f"{work}/weights",
+    }
+
+
+def take(address: str, labels: Path, folder: Path) -> None:
     """Work as a person would, and take the pictures on the way."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -70,11 +90,12 @@ def take(address: str, folder: Path) -> None:
         for key in "naanx":
             press(page, key)
         page.select_option("#after", "stay")
+        press(page, "b")
         page.wait_for_selector("#message", state="hidden")
         save(page, folder / "studio-player.webp")
-        page.select_option("#after", "frame")
-        for _ in range(CORRECTED):
-            press(page, "a")
+        page.click("#open-files")
+        page.set_input_files("#import-file", labels)
+        page.wait_for_selector("#files", state="hidden")
         page.emulate_media(color_scheme="light")
         page.click("nav [data-view=library]")
         page.wait_for_selector(".card .dot.corrected")

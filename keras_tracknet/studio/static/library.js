@@ -31,7 +31,7 @@ export class Library {
     this.default = weights.default;
     fillSelect(find("weights"), this.weights.map(({ name }) => name), weights.default);
     fillSelect(find("mode"), weights.modes, weights.mode);
-    find("threshold").placeholder = weights.threshold ?? "as made for";
+    find("threshold").placeholder = weights.threshold ?? "default";
     for (const name of ["weights", "mode", "threshold"]) {
       const kept = localStorage.getItem(name);
       if (kept !== null && (name === "threshold" || has(find(name), kept))) find(name).value = kept;

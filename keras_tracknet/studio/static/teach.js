@@ -95,11 +95,12 @@ export class Teach {
     find("result-table").replaceChildren(
       make("thead", {}, row(...["", "before", "after", "change"].map((text) => make("th", {}, text)))),
       make("tbody", {}, ...names.map((name) => {
-        const change = after[name] - before[name], better = change > 0;
-        const className = Math.abs(change) < 5e-4 ? "" : better ? "better" : "worse";
+        const change = after[name] - before[name], same = !(Math.abs(change) >= 5e-4);
+        const better = change > 0, sign = better ? "+" : "−";
+        const className = same ? "" : better ? "better" : "worse";
         return row(make("th", {}, name === "f1" ? "F1" : name), make("td", {}, show(before[name])),
           make("td", {}, show(after[name])), make("td", { className },
-            `${better ? "+" : "−"}${show(Math.abs(change))}`));
+            same ? "–" : `${sign}${show(Math.abs(change))}`));
       })));
     find("result-text").textContent = held
       ? `Taught on ${frames} frames, measured on ${held} that were held back.`
