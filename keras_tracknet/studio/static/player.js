@@ -5,6 +5,7 @@ import { drawBall, drawTrail } from "./marks.js";
 
 export const SPEEDS = [0.1, 0.25, 0.5, 1, 1.5, 2];
 const MOST = 16; // times
+const FAINT = 0.06; // probability that a heatmap does not show
 const AHEAD = { step: 8, play: 24 }; // frames
 
 export class Player {
@@ -77,7 +78,8 @@ export class Player {
   #draw() {
     const { context } = prepare(this.canvas);
     const { video } = this;
-    find("readout").textContent = `${video.frame} · ${video.describe(video.frame)}`;
+    const waits = this.heatmap && !this.heatmap.picture && !this.playing ? " · heatmap…" : "";
+    find("readout").textContent = `${video.frame} · ${video.describe(video.frame)}${waits}`;
     if (this.shown !== null && this.frames.get(this.shown)) this.bitmap = this.frames.get(this.shown);
     else if (this.shown !== null) return;
     if (!this.bitmap) return;
@@ -233,6 +235,9 @@ export class Player {
     if (!answer?.ok) {
       const { error } = await answer?.json().catch(() => ({})) ?? {};
       say(error ?? "There is no heatmap of this frame.");
+      this.heatmap = null;
+      this.video.tell("view");
+      this.draw();
       return;
     }
     wanted.picture = await colourHeat(await createImageBitmap(await answer.blob()));
@@ -247,7 +252,7 @@ async function colourHeat(grey) {
   const pixels = context.getImageData(0, 0, grey.width, grey.height), { data } = pixels;
   for (let i = 0; i < data.length; i += 4) {
     const heat = data[i] / 255;
-    data.set([255, 220 - 170 * heat, 60 * (1 - heat), 220 * Math.min(1, 2.5 * heat)], i);
+    data.set([255, 230 - 190 * heat, 60 * (1 - heat), 235 * Math.min(1, 3 * (heat - FAINT))], i);
   }
   context.putImageData(pixels, 0, 0);
   return canvas;
