@@ -184,9 +184,10 @@ class AlignedUpSampling(keras.layers.Layer):  # type: ignore[misc]
         first = self.data_format == "channels_first"
         height, width = inputs.shape[2:] if first else inputs.shape[1:3]
         down, across = (interpolate_aligned(side) for side in (height, width))
+        across = across.T if first else across
         down, across = (ops.convert_to_tensor(m, dtype=inputs.dtype) for m in (down, across))
         if first:
-            return ops.matmul(down, ops.matmul(inputs, ops.transpose(across)))
+            return ops.matmul(down, ops.matmul(inputs, across))
         channels = inputs.shape[-1]
         rows = ops.reshape(inputs, (-1, height, width * channels))
         rows = ops.reshape(ops.matmul(down, rows), (-1, 2 * height, width, channels))
