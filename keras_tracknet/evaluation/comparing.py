@@ -29,6 +29,7 @@ from keras_tracknet.evaluation.comparison import (
 )
 from keras_tracknet.evaluation.comparison_page import write_page
 from keras_tracknet.evaluation.operations import count_operations
+from keras_tracknet.evaluation.trackers import find_counted
 from keras_tracknet.files import prepare_place, read_json, write_json, write_table
 from keras_tracknet.frames.sizes import scale_positions
 from keras_tracknet.frames.windows import window_step
@@ -220,10 +221,7 @@ def _align(clip: Clip, track: Track) -> tuple[np.ndarray, np.ndarray]:
     info = probe_video(clip.source)
     size = (info.height, info.width)
     labels = read_labels(clip, size=size, frames=len(track))
-    counted = labels.labelled.copy()
-    if clip.evaluated is not None:
-        start, stop = clip.evaluated
-        counted[:start] = counted[stop:] = False
+    counted = find_counted(clip, labels)
     truth, predicted = (
         scale_positions(positions[counted], size, SIZE)
         for positions in (labels.positions, track.positions)

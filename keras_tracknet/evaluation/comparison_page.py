@@ -13,7 +13,7 @@ from keras_tracknet.evaluation.comparison import COUNTS, SCORES, Comparison, Ent
 from keras_tracknet.files import write_text
 
 WIDTH, HEIGHT = 720, 420  # pixels of the drawing
-LEFT, RIGHT, TOP, BOTTOM = 60, 150, 20, 50  # and of its margins
+LEFT, RIGHT, TOP, BOTTOM = 60, 150, 40, 50  # and of its margins
 HEADS = (
     "Weights", "Network", "Parameters", "GFLOP/frame", "Frames/s", "Accuracy", "95 %", "Precision",
     "Recall", "F1", "95 %", "TP", "TN", "FP1", "FP2", "FN", "RMSE", "Median error",
@@ -21,7 +21,7 @@ HEADS = (
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Comparison of trackers</title>
 <style>
-body{font:15px/1.5 system-ui,sans-serif;margin:2rem;max-width:80rem}
+body{font:15px/1.5 system-ui,sans-serif;margin:2rem;max-width:100rem}
 table{border-collapse:collapse;margin:1rem 0;font-variant-numeric:tabular-nums}
 th,td{padding:.2rem .7rem;text-align:right;border-bottom:1px solid #ccc;white-space:nowrap}
 th:first-child,td:first-child{text-align:left}
@@ -67,7 +67,7 @@ def describe_protocol(comparison: Comparison) -> str:
     clips = comparison.entries[0].clips
     frames = comparison.entries[0].total(comparison.main).frames
     return (
-        f"{len(clips)} clips with {frames:,} labelled frames; tolerance"
+        f"{len(clips)} clip{'' if len(clips) == 1 else 's'}, {frames:,} labelled frames; tolerance"
         f" {comparison.tolerances[comparison.main].name}, errors in pixels at 512x288; no"
         " rectifier. Intervals are 95 % when clips are resampled."
     )
@@ -185,7 +185,7 @@ def draw_speeds(comparison: Comparison) -> Markup:
         )
     parts.append(
         f'<text x="{(WIDTH - RIGHT + LEFT) / 2}" y="{HEIGHT - 8}" text-anchor="middle">frames per'
-        f' second, end to end</text><text x="{LEFT}" y="{TOP - 6}" text-anchor="middle">accuracy'
+        f' second, end to end</text><text x="{LEFT}" y="{TOP - 20}" text-anchor="middle">accuracy'
         "</text>"
     )
     return Markup(

@@ -164,10 +164,7 @@ def judge_clip(
     info = probe_video(clip.source)
     size = (info.height, info.width)
     labels = read_labels(clip, size=size, frames=len(track))
-    counted = labels.labelled.copy()
-    if clip.evaluated is not None:
-        start, stop = clip.evaluated
-        counted[:start] = counted[stop:] = False
+    counted = find_counted(clip, labels)
     truth, predicted = labels.positions[counted], track.positions[counted]
     if unit == "model":
         truth, predicted = (scale_positions(p, size, model_size) for p in (truth, predicted))
@@ -176,3 +173,12 @@ def judge_clip(
         right = np.linalg.norm(predicted - truth, axis=-1) <= tolerance
     judged = Judged(track.confidence[counted][found], right[found])
     return count_outcomes(truth, predicted, tolerance), judged
+
+
+def find_counted(clip: Clip, labels: Track) -> np.ndarray:
+    """Return `(frames,)` bool: which frames of a clip count, those labelled and not left out."""
+    counted: np.ndarray = labels.labelled.copy()
+    if clip.evaluated is not None:
+        start, stop = clip.evaluated
+        counted[:start] = counted[stop:] = False
+    return counted
