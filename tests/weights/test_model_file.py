@@ -29,6 +29,9 @@ LOSSES = {
     "v1": PixelCrossEntropy,
     "v2": WeightedBCE,
     "v3": WeightedBCE,
+    "v4": WeightedBCE,
+    "v5": WeightedBCE,
+    "wasb": WeightedBCE,
     "rectifier": MaskedMSE,
     "tsm": keras.losses.CategoricalCrossentropy,
 }
@@ -41,6 +44,9 @@ def spec_of(kind):
         "v1": ModelSpec("v1", 3, 1, "none", SIZE),
         "v2": ModelSpec("v2", 3, 3, "none", SIZE),
         "v3": ModelSpec("v3", 4, 4, "concat", SIZE),
+        "v4": ModelSpec("v4", 3, 3, "none", SIZE),
+        "v5": ModelSpec("v5", 3, 3, "none", SIZE),
+        "wasb": ModelSpec("wasb", 3, 3, "none", SIZE),
         "rectifier": RECTIFIER,
         "tsm": ModelSpec("tsm", 4, 0, "none", SIZE, classes=CLASSES),
     }[kind]
@@ -358,6 +364,10 @@ def test_place_below_a_file_is_refused_in_a_line(tmp_path, saved):
             for background in INPUT_NAMES
         ],
         ("v3", {"input_size": (None, None)}, ModelSpec("v3", 4, 4, "concat", (288, 512))),
+        ("v4", {}, ModelSpec("v4", 3, 3, "none", SIZE)),
+        ("v4", {"base": "v3", "frames": 4}, ModelSpec("v4", 4, 4, "concat", SIZE)),
+        ("v5", {}, ModelSpec("v5", 3, 3, "none", SIZE)),
+        ("wasb", {"frames": 5, "heatmaps": 1}, ModelSpec("wasb", 5, 1, "none", SIZE)),
         ("rectifier", {}, ModelSpec("rectifier", 16, 0, "none", (0, 0))),
         ("rectifier", {"window": 8}, ModelSpec("rectifier", 8, 0, "none", (0, 0))),
         ("rectifier", {"window": None}, ModelSpec("rectifier", 16, 0, "none", (0, 0))),
