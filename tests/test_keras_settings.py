@@ -60,6 +60,9 @@ NETWORKS = [
     ("v1", {}),
     ("v2", {}),
     ("v3", {"background": "subtract_concat"}),
+    ("v4", {"base": "v3"}),
+    ("v5", {}),
+    ("wasb", {}),
     ("rectifier", {}),
     ("tsm", {"backbone": "resnet10", "modality": "difference"}),
 ]

@@ -116,6 +116,9 @@ MEMBERS = [
     ("v1", {}),
     ("v2", {}),
     ("v3", {}),
+    ("v4", {}),
+    ("v5", {}),
+    ("wasb", {}),
     ("rectifier", {}),
     ("tsm", {"backbone": "resnet10", "modality": "difference"}),  # with all of its layers
 ]
