@@ -47,8 +47,8 @@ def serve_studio(
     library = Library(path)
     if host not in LOCAL:
         warn(
-            f"--host {host}: everyone in your network who knows the address can see and change"
-            " this folder, and the connection is not encrypted."
+            f"the studio can be reached at {host}: everyone in your network who knows the address"
+            " can see and change this folder, and the connection is not encrypted."
         )
     with _hold_folder(library), _listen(host, port) as listener:
         port = listener.getsockname()[1]

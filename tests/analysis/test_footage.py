@@ -227,7 +227,7 @@ def test_analysis_says_its_time_base_and_measures_by_it(tmp_path):
     assert summary["frames_per_second"] == 60
     assert float(read_speed(tmp_path / "out")[5]["VX"]) == 240
     report = (tmp_path / "out" / "report.html").read_text()
-    assert "Times: 60 frames per second, as given." in report
+    assert "times: 60 frames per second, as given" in report
 
 
 def test_absence_written_as_a_position_is_no_hit(tmp_path):

@@ -138,7 +138,7 @@ def test_derivatives_are_those_of_the_misfit():
 
 
 def test_on_a_court_of_its_own_kind_only_the_player_is_known():
-    rally = simulate("badminton", 1)
+    rally = simulate("badminton", 3)
     track = rally.track.resized(90)
     court = replace(mark_court(rally.camera, "badminton"), sport=CUSTOM)
     found = analyze_track(track, SIZE, BADMINTON, court=court)

@@ -84,7 +84,7 @@ def test_court_warns_of_a_point_that_the_others_contradict(tmp_path):
 
 
 def test_analyze_writes_the_tables_and_the_report(tmp_path):
-    run(render, "-o", tmp_path, "--frames", 70, "--size", "180x320", "--seed", 1, "--quiet")
+    run(render, "-o", tmp_path, "--frames", 80, "--size", "180x320", "--seed", 3, "--quiet")
     (video,) = tmp_path.glob("*.mp4")
     out = tmp_path / "out"
     options = ("--video", video, "-o", out, "--quiet")
@@ -108,7 +108,7 @@ def test_analyze_writes_the_tables_and_the_report(tmp_path):
 
 
 def test_analyze_takes_a_court(tmp_path):
-    run(render, "-o", tmp_path, "--frames", 40, "--size", "180x320", "--seed", 1, "--quiet")
+    run(render, "-o", tmp_path, "--frames", 80, "--size", "180x320", "--seed", 3, "--quiet")
     (video,) = tmp_path.glob("*.mp4")
     points = "near_left=50,170 near_right=270,170 far_left=110,80 far_right=210,80"
     run(court, video, "--points", points, "-o", tmp_path / "court.json", "--quiet")

@@ -137,7 +137,7 @@ def test_evaluate_prints_a_table_and_where_the_rest_is(data, weights, tmp_path):
     assert ["a", "12", "1.000", "1.000", "1.000", "1.000", "12", "0", "0", "0", "0"] in [
         row[:-1] for row in cells
     ]
-    titles = ["a", "b", "total", "Tolerance:", "Accuracy:", "F1:"]
+    titles = ["a", "b", "total", "Tolerance:", "Confidence:", "Accuracy:", "F1:"]
     assert [row[0] for row in cells if row][1:] == titles
     assert last == str(tmp_path.resolve())
     assert set(os.listdir(tmp_path / "tracks")) == {"a.csv", "b.csv"}
@@ -430,7 +430,10 @@ def test_what_cannot_be_used_is_one_line_with_the_next_step(
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (["fit", "--version", "v9"], "'v9' is not one of 'v1', 'v2', 'v3', 'rectifier'"),
+        (
+            ["fit", "--version", "v9"],
+            "'v9' is not one of 'v1', 'v2', 'v3', 'v4', 'v5', 'wasb', 'rectifier'",
+        ),
         (
             ["fit", "--version", "v2", "--heatmaps", "5"],
             "--heatmaps must be 1 to 3 for v2",

@@ -426,8 +426,10 @@ def test_engine_that_cannot_run_a_file_says_what_can(weights, tmp_path):
 
 
 def test_engine_of_exported_files_blames_the_weights_not_their_rectifier(weights, tmp_path):
+    rectifier = tmp_path / "rectifier.keras"
+    rectifier.touch()
     with pytest.raises(InputError, match=rf"^{weights}: engine onnx runs exported files"):
-        Tracker(weights, rectifier=tmp_path / "rectifier.keras", engine="onnx")
+        Tracker(weights, rectifier=rectifier, engine="onnx")
 
 
 class Session:
