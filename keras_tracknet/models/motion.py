@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue
@@ -83,12 +82,12 @@ class MotionPrompt(keras.layers.Layer):  # type: ignore[misc]
     def _find_changes(self, inputs: Any) -> Any:
         """Return the change in brightness from each frame to the next."""
         shape = ops.shape(inputs)
-        weights = np.asarray(self.luminance, np.float32)
+        weights = ops.convert_to_tensor(self.luminance, dtype="float32")
         skip = 3 if self.background == "concat" else 0
         each = 4 if self.background == "subtract_concat" else 3
         if self.data_format == "channels_first":
             pictures = ops.reshape(inputs[:, skip:], (-1, self.frames, each, *shape[2:]))
-            grey = ops.sum(pictures[:, :, :3] * weights.reshape(3, 1, 1), axis=2)
+            grey = ops.sum(pictures[:, :, :3] * ops.reshape(weights, (3, 1, 1)), axis=2)
             return grey[:, 1:] - grey[:, :-1]
         pictures = ops.reshape(inputs[..., skip:], (-1, *shape[1:3], self.frames, each))
         grey = ops.sum(pictures[..., :3] * weights, axis=-1)
