@@ -23,7 +23,7 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = [
-    "suite", "lowest", "docs", "wheel", "backends", "without_tensorflow", "browser",
+    "suite", "lowest", "docs", "wheel", "backends", "without_tensorflow",
 ]  # fmt: skip
 nox.options.stop_on_first_error = True
 nox.options.default_venv_backend = "virtualenv"
@@ -48,7 +48,8 @@ CHECKPOINT_TESTS = (
 )  # fmt: skip
 # What users meet first: tested without TensorFlow.
 CORE_TESTS = (
-    *BACKEND_TESTS, "tests/frames", "tests/tracks",
+    *(path for path in BACKEND_TESTS if path != "tests/models"), "tests/models/test_models.py",
+    "tests/models/test_family.py", "tests/frames", "tests/tracks",
     "tests/test_backend_choice.py", "tests/test_files.py", "tests/test_folders.py",
     "tests/test_keras_settings.py", "tests/test_precision.py", "tests/test_shortage.py",
     "tests/weights/test_hdf5_file.py", "tests/weights/test_model_file.py",
@@ -79,6 +80,9 @@ LOWEST_TESTS = (
 )  # fmt: skip
 # What the optional libraries take over: tested again with them, beside what is skipped without.
 EXTRAS_TESTS = ("tests/inference/test_engines.py",)
+
+# Of the training that tf.data feeds, what differs on JAX.
+JAX_TESTS = ("tests/training/test_training.py", "-k", "learns or resumed")
 
 # What a browser may be called; `.ci/run` installs the first where none is there.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -124,8 +128,6 @@ def docs(session: nox.Session) -> None:
     """Figures and pages of the documentation; warnings are errors."""
     folder = prepare(session)
     session.install("-e", ".[docs,test,pandas,notebook]")
-    walk = "tests/house/test_walkthrough.py"
-    session.run("python", "-m", "pytest", "-q", walk, env={"TRACKNET_DOCS": "1"})
     for notebook in sorted((ROOT / "examples").glob("*.ipynb")):
         with session.chdir(folder):
             session.run("jupyter", "execute", str(notebook))
@@ -138,6 +140,15 @@ def docs(session: nox.Session) -> None:
         *("mkdocs", "build", "--quiet", "--strict", "--site-dir", str(folder / "site")),
         env={"NO_MKDOCS_2_WARNING": "1"},  # Material speaks of its successor otherwise.
     )
+
+
+@nox.session(default=False)
+def walkthrough(session: nox.Session) -> None:
+    """Commands of README and tutorial as they stand, with their numbers; the suite runs them short."""
+    prepare(session)
+    session.install("-e", ".[test,pandas]")
+    walk = "tests/house/test_walkthrough.py"
+    session.run("python", "-m", "pytest", "-q", walk, env={"TRACKNET_DOCS": "1"})
 
 
 @nox.session(default=False)
@@ -167,7 +178,7 @@ def backends(session: nox.Session) -> None:
     session.install("-e", ".[test,jax]", TORCH)
     # The other tests run on JAX where TensorFlow is absent; this one is fed by tf.data.
     session.run(
-        *(*PYTEST, "-m", "not backends", *(session.posargs or ["tests/training/test_training.py"])),
+        *(*PYTEST, "-m", "not backends", *(session.posargs or JAX_TESTS)),
         env={"KERAS_BACKEND": "jax"},
     )
     session.run(
@@ -196,7 +207,7 @@ def without_tensorflow(session: nox.Session) -> None:
     )
 
 
-@nox.session
+@nox.session(default=False)
 def browser(session: nox.Session) -> None:
     """The studio, the court page and the report in Chromium. Skipped where Chromium is missing."""
     if not any(map(shutil.which, BROWSERS)):

@@ -1,6 +1,6 @@
 """The commands of tutorial and README, run one after the other as a reader does.
 
-Here they run on a short rally. `.ci/run docs` runs them on the demo's, and compares the numbers.
+Here they run on a short rally. `nox -s walkthrough` runs them on the demo's, and compares the numbers.
 """
 
 import os

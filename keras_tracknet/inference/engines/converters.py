@@ -70,7 +70,7 @@ def _fix_tracker(file: ModelFile, wanted: Conversion) -> tuple[keras.Model, Desc
     if data_format == "channels_first":
         core = turn_channels_first(core, spec.input_size)
     else:
-        core = enlarge_at_once(core)
+        core = enlarge_at_once(core, spec.input_size)
     model = build_serving(
         core, spec, output=wanted.output, batch_size=1, frame_size=size, data_format=data_format
     )

@@ -12,13 +12,15 @@ import keras
 from keras import layers, ops
 
 
-def enlarge_at_once(model: keras.Model) -> keras.Model:
+def enlarge_at_once(model: keras.Model, size: tuple[int, int]) -> keras.Model:
     """Build the same network, with the same weights, that enlarges in one operation.
 
     Args:
         model: a functional model of pictures `(batch, height, width, channels)`.
+        size: (height, width) of the pictures that it is to take, pixels.
     """
-    changed = keras.models.clone_model(model, clone_function=_replace)
+    inputs = keras.Input((*size, model.input_shape[-1]), name=model.inputs[0].name)
+    changed = keras.models.clone_model(model, input_tensors=inputs, clone_function=_replace)
     changed.set_weights(model.get_weights())
     return changed
 
