@@ -144,7 +144,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def walkthrough(session: nox.Session) -> None:
-    """Commands of README and tutorial as they stand, with their numbers; the suite runs them short."""
+    """Commands of README and tutorial on the demo, with their numbers; the suite has short ones."""
     prepare(session)
     session.install("-e", ".[test,pandas]")
     walk = "tests/house/test_walkthrough.py"

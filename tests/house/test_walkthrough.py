@@ -1,6 +1,7 @@
 """The commands of tutorial and README, run one after the other as a reader does.
 
-Here they run on a short rally. `nox -s walkthrough` runs them on the demo's, and compares the numbers.
+Here they run on a short rally. `nox -s walkthrough` runs them on the demo's, and compares the
+numbers.
 """
 
 import os
@@ -63,7 +64,7 @@ def read_numbers(text):
     return [float(number) for number in re.findall(r"(?<![\w.-])\d+(?:\.\d+)?", text)]
 
 
-@pytest.mark.skipif("TRACKNET_DOCS" not in os.environ, reason="run by .ci/run docs")
+@pytest.mark.skipif("TRACKNET_DOCS" not in os.environ, reason="run by nox -s walkthrough")
 def test_the_tutorial_gives_the_numbers_that_it_shows(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     page = ROOT / "docs" / "tutorial.md"
