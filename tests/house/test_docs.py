@@ -142,7 +142,11 @@ def test_contributing_names_files_that_exist_and_every_session():
     homes = (ROOT, ROOT / "keras_tracknet")
     assert [path for path in paths if not any((home / path).exists() for home in homes)] == []
     sessions = re.findall(r"^nox\.options\.sessions = (\[.*?\])", NOXFILE, re.MULTILINE | re.DOTALL)
-    assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == ast.literal_eval(sessions[0])
+    assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == [
+        *ast.literal_eval(sessions[0]),
+        "browser",
+        "walkthrough",
+    ]
     tests = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/*.py"))
     for name in re.findall(r"`(test_\w+|draw_\w+)`", text):
         assert f"def {name}(" in tests
