@@ -8,7 +8,10 @@ import click
 
 from .options import (
     POSITIVE,
+    device_option,
+    engine_option,
     json_option,
+    mode_option,
     overwrite_option,
     quiet_option,
     tracking_precision_option,
@@ -53,27 +56,9 @@ from .options import (
     show_default=True,
     help="Diameter of the ball in pixels at 512x288; 5 is that of the training target.",
 )
-@click.option(
-    "--mode",
-    type=click.Choice(["fast", "balanced", "accurate"]),
-    default="fast",
-    show_default=True,
-    help="Window overlap, as for tracknet predict.",
-)
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "keras", "openvino", "litert", "onnx", "saved-model"]),
-    default="auto",
-    show_default=True,
-    help="Inference engine; auto uses the fastest one installed.",
-)
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "gpu"]),
-    default="auto",
-    show_default=True,
-    help="Device that runs the networks; auto uses a GPU if there is one.",
-)
+@mode_option
+@engine_option
+@device_option
 @tracking_precision_option
 @click.option(
     "-o",

@@ -191,6 +191,29 @@ sport_option = click.option(
     help="What is played; chooses the weights. auto tries the bundled weights on a few frames.",
 )
 
+mode_option = click.option(
+    "--mode",
+    type=click.Choice(["fast", "balanced", "accurate"]),
+    default="fast",
+    show_default=True,
+    help="Window overlap: every frame is seen once (fast), twice (balanced) or at every"
+    " position in the window (accurate).",
+)
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(["auto", "keras", "openvino", "litert", "onnx", "saved-model"]),
+    default="auto",
+    show_default=True,
+    help="Inference engine; auto uses the fastest one installed.",
+)
+device_option = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "gpu"]),
+    default="auto",
+    show_default=True,
+    help="Device that runs the network; auto uses a GPU if there is one.",
+)
+
 _TRACKER_OPTIONS = (
     sport_option,
     click.option(
@@ -203,28 +226,9 @@ _TRACKER_OPTIONS = (
         help="Rectifier that fills gaps where the ball is hidden: a .keras file, a run folder, or"
         " none. [default: the one bundled with the tracker]",
     ),
-    click.option(
-        "--mode",
-        type=click.Choice(["fast", "balanced", "accurate"]),
-        default="fast",
-        show_default=True,
-        help="Window overlap: every frame is seen once (fast), twice (balanced) or at every"
-        " position in the window (accurate).",
-    ),
-    click.option(
-        "--engine",
-        type=click.Choice(["auto", "keras", "openvino", "litert", "onnx", "saved-model"]),
-        default="auto",
-        show_default=True,
-        help="Inference engine; auto uses the fastest one installed.",
-    ),
-    click.option(
-        "--device",
-        type=click.Choice(["auto", "cpu", "gpu"]),
-        default="auto",
-        show_default=True,
-        help="Device that runs the network; auto uses a GPU if there is one.",
-    ),
+    mode_option,
+    engine_option,
+    device_option,
     click.option(
         "--threshold",
         type=SHARE,

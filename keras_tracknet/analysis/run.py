@@ -78,10 +78,10 @@ def run_analysis(
     """
     reporter = reporter or Reporter()
     footage = find_footage(track_file, video)
+    track = _read_positions(track_file, footage)
     if (clips or overlay or highlights) and footage.video is None:
         what = "clips" if clips else "highlights" if highlights else "overlays"
         raise InputError(f"{track_file}: {what} are made from the video; give the `video`.")
-    track = _read_positions(track_file, footage)
     if not len(track):
         raise InputError(f"{track_file}: contains no rows; track the video again.")
     size = footage.size or (court.size if court is not None else guess_size(track))

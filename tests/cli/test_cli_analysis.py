@@ -124,3 +124,10 @@ def test_analyze_takes_a_court(tmp_path):
 def test_analyze_tells_a_missing_track_in_a_line(tmp_path):
     result = run(analyze, tmp_path / "track.csv", "-o", tmp_path / "out", "--quiet")
     assert isinstance(result.exception, InputError)
+
+
+def test_highlights_of_a_missing_track_say_that_it_is_missing(tmp_path):
+    track = tmp_path / "track.csv"
+    result = run(analyze, track, "--highlights", "-o", tmp_path / "out", "--quiet")
+    assert str(result.exception).startswith(f"{track}: no such file")
+    assert not (tmp_path / "out").exists()
