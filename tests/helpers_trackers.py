@@ -108,7 +108,9 @@ def show_frames(patch, images, times=None) -> None:
     times = [number / 25 for number in range(len(images))] if times is None else times
     frames = list(map(Frame, range(len(images)), times, images))
     patch.setattr(trackers, "read_frames", lambda *_source: iter(frames))
-    patch.setattr(trackers, "sample_frames", lambda _source, count: (f for f in frames[:count]))
+    patch.setattr(
+        trackers, "sample_frames", lambda _source, count, _shrink=None: (f for f in frames[:count])
+    )
     info = SimpleNamespace(height=images[0].shape[0], width=images[0].shape[1])
     patch.setattr(trackers, "probe_video", lambda _source: info)
 

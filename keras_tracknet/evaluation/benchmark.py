@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.evaluation.matrix_rate import measure_matrix_rate
-from keras_tracknet.frames.sizes import resize_frame
+from keras_tracknet.frames.sizes import fit_frame, fitted_size
 from keras_tracknet.inference.engines import (
     ENGINES,
     FORMATS,
@@ -285,10 +286,12 @@ def _run_alone(network: Network) -> float:
 
 def _decode_alone(video: Path, tracker: Tracker) -> float:
     """Return frames per second."""
+    size, fit = tracker.network.frame_size, tracker.spec.fit
+    shrink = partial(fitted_size, model_size=size, fit=fit)
     began, count = time.perf_counter(), 0
-    with closing(read_frames(video)) as frames:
+    with closing(read_frames(video, shrink=shrink)) as frames:
         for frame in frames:
-            resize_frame(frame.image, tracker.network.frame_size)
+            fit_frame(frame.image, size, fit)
             count += 1
     return count / (time.perf_counter() - began)
 

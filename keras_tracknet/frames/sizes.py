@@ -57,6 +57,12 @@ def picture_box(
     return (model_width - across) // 2, (model_height - down) // 2, across, down
 
 
+def fitted_size(size: tuple[int, int], model_size: tuple[int, int], fit: str) -> tuple[int, int]:
+    """Return (height, width) of a picture in a network's input; arguments as for `picture_box`."""
+    _, _, width, height = picture_box(size, model_size, fit)
+    return height, width
+
+
 def fit_frame(image: np.ndarray, size: tuple[int, int], fit: str) -> np.ndarray:
     """Bring a frame to the model's size; black where the frame does not reach.
 

@@ -41,12 +41,15 @@ class Picture(NamedTuple):
 
 
 def fit_pictures(
-    frames: Iterable[tuple[float, np.ndarray]], network: Network, watch: Stopwatch | None = None
+    frames: Iterable[tuple[float, np.ndarray, tuple[int, int]]],
+    network: Network,
+    watch: Stopwatch | None = None,
 ) -> Generator[Picture, None, None]:
     """Yield frames as a network takes them.
 
     Args:
-        frames: time in seconds and picture, `(height, width, 3)` uint8 RGB, of each.
+        frames: of each its time in seconds; the picture, `(height, width, 3)` uint8 RGB; and
+            (height, width) of the source, which the picture may be smaller than.
         network: the network.
         watch: adds up the time, that of making the frames included.
     """
@@ -56,9 +59,8 @@ def fit_pictures(
             frame = next(iterator, None)
             if frame is None:
                 return
-            time, image = frame
-            fitted = fit_frame(image, network.frame_size, network.spec.fit)
-            picture = Picture(time, image.shape[:2], fitted)
+            time, image, size = frame
+            picture = Picture(time, size, fit_frame(image, network.frame_size, network.spec.fit))
         yield picture
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from keras_tracknet.frames.background import (
     estimate_background,
     sample_indices,
 )
-from keras_tracknet.frames.sizes import fit_frame
+from keras_tracknet.frames.sizes import fit_frame, fitted_size
 from keras_tracknet.frames.windows import window_step
 from keras_tracknet.inference.bar import show_bar
 from keras_tracknet.inference.checks import (
@@ -38,6 +39,7 @@ from keras_tracknet.presets import DEFAULT, find_weights
 from keras_tracknet.tracks.play import reject_strays
 from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.damage import Damage
+from keras_tracknet.video.display import Shrink
 from keras_tracknet.video.part import WHOLE, Part
 from keras_tracknet.video.reader import probe_video, read_frames, sample_frames
 from keras_tracknet.weights.model_file import ModelFile
@@ -189,7 +191,7 @@ class Tracker:
             raise InputError("there are no frames to track; check the source.")
         sample: Iterable[np.ndarray] = (frames[index] for index in sample_indices(len(frames)))
         behind = self._estimate_background(sample if background is None else [background])
-        moments = ((number / fps, frame) for number, frame in enumerate(frames))
+        moments = ((n / fps, frame, frame.shape[:2]) for n, frame in enumerate(frames))
         track = self._open(fit_pictures(moments, self.network), behind).collect(advance)
         return self.repair(track, frames[0].shape[:2])
 
@@ -213,13 +215,23 @@ class Tracker:
                 ball.
         """
         source, watch, damage = Path(source), stopwatch or Stopwatch(), damage or Damage()
-        with watch.stage("background"), closing(sample_frames(source, BACKGROUND_FRAMES)) as sample:
+        shrink: Shrink | None = None
+        # A region is cut out of the whole picture, and the published code shrinks it in RGB.
+        if part.roi is None and self.sampling != "published":
+            shrink = partial(fitted_size, model_size=self.network.frame_size, fit=self.spec.fit)
+        with (
+            watch.stage("background"),
+            closing(sample_frames(source, BACKGROUND_FRAMES, shrink)) as sample,
+        ):
             behind = self._estimate_background(part.crop(frame.image) for frame in sample)
 
+        def cut_frames() -> Iterator[tuple[float, np.ndarray, tuple[int, int]]]:
+            for frame in read_frames(source, damage, part, shrink):
+                image = part.crop(frame.image)
+                yield frame.time, image, image.shape[:2] if part.roi else frame.size
+
         def decode() -> Iterator[Picture]:
-            read = read_frames(source, damage, part)
-            frames = ((frame.time, part.crop(frame.image)) for frame in read)
-            return fit_pictures(frames, self.network, watch)
+            return fit_pictures(cut_frames(), self.network, watch)
 
         pictures = read_ahead(decode, 2 * self.network.batch_size * self.spec.frames)
         lost = damage.frames
@@ -229,8 +241,8 @@ class Tracker:
     def stream_live(self, frames: Iterable[tuple[float, np.ndarray]]) -> Stream:
         """Track frames as they arrive, such as those of a camera.
 
-        The rows are those of a recording of these frames before `repair`, except that the
-        background is the median of the shot's latest frames. A row waits for the frames that
+        The rows are those of `track_frames` before `repair`, except that the background is the
+        median of the shot's latest frames. A row waits for the frames that
         decide it, in every mode: usually for as many as the network has heatmaps, for at most 12
         more while something shows faintly. With 8 heatmaps that is 20 frames at most.
 
@@ -249,7 +261,8 @@ class Tracker:
         if self.sampling == "published":
             raise InputError('`sampling="published"` is for recorded videos only; remove it.')
         behind = RunningBackground() if self.spec.background != "none" else None
-        return self._open(fit_pictures(frames, self.network), behind, live=True)
+        moments = ((time, picture, picture.shape[:2]) for time, picture in frames)
+        return self._open(fit_pictures(moments, self.network), behind, live=True)
 
     def repair(self, track: Track, size: tuple[int, int]) -> Track:
         """Reject what is not of the ball, and fill gaps if there is a rectifier, shot by shot.

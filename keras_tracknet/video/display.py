@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -14,6 +15,8 @@ from keras_tracknet.video.hdr import HDR_CURVES, find_curve
 # Encoders round sizes and write pixels of 1280:1281: less than this is no other shape.
 SQUARE = Fraction(1, 100)
 FARTHEST_ASPECT = 8  # a pixel wider or higher than this is damage
+Size = tuple[int, int]  # (height, width), pixels
+Shrink = Callable[[Size], Size]  # the size wanted, for that of a picture as it is shown
 
 
 class Display:
@@ -40,31 +43,60 @@ class Display:
         self._rotation: float | None = None
         self._orientation = 0, False
 
-    def show(self, picture: Any) -> np.ndarray:
-        """Return a picture as it is shown, `(height, width, 3)` uint8 RGB."""
+    def find_size(self, picture: Any) -> Size:
+        """Return (height, width) of a picture as it is shown."""
+        return self._find_size(picture, self._orient(picture)[0])
+
+    def show(self, picture: Any, shrink: Shrink | None = None) -> np.ndarray:
+        """Return a picture as it is shown, `(height, width, 3)` uint8 RGB.
+
+        Args:
+            picture: as decoded.
+            shrink: gives the size wanted. One that is smaller both ways is made in the decoder's
+                own colours, at half the cost of the whole picture in RGB and its reduction; else,
+                and of HDR or a video stored in RGB, the whole picture is returned.
+        """
+        turn, mirrored = self._orient(picture)
+        size = self._find_size(picture, turn)
+        small = size
+        if shrink is not None and self._to_sdr is None and not picture.format.is_rgb:
+            small = shrink(size)
+        if small[0] < size[0] and small[1] < size[1]:
+            size, picture = small, _scale(picture, small if turn % 2 == 0 else small[::-1])
         # One thread: handing a single picture to a pool costs more than the conversion.
         image = picture.reformat(format="rgb24", threads=1).to_ndarray()
         if self._to_sdr is not None:
             image = self._to_sdr(image)
+        if mirrored:
+            image = image[:, ::-1]
+        image = np.ascontiguousarray(np.rot90(image, turn))
+        if image.shape[:2] == size:
+            return image
+        return cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR)
+
+    def _orient(self, picture: Any) -> tuple[int, bool]:
         # Not of every picture: one whose side data was looked at is kept until Python next
         # collects its garbage, and hundreds of pictures are gigabytes.
         if picture.rotation != self._rotation:
             self._rotation, self._orientation = picture.rotation, find_orientation(picture)
-        turn, mirrored = self._orientation
-        if mirrored:
-            image = image[:, ::-1]
-        return self._stretch(np.ascontiguousarray(np.rot90(image, turn)), turn)
+        return self._orientation
 
-    def _stretch(self, image: np.ndarray, turn: int) -> np.ndarray:
-        if self.aspect == 1:
-            return image
-        height, width = image.shape[:2]
-        aspect = 1 / self.aspect if turn % 2 else self.aspect
+    def _find_size(self, picture: Any, turn: int) -> Size:
+        height, width = picture.height, picture.width
+        aspect = self.aspect
+        if turn % 2:
+            height, width, aspect = width, height, 1 / aspect
         if aspect > 1:
             width = round(width * aspect)
-        else:
+        elif aspect < 1:
             height = round(height / aspect)
-        return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+        return height, width
+
+
+def _scale(picture: Any, size: Size) -> Any:
+    """Return a smaller picture, averaged over area, with its colours at full resolution."""
+    height, width = size
+    return picture.reformat(width, height, "yuv444p", interpolation="AREA", threads=1)
 
 
 def find_orientation(picture: Any) -> tuple[int, bool]:

@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import warnings
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Container, Generator, Iterator, Sequence
 from fractions import Fraction
@@ -19,7 +20,7 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.video.clock import Clock
 from keras_tracknet.video.container import decode_stream, demux_stream, open_video
 from keras_tracknet.video.damage import Damage
-from keras_tracknet.video.display import Display, find_orientation
+from keras_tracknet.video.display import Display, Shrink, find_orientation
 from keras_tracknet.video.images import list_images, read_images, show_size
 from keras_tracknet.video.info import VideoInfo
 from keras_tracknet.video.part import WHOLE, Part
@@ -33,13 +34,20 @@ class Frame(NamedTuple):
     """One decoded picture.
 
     `index` counts decoded frames from 0; `time` is in seconds from the start of the stream,
-    taken from the frame's own timestamp; `image` is `(height, width, 3)` uint8 RGB in pixels of
-    the picture as a player shows it, see `Display`.
+    taken from the frame's own timestamp; `image` is `(height, width, 3)` uint8 RGB, the picture
+    as a player shows it, see `Display`. `shown` is the (height, width) of that picture where
+    `image` is smaller.
     """
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody calls here
     time: float
     image: np.ndarray
+    shown: tuple[int, int] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the picture as a player shows it, pixels."""
+        return self.shown or self.image.shape[:2]
 
 
 def probe_video(path: Path) -> VideoInfo:
@@ -62,7 +70,7 @@ def probe_video(path: Path) -> VideoInfo:
         if first is None:
             raise _no_frames(path)
         display = Display(stream)
-        height, width = display.show(first).shape[:2]
+        height, width = display.find_size(first)
         turn, mirrored = find_orientation(first)
         return VideoInfo(
             path=path,
@@ -82,7 +90,10 @@ def probe_video(path: Path) -> VideoInfo:
 
 
 def read_frames(
-    path: Path, damage: Damage | None = None, part: Part = WHOLE
+    path: Path,
+    damage: Damage | None = None,
+    part: Part = WHOLE,
+    shrink: Shrink | None = None,
 ) -> Generator[Frame, None, None]:
     """Yield the frames of a video one at a time.
 
@@ -95,6 +106,9 @@ def read_frames(
         damage: where damage is noted. An image that cannot be decoded is an error without it;
             with it, the picture before stands in its place.
         part: which frames; the others are decoded and left out. Its region is not cut out.
+        shrink: gives the (height, width) wanted, in pixels, for that of the picture. A video
+            file's pictures are made as small at once where both sides get smaller; others keep
+            their size.
 
     Yields:
         `Frame`, all of one size, each later than the last; `index` is that in the whole video.
@@ -118,10 +132,10 @@ def read_frames(
             )
         return
     if part == WHOLE:
-        yield from _read_video(path, damage or Damage())
+        yield from _read_video(path, damage or Damage(), shrink=shrink)
         return
     found = False
-    with contextlib.closing(_read_video(path, damage or Damage(), part.numbers)) as frames:
+    with contextlib.closing(_read_video(path, damage or Damage(), part.numbers, shrink)) as frames:
         for frame in frames:
             found = True
             yield frame
@@ -132,12 +146,15 @@ def read_frames(
 
 
 def _read_video(
-    path: Path, damage: Damage, wanted: Container[int] | None = None
+    path: Path,
+    damage: Damage,
+    wanted: Container[int] | None = None,
+    shrink: Shrink | None = None,
 ) -> Generator[Frame, None, None]:
     """Yield the frames of a video file, or those of some indices; the others are only decoded."""
     with open_video(path) as (container, stream):
         clock, display = Clock(container, stream, _frame_rate(stream)), Display(stream)
-        size: tuple[int, ...] | None = None
+        size: tuple[int, int] | None = None
         stored: tuple[int, int] | None = None
         index = -1
         pictures = decode_stream(container, stream, damage)
@@ -146,16 +163,15 @@ def _read_video(
             before, stored = stored, (picture.width, picture.height)
             if not asked and stored == before:
                 continue
-            image = display.show(picture)
-            size = size or image.shape
-            if image.shape != size:
+            shown = display.find_size(picture)
+            size = size or shown
+            if shown != size:
                 raise InputError(
-                    f"{path}: frame size changes from {show_size(size)} to"
-                    f" {show_size(image.shape)} at frame {index}; cut the video there or re-encode"
-                    " it at one size."
+                    f"{path}: frame size changes from {show_size(size)} to {show_size(shown)} at"
+                    f" frame {index}; cut the video there or re-encode it at one size."
                 )
             if asked:
-                yield Frame(index, time, image)
+                yield Frame(index, time, display.show(picture, shrink), shown)
         if index < 0:
             raise _no_frames(path)
         fault = _find_fault(damage, clock, index + 1, stream.frames, time)
@@ -186,16 +202,20 @@ def _find_fault(damage: Damage, clock: Clock, decoded: int, promised: int, last:
     return ""
 
 
-def sample_frames(path: Path, count: int) -> Generator[Frame, None, None]:
+def sample_frames(
+    path: Path, count: int, shrink: Shrink | None = None
+) -> Generator[Frame, None, None]:
     """Yield about `count` frames spread evenly over a video, at little cost.
 
-    A long video is visited at its keyframes only, and then `Frame.index` is computed from the
-    time. A short one, or one with fewer than `count / 2` keyframes to visit, is decoded in
-    order. Made for estimating the background, where it matters little which frames they are.
+    A long video is visited at its keyframes only, one with fewer than `count / 2` keyframes to
+    visit is decoded without its bidirectional frames, and then `Frame.index` is computed from the
+    time. A short one is decoded in order. Made for estimating the background, where it matters
+    little which frames they are.
 
     Args:
         path: as for `read_frames`.
         count: frames wanted; a shorter video yields all it has.
+        shrink: as for `read_frames`.
 
     Yields:
         `Frame`, oldest first, at least one and at most `count` of them.
@@ -216,18 +236,22 @@ def sample_frames(path: Path, count: int) -> Generator[Frame, None, None]:
             seconds = _duration(container, stream) or float(total / _frame_rate(stream))
             keyframes = _find_keyframes(container, stream, count, seconds)
             if 2 * len(keyframes) >= count:
-                yield from _read_keyframes(container, stream, keyframes)
+                yield from _read_keyframes(container, stream, keyframes, shrink)
                 return
     wanted = _spread(total, count)
+    if total > 4 * count:
+        read = _read_references(path, wanted, shrink)
+    else:
+        read = _read_video(path, Damage(), set(wanted), shrink)
     found = False
-    with contextlib.closing(_read_video(path, Damage(), set(wanted))) as frames:
+    with contextlib.closing(read) as frames:
         for frame in frames:
             found = True
             yield frame
-            if frame.index == wanted[-1]:
+            if frame.index >= wanted[-1]:
                 return
     if not found:  # the video ends long before its container says
-        yield from deque(read_frames(path), maxlen=1)
+        yield from deque(read_frames(path, shrink=shrink), maxlen=1)
 
 
 def _frame_rate(stream: Any) -> Fraction:
@@ -267,7 +291,9 @@ def _find_keyframes(container: Any, stream: Any, count: int, seconds: float) -> 
     return sorted(found)
 
 
-def _read_keyframes(container: Any, stream: Any, keyframes: list[int]) -> Iterator[Frame]:
+def _read_keyframes(
+    container: Any, stream: Any, keyframes: list[int], shrink: Shrink | None
+) -> Iterator[Frame]:
     clock, display = Clock(container, stream, _frame_rate(stream)), Display(stream)
     for pts in keyframes:
         try:
@@ -278,7 +304,25 @@ def _read_keyframes(container: Any, stream: Any, keyframes: list[int]) -> Iterat
             continue
         if pictures:
             time = float((pts - (stream.start_time or 0)) * stream.time_base)
-            yield Frame(round(time / clock.step), time, display.show(pictures[0]))
+            image, shown = display.show(pictures[0], shrink), display.find_size(pictures[0])
+            yield Frame(round(time / clock.step), time, image, shown)
+
+
+def _read_references(
+    path: Path, wanted: list[int], shrink: Shrink | None
+) -> Generator[Frame, None, None]:
+    """Yield, for each frame wanted, the next one that others are predicted from."""
+    with open_video(path) as (container, stream):
+        clock, display = Clock(container, stream, _frame_rate(stream)), Display(stream)
+        stream.codec_context.skip_frame = "BIDIR"
+        done = 0
+        for time, picture in clock.stamp(decode_stream(container, stream, Damage())):
+            index = round(time / clock.step)
+            passed = bisect_right(wanted, index)
+            if passed > done:
+                done = passed
+                image, shown = display.show(picture, shrink), display.find_size(picture)
+                yield Frame(index, time, image, shown)
 
 
 def _seek_keyframe(container: Any, stream: Any, pts: int) -> Any:

@@ -103,7 +103,9 @@ def test_rows_are_those_of_the_recording_where_the_background_is(monkeypatch):
     film = [paint(SIZE, (4 + 5 * n % 56, 4 + 7 * n % 24)) for n in range(30)]
     frames = [Frame(n, 0.04 * n, image) for n, image in enumerate(film)]
     monkeypatch.setattr(trackers, "read_frames", lambda *_source: iter(frames))
-    monkeypatch.setattr(trackers, "sample_frames", lambda _source, _count: (f for f in frames))
+    monkeypatch.setattr(
+        trackers, "sample_frames", lambda _source, _count, _shrink: (f for f in frames)
+    )
     monkeypatch.setattr(trackers, "RunningBackground", Settled)
     tracker = make_tracker(version="v3", frames=4, background="concat")
     recorded = [row.rounded() for row in tracker.stream("film.mp4")]

@@ -211,6 +211,76 @@ def test_hdr_video_is_read_as_sdr(tmp_path, transfer, name):
         assert np.abs(grey[0] - expected).max() <= 4
 
 
+def paint_scene(size: tuple[int, int]) -> np.ndarray:
+    """Coloured patches with smooth and sharp edges."""
+    rng = np.random.default_rng(0)
+    patches = cv2.resize(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8), size[::-1])
+    return cv2.circle(patches, (size[1] // 3, size[0] // 2), size[0] // 6, (250, 250, 40), -1)
+
+
+def write_scene(path: Path, codec: str, pixels: str, size: tuple[int, int]) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        (stream.height, stream.width), stream.pix_fmt = size, pixels
+        for _ in range(2):
+            picture = av.VideoFrame.from_ndarray(paint_scene(size), format="rgb24")
+            container.mux(stream.encode(picture.reformat(format=pixels)))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixels"),
+    [
+        ("ffv1", "yuv420p"),
+        ("ffv1", "yuv422p10le"),
+        ("ffv1", "yuv444p"),
+        ("ffv1", "gray"),
+        ("mjpeg", "yuvj420p"),  # levels of 0 to 255
+    ],
+)
+def test_decoder_shrinks_pictures_as_their_average(tmp_path, codec, pixels):
+    path = write_scene(tmp_path / "clip.mkv", codec, pixels, (180, 320))
+    small = list(read_frames(path, shrink=lambda _size: (72, 128)))
+    for whole, frame in zip(read_frames(path), small, strict=True):
+        assert frame.image.shape == (72, 128, 3)
+        assert frame.size == whole.size == (180, 320)
+        expected = cv2.resize(whole.image, (128, 72), interpolation=cv2.INTER_AREA).astype(int)
+        difference = np.abs(frame.image - expected)
+        assert difference.mean() < 2
+        assert difference.max() < 30
+
+
+@pytest.mark.parametrize("matrix", [(1, 0, 0, 1), (0, 1, -1, 0), (0, 1, 1, 0), (-1, 0, 0, 1)])
+@pytest.mark.parametrize("aspect", [None, Fraction(4, 3)])
+def test_small_pictures_are_upright_and_square_too(tmp_path, matrix, aspect):
+    path = write_video(tmp_path / "clip.mp4", matrix=matrix, aspect=aspect)
+    whole = next(read_frames(path))
+    asked = []
+
+    def shrink(size):
+        asked.append(size)
+        return size[0] // 2, size[1] // 2
+
+    small = next(read_frames(path, shrink=shrink))
+    assert set(asked) == {small.size} == {whole.size}
+    assert small.image.shape == (whole.size[0] // 2, whole.size[1] // 2, 3)
+    assert find_red(small.image) == find_red(whole.image)
+
+
+def test_pictures_are_never_enlarged_and_hdr_and_rgb_stay_whole(tmp_path):
+    path = write_video(tmp_path / "clip.mp4")
+    for size in ((64, 128), (16, 64), (64, 32)):
+        image = next(read_frames(path, shrink=lambda _size, size=size: size)).image
+        np.testing.assert_array_equal(image, next(read_frames(path)).image)
+    others = (
+        write_hdr(tmp_path / "hdr.mkv", 18),
+        write_scene(tmp_path / "rgb.mkv", "ffv1", "bgr0", SIZE),
+    )
+    for path in others:
+        assert next(read_frames(path, shrink=lambda _size: (8, 8))).image.shape == (*SIZE, 3)
+
+
 def write_slow_motion(path: Path, rate: str) -> Path:
     with av.open(str(path), "w", options={"movflags": "use_metadata_tags"}) as container:
         container.metadata["com.android.capture.fps"] = rate
