@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -21,13 +23,15 @@ from keras_tracknet.video.sound import carry_sound, join_sound
 
 # Timestamps written by containers that count in milliseconds are this far off, in seconds.
 TIME_ROUNDING = 1e-3
+AHEAD = 4  # pictures that wait for the encoder, at most
 
 
 class VideoWriter:
     """Writes frames to an H.264 mp4 file that every browser plays.
 
     The file appears complete or not at all: it is written beside its place under a hidden
-    name, and moved there when the `with` block ends well.
+    name, and moved there when the `with` block ends well. Frames are encoded in a thread beside the
+    caller's.
 
     Args:
         path: file to create; its suffix must be `.mp4`.
@@ -69,6 +73,8 @@ class VideoWriter:
         self._frames, self._pts = 0, -1
         self._resources = contextlib.ExitStack()
         self._container: Any = None
+        self._encoder: ThreadPoolExecutor | None = None
+        self._pictures: deque[Future[None]] = deque()
 
     def __enter__(self) -> VideoWriter:
         if self.path.suffix.lower() != ".mp4":
@@ -124,9 +130,19 @@ class VideoWriter:
             format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1
         )
         picture.pts, picture.time_base = self._pts, self._tick
+        assert self._encoder is not None
+        self._pictures.append(self._encoder.submit(self._encode, picture))
+        self._wait(AHEAD)
+
+    def _encode(self, picture: Any) -> None:
+        self._container.mux(self._video.encode(picture))
+        self._write_audio(until=picture.pts * self._tick)
+
+    def _wait(self, most: int) -> None:
+        """Wait until at most so many pictures are to be encoded."""
         try:
-            self._container.mux(self._video.encode(picture))
-            self._write_audio(until=self._pts * self._tick)
+            while len(self._pictures) > most:
+                self._pictures.popleft().result()
         except (av.FFmpegError, OSError) as error:
             raise self._cannot_write(error) from error
 
@@ -155,6 +171,8 @@ class VideoWriter:
         else:
             self._audio = join_sound(source, self._container, self.audio_parts)
         self._waiting = next(self._audio, None)
+        self._encoder = ThreadPoolExecutor(1, thread_name_prefix="encode")
+        self._resources.callback(self._encoder.shutdown, cancel_futures=True)
 
     def _ticks(self, time: float | None) -> int:
         if time is None:
@@ -172,6 +190,7 @@ class VideoWriter:
     def _finish(self) -> None:
         if not self._frames:
             raise InputError(f"{self.path}: no frames to write; check the source.")
+        self._wait(0)
         try:
             self._container.mux(self._video.encode(None))
             self._write_audio(until=(self._pts + self._frame_ticks) * self._tick)
