@@ -69,7 +69,7 @@ LOWEST_TESTS = (
     "tests/frames/test_sizes.py", "tests/frames/test_windows.py", "tests/video/test_reader.py",
     "tests/test_folders.py", "tests/test_layers.py", "tests/test_losses.py",
     "tests/test_presets.py", "tests/weights/test_hdf5_file.py", "tests/weights/test_torch_file.py",
-    "tests/analysis/test_court_page.py", "tests/datasets/test_label_formats.py",
+    "tests/datasets/test_label_formats.py",
     "tests/inference/test_detections.py", "tests/inference/test_outputs.py",
     "tests/inference/test_rectification.py", "tests/inference/test_tracker.py",
     "tests/training/test_cache.py", "tests/training/test_heatmaps.py",

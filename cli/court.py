@@ -59,7 +59,8 @@ def court(
 ) -> None:
     """Mark the court in VIDEO, for positions in metres.
 
-    The page opens with the court that its painted lines show, if they do: check it, and save.
+    Opens the studio's court view with the court that its painted lines show, if they do: check it,
+    and save.
 
     Writes the calibration as JSON and a drawing of the court on the picture as PNG, and reports the
     calibration error. Use the JSON with tracknet analyze --court. The camera must not move. With
@@ -75,6 +76,7 @@ def court(
 
     from keras_tracknet.analysis.court.marking import mark_court
     from keras_tracknet.inference.places import name_result
+    from keras_tracknet.studio.marking import pick_marks
 
     from .console import ConsoleReporter
 
@@ -91,7 +93,9 @@ def court(
         find=find,
         at=at,
         overwrite=overwrite,
-        announce=lambda address: click.echo(f"open {address} to mark the court", err=True),
+        pick=lambda image, sport: pick_marks(
+            image, sport, lambda page: click.echo(f"open {page} to mark the court", err=True)
+        ),
     )
     for line in summary.pop("warnings"):
         reporter.warn(line)

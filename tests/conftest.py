@@ -2,6 +2,7 @@ import functools
 import inspect
 import os
 
+import pytest
 from click.testing import CliRunner, Result
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -20,3 +21,12 @@ engines.openvino_fits = lambda device="auto": False
 if "mix_stderr" in inspect.signature(CliRunner.__init__).parameters:
     CliRunner.__init__ = functools.partialmethod(CliRunner.__init__, mix_stderr=False)
     Result.output = property(lambda result: result.stdout + result.stderr)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A browser, for all tests that are marked so."""
+    from helpers_browser import open_chromium
+
+    with open_chromium() as browser:
+        yield browser

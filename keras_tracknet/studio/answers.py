@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from keras_tracknet.studio.access import LARGEST_BODY
+from keras_tracknet.studio.library import Video
 from keras_tracknet.studio.session import Session
 
 FRESH = {"cache-control": "no-store"}
@@ -44,15 +45,24 @@ def with_video(session: Session, function: Callable[..., Any]) -> Callable[[Requ
     """Return an endpoint that hands the session and the video of the address on."""
 
     async def respond(request: Request) -> Any:
-        try:
-            video = await run_in_threadpool(session.library.find, request.path_params["id"])
-        except KeyError:
-            raise HTTPException(404, "there is no such video.") from None
+        video = await run_in_threadpool(find_video, session, request)
         if inspect.iscoroutinefunction(function):
             return await function(session, video, request)
         return await run_in_threadpool(function, session, video, request)
 
     return respond
+
+
+def find_video(session: Session, request: Request) -> Video:
+    """Return the video of an address.
+
+    Raises:
+        HTTPException: there is none.
+    """
+    try:
+        return session.library.find(request.path_params["id"])
+    except KeyError:
+        raise HTTPException(404, "there is no such video.") from None
 
 
 async def read_json_body(request: Request) -> dict[str, Any]:

@@ -18,8 +18,10 @@ from keras_tracknet.files import replace_file
 from keras_tracknet.video.clock import Clock
 from keras_tracknet.video.container import decode_stream, demux_stream, open_video
 from keras_tracknet.video.damage import Damage
-from keras_tracknet.video.display import Display
+from keras_tracknet.video.display import Display, Shrink
 from keras_tracknet.video.reader import DEFAULT_FPS
+
+Stamp = tuple[int, int]  # bytes, and nanoseconds of the last change
 
 
 class FrameIndex(NamedTuple):
@@ -34,6 +36,12 @@ class FrameIndex(NamedTuple):
     keys: np.ndarray
 
 
+def stamp_file(path: Path) -> Stamp:
+    """Return what tells a file from another one that takes its name."""
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
+
+
 def find_frames(path: Path, saved: Path | None = None, *, frames: int | None = None) -> FrameIndex:
     """Return the index of a video: by its packets, or by decoding it where they cannot tell.
 
@@ -46,8 +54,7 @@ def find_frames(path: Path, saved: Path | None = None, *, frames: int | None = N
     Raises:
         InputError: the video cannot be read, or its frames have no usable timestamps.
     """
-    stat = path.stat()
-    stamp = np.array([stat.st_size, stat.st_mtime_ns])
+    stamp = np.array(stamp_file(path))
     if saved is not None:
         with contextlib.suppress(OSError, ValueError, KeyError), np.load(saved) as kept:
             right = np.array_equal(kept["stamp"], stamp) and frames in (None, len(kept["pts"]))
@@ -135,9 +142,14 @@ class Pictures:
         clock = Clock(self._container, self._stream, self._stream.average_rate or DEFAULT_FPS)
         return np.array([clock.seconds(pts) for pts in self.index.pts.tolist()])
 
-    def show(self, picture: Any) -> np.ndarray:
-        """Return a picture as a player shows it, `(height, width, 3)` uint8 RGB."""
-        return self._display.show(picture)
+    def show(self, picture: Any, shrink: Shrink | None = None) -> np.ndarray:
+        """Return a picture as a player shows it, `(height, width, 3)` uint8 RGB.
+
+        Args:
+            picture: as decoded.
+            shrink: as for `Display.show`.
+        """
+        return self._display.show(picture, shrink)
 
     def read(self, number: int) -> np.ndarray:
         """Return a frame as a player shows it, `(height, width, 3)` uint8 RGB."""

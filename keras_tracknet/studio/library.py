@@ -13,7 +13,7 @@ from pathlib import Path
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.presets import DEFAULT
-from keras_tracknet.studio.frames import Pictures, find_frames
+from keras_tracknet.studio.frames import Pictures, Stamp, find_frames, stamp_file
 from keras_tracknet.studio.jpegs import FrameServer, JpegCache
 from keras_tracknet.studio.labels import LabelFile
 from keras_tracknet.tracks.files import read_track
@@ -34,11 +34,13 @@ class Video:
 
     Attributes:
         path: the file.
+        stamp: of the file when it was found; another file under its name has another.
         folder: what the studio keeps about it: track, index of frames, reviewed stretches.
         labels: its label file, beside it.
     """
 
     path: Path
+    stamp: Stamp
     folder: Path
     labels: LabelFile
 
@@ -76,11 +78,16 @@ class Video:
             return (self.folder / WEIGHTS).read_text(encoding="utf-8") or DEFAULT
         return DEFAULT
 
+    @property
+    def track_stamp(self) -> int:
+        """When the track was written; 0 for a video that is not tracked."""
+        return self.track_file.stat().st_mtime_ns if self.tracked else 0
+
     def read_track(self) -> Track | None:
         """Return the network's track; None for a video that is not tracked."""
-        if not self.tracked:
+        stamp = self.track_stamp
+        if not stamp:
             return None
-        stamp = self.track_file.stat().st_mtime_ns
         if self._track is None or self._track[0] != stamp:
             self._track = stamp, read_track(self.track_file)
         return self._track[1]
@@ -148,12 +155,15 @@ class Library:
 
     def serve(self, video: Video) -> FrameServer:
         """Return what serves the frames of a video; the latest few are kept open."""
+        # Another file is opened anew, and a new track may know better how many frames there are.
+        tag = "-".join(f"{part:x}" for part in (*video.stamp, video.track_stamp))
         with self._lock:
             server = self._servers.pop(video.id, None)
-            if server is None or len(server.pictures) != self._count_known(video, server):
-                if server is not None:
-                    server.close()
-                server = FrameServer(video.open(), self.cache)
+            if server is not None and server.tag != tag:
+                server.close()
+                server = None
+            if server is None:
+                server = FrameServer(video.open(), self.cache, tag)
             self._servers[video.id] = server
             while len(self._servers) > OPEN_VIDEOS:
                 self._servers.pop(next(iter(self._servers))).close()
@@ -181,11 +191,6 @@ class Library:
             while self._servers:
                 self._servers.popitem()[1].close()
 
-    @staticmethod
-    def _count_known(video: Video, server: FrameServer) -> int:
-        track = video.read_track()
-        return len(server.pictures) if track is None else len(track)
-
     def _list_files(self) -> Iterator[Path]:
         for path in sorted(self.root.iterdir()):
             if path.name.startswith(".") or path.suffix.lower() not in VIDEO_SUFFIXES:
@@ -197,7 +202,8 @@ class Library:
                 yield path
 
     def _know(self, path: Path) -> Video:
-        if path not in self._videos:
+        stamp = stamp_file(path)
+        if path not in self._videos or self._videos[path].stamp != stamp:
             twin = any(
                 other.path.stem == path.stem and other.path != path
                 for other in self._videos.values()
@@ -205,7 +211,7 @@ class Library:
             stem = path.name if twin else path.stem
             folder = self.folder / path.name
             labels = LabelFile(path.with_name(f"{stem}_ball.csv"), folder / "reviewed.json")
-            self._videos[path] = Video(path, folder, labels)
+            self._videos[path] = Video(path, stamp, folder, labels)
         return self._videos[path]
 
 

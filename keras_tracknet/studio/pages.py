@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from keras_tracknet.studio.answers import (
     with_video,
 )
 from keras_tracknet.studio.jobs import BusyError
+from keras_tracknet.studio.jpegs import FrameServer
 from keras_tracknet.studio.library import Video
 from keras_tracknet.studio.play import read_play
 from keras_tracknet.studio.session import Session
@@ -34,16 +37,14 @@ from keras_tracknet.tracks.merging import merge_labels
 from keras_tracknet.video.reader import probe_video
 
 STATIC = Path(__file__).with_name("static")
-FOREVER = {"cache-control": "private, max-age=86400, immutable"}
 THUMBNAIL_WIDTH = 320
 WIDEST = 8192
 
 
 def make_app(session: Session) -> Starlette:
-    """Return the application; `Guard` decides who may reach it."""
+    """Return the studio; `Guard` decides who may reach it."""
     one = "/api/videos/{id}"
     routes = [
-        Route("/", _show_page),
         Route("/api/videos", with_session(session, list_videos)),
         Route("/api/videos/{name}", with_session(session, put_video), methods=["PUT"]),
         Route(f"{one}/thumbnail", with_video(session, show_thumbnail)),
@@ -51,17 +52,22 @@ def make_app(session: Session) -> Starlette:
         Route(f"{one}/heatmaps/{{number:int}}", with_video(session, show_heatmap)),
         Route(f"{one}/track", with_video(session, show_track)),
         *corrections.list_routes(session),
-        *court.list_routes(session),
+        *court.list_routes(partial(court.look, session)),
         *orders.list_routes(session),
         *views.list_routes(session),
-        Mount("/static", StaticFiles(directory=STATIC, check_dir=False)),
     ]
+    return make_page(routes)
+
+
+def make_page(routes: Iterable[Route]) -> Starlette:
+    """Return an application: the page, and what its requests are answered by."""
+    static = Mount("/static", StaticFiles(directory=STATIC, check_dir=False))
     handlers: dict[Any, Any] = {
         InputError: lambda _request, error: answer_error(400, str(error)),
         HTTPException: lambda _request, error: answer_error(error.status_code, error.detail),
         BusyError: lambda _request, _error: answer_error(409, "a job is running; stop it first."),
     }
-    return Starlette(routes=routes, exception_handlers=handlers)
+    return Starlette(routes=[Route("/", _show_page), static, *routes], exception_handlers=handlers)
 
 
 def _show_page(_request: Request) -> Response:
@@ -121,27 +127,33 @@ async def put_video(session: Session, request: Request) -> Response:
     return answer(describe_video(videos[path]))
 
 
-def show_thumbnail(session: Session, video: Video, _request: Request) -> Response:
+def show_thumbnail(session: Session, video: Video, request: Request) -> Response:
     """Answer with a picture from a third of the video."""
     server = session.library.serve(video)
-    data = server.jpeg(len(server.pictures) // 3, THUMBNAIL_WIDTH)
-    return Response(data, media_type="image/jpeg", headers=FOREVER)
+    return _show_jpeg(server, len(server.pictures) // 3, THUMBNAIL_WIDTH, request)
 
 
 def show_frame(session: Session, video: Video, request: Request) -> Response:
     """Answer with a frame by its number."""
-    began = time.perf_counter()
     width = request.query_params.get("width")
     if width is not None and not (width.isdecimal() and 16 <= int(width) <= WIDEST):
         raise HTTPException(400, f"width must be 16 to {WIDEST}.")
+    server, number = session.library.serve(video), request.path_params["number"]
+    return _show_jpeg(server, number, None if width is None else int(width), request)
+
+
+def _show_jpeg(server: FrameServer, number: int, width: int | None, request: Request) -> Response:
+    """Answer with a frame, or that the browser's copy is still that of this file."""
+    began = time.perf_counter()
+    tag = f'"{server.tag}"'
+    headers = {"cache-control": "private, no-cache", "etag": tag}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
     try:
-        data = session.library.serve(video).jpeg(
-            request.path_params["number"], None if width is None else int(width)
-        )
+        data = server.jpeg(number, width)
     except IndexError:
         raise HTTPException(404, "the video has no such frame.") from None
-    spent = f"frame;dur={(time.perf_counter() - began) * 1000:.1f}"
-    headers = FOREVER | {"server-timing": spent}
+    headers["server-timing"] = f"frame;dur={(time.perf_counter() - began) * 1000:.1f}"
     return Response(data, media_type="image/jpeg", headers=headers)
 
 

@@ -50,27 +50,62 @@ def serve_studio(
             f"the studio can be reached at {host}: everyone in your network who knows the address"
             " can see and change this folder, and the connection is not encrypted."
         )
-    with _hold_folder(library), _listen(host, port) as listener:
-        port = listener.getsockname()[1]
-        token = secrets.token_urlsafe(24)
-        shown = "127.0.0.1" if host in ("0.0.0.0", "") else host
-        address = f"http://{shown}:{port}/?token={token}"
-        session = Session(library)
-        app = Guard(make_app(session), token=token, port=port, host=host)
-        config = uvicorn.Config(
-            app, log_level="warning", access_log=False, lifespan="off",
-            timeout_graceful_shutdown=CLOSING, server_header=False,
-        )  # fmt: skip
-        server = uvicorn.Server(config)
-        session.is_closing = lambda: server.should_exit
-        announce(address)
+    session = Session(library)
+    with _hold_folder(library), Server(make_app(session), port=port, host=host) as server:
+        session.is_closing = server.is_closing
+        announce(server.address)
         if started is not None:
-            started(address)
+            started(server.address)
         try:
             with suppress(KeyboardInterrupt):
-                server.run(sockets=[listener])
+                server.run()
         finally:
             session.close()
+
+
+class Server:
+    """Serves pages at an address that nobody can guess, until it is stopped or Ctrl-C.
+
+    A browser that is sent there before `run` waits for its answer, and is not refused.
+
+    Args:
+        app: the pages.
+        port: 8017, or any free one if that is taken, when omitted.
+        host: address to listen on.
+
+    Raises:
+        InputError: the port is taken.
+    """
+
+    def __init__(self, app: Any, *, port: int | None = None, host: str = "127.0.0.1") -> None:
+        self._listener = _listen(host, port)
+        port = self._listener.getsockname()[1]
+        token = secrets.token_urlsafe(24)
+        shown = "127.0.0.1" if host in ("0.0.0.0", "") else host
+        self.address = f"http://{shown}:{port}/?token={token}"
+        config = uvicorn.Config(
+            Guard(app, token=token, port=port, host=host), log_level="warning", access_log=False,
+            lifespan="off", timeout_graceful_shutdown=CLOSING, server_header=False,
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._listener.close()
+
+    def run(self) -> None:
+        """Answer until `stop`; Ctrl-C is a KeyboardInterrupt."""
+        self._server.run(sockets=[self._listener])
+
+    def stop(self) -> None:
+        """Finish the answers that are under way, and end."""
+        self._server.should_exit = True
+
+    def is_closing(self) -> bool:
+        """Return whether it is about to end."""
+        return self._server.should_exit
 
 
 @contextmanager
@@ -100,6 +135,6 @@ def _listen(host: str, port: int | None) -> socket.socket:
             raise InputError(
                 f"{host}:{candidate}: cannot listen ({reason}); use another `port`."
             ) from error
-        listener.listen()  # from now on a browser waits for an answer, and is not refused
+        listener.listen()
         return listener
     raise AssertionError

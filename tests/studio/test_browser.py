@@ -1,152 +1,75 @@
-"""The studio in a real browser: what a person does in it, and what a hostile page could try.
+"""The studio in a real browser: what a person does in it."""
 
-Needs Chromium and Playwright; `nox -s browser` brings them.
-"""
-
+import base64
 import csv
-import functools
-import http.client
-import http.server
 import io
-import json
-import os
 import re
-import shutil
-import signal
-import subprocess
-import sys
 import threading
-import time
-from fractions import Fraction
 from pathlib import Path
-from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
+from conftest import RALLY, TRACKED
+from helpers_browser import (
+    find_place,
+    open_page,
+    open_studio,
+    open_video,
+    read_labels,
+    sync_api,
+    wait_labels,
+    wait_shown,
+)
+from helpers_clips import write_video
 
-from keras_tracknet.synthetic import RallyConfig, write_rally
-
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
-if CHROMIUM is None:
-    pytest.skip("needs chromium", allow_module_level=True)
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+from keras_tracknet.analysis.court.calibration import read_court
+from keras_tracknet.sports import SPORTS
+from keras_tracknet.studio.marking import pick_marks
+from keras_tracknet.synthetic import simulate_rally
 
 pytestmark = pytest.mark.browser
 
-RALLY = RallyConfig(frames=48, size=(288, 512), seed=0, fps=Fraction(30))
-SHOWN = "document.querySelector('#picture').dataset.shown"
-PATIENCE = 180_000  # milliseconds, for what trains or tracks on a busy machine
+PATIENCE = 90_000  # milliseconds, for what trains or tracks on a busy machine
 EXACT = 0.6  # pixels of the video: a click is as fine as the pixels of the screen
 
 
-class Server:
-    """A studio in a process of its own."""
-
-    def __init__(self, folder, work):
-        self.folder = folder
-        environment = {
-            **os.environ,
-            **{f"TRACKNET_{name}": str(work / name.lower()) for name in ("CACHE", "WEIGHTS")},
-            "PYTHONUNBUFFERED": "1",
-        }
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-c", "from keras_tracknet_cli.main import cli; cli()"),
-                *("studio", str(folder), "--port", "0", "--no-open"),
-            ],
-            cwd=work, env=environment, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        self.address = self.process.stdout.readline().strip()
-        parts = urlsplit(self.address)
-        self.host, self.port, self.token = parts.hostname, parts.port, parts.query
-
-    def ask(self, method, path, *, cookie=None, body=None, **headers):
-        """Send a request as it stands; return its status and what came back."""
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
-        try:
-            connection.putrequest(method, path, skip_host=True)
-            headers = {"Host": f"{self.host}:{self.port}", **headers}
-            if cookie:
-                headers["Cookie"] = cookie
-            if body is not None:
-                headers["Content-Length"] = str(len(body))
-            for name, value in headers.items():
-                connection.putheader(name.replace("_", "-"), value)
-            connection.endheaders(body)
-            answer = connection.getresponse()
-            return answer.status, answer.read(), answer.headers
-        finally:
-            connection.close()
-
-    def stop(self):
-        """End it as Ctrl-C does; return its exit code."""
-        self.process.send_signal(signal.SIGINT)
-        try:
-            return self.process.wait(30)
-        finally:
-            self.process.kill()
-            self.process.stdout.close()
-
-
-@pytest.fixture
-def server(tmp_path):
-    write_rally(RALLY, tmp_path / "match")
-    for path in (tmp_path / "match").glob("*.csv"):
-        path.unlink()  # what was rendered knows where the ball is
-    (tmp_path / "secret.mp4").write_bytes(b"secret")
-    server = Server(tmp_path / "match", tmp_path)
-    yield server
-    if server.process.poll() is None:
-        server.stop()
-
-
-@pytest.fixture
-def page():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_context(viewport={"width": 1280, "height": 720}).new_page()
-        page.errors = []
-        page.on("pageerror", lambda error: page.errors.append(str(error)))
-        yield page
-        browser.close()
-
-
-def test_a_clip_is_tracked_corrected_taught_and_exported(server, page, capfd):
-    page.goto(server.address)
-    page.wait_for_selector("body[data-ready]")
-    track_all(page)
-    page.click(".card a")
-    wait_shown(page, 0)
-    report_times(page, capfd)
+def test_a_clip_is_tracked_corrected_taught_and_exported(server, page):
+    open_studio(page, server)
+    card = page.locator(".card:has(.name[title='match.mp4'])")
+    assert "not tracked" in card.inner_text()
+    page.select_option("#weights", "rendered-v3")
+    page.select_option("#mode", "fast")
+    card.locator("button").click()
+    card.locator(".dot.tracked").wait_for(timeout=PATIENCE)
+    video = open_video(page, server, "match.mp4")
 
     clicked = {5: (100.0, 80.0), 12: (240.0, 60.0)}
     go(page, 5)
-    click_ball(page, *clicked[5])
+    page.mouse.click(*find_place(page, "#picture", clicked[5], RALLY.size))
     for frame, key in ((20, "x"), (22, "h"), (24, "a")):
         go(page, frame)
         page.keyboard.press(key)
     go(page, 26)
     page.keyboard.press("Shift+ArrowRight")
-    wait_labels(page, {5, 20, 22, 24, 26})
+    wait_labels(page, video, {5, 20, 22, 24, 26})
     page.keyboard.press("u")
-    wait_labels(page, {5, 20, 22, 24})
+    wait_labels(page, video, {5, 20, 22, 24})
     go(page, 12)
-    click_ball(page, *clicked[12])
+    page.mouse.click(*find_place(page, "#picture", clicked[12], RALLY.size))
     page.keyboard.press("i")
     corrected = {*range(5, 13), 20, 22, 24}
-    wait_labels(page, corrected)
+    wait_labels(page, video, corrected)
 
     page.wait_for_url("**frame=12")
     page.reload()
     page.wait_for_selector("body[data-ready]")
     wait_shown(page, 12)
-    wait_labels(page, corrected)
+    wait_labels(page, video, corrected)
     assert "person" in page.inner_text("#readout")
     page.keyboard.press("u")  # undo goes on after a reload
-    wait_labels(page, {5, 12, 20, 22, 24})
+    wait_labels(page, video, {5, 12, 20, 22, 24})
     page.keyboard.press("r")
-    wait_labels(page, corrected)
-    labels = read_labels(page)
+    labels = wait_labels(page, video, corrected)
 
     rows = export(page, "labels")
     assert set(rows) == corrected
@@ -158,9 +81,8 @@ def test_a_clip_is_tracked_corrected_taught_and_exported(server, page, capfd):
     assert rows[20]["Visibility"] == "0"
     assert rows[20]["X"] == ""
     for frame in range(6, 12):  # between the ends that were clicked
-        assert read_place(rows[frame]) == pytest.approx(
-            (labels[str(frame)]["x"], labels[str(frame)]["y"]), abs=0.01
-        )
+        filled = labels[frame]["x"], labels[frame]["y"]
+        assert read_place(rows[frame]) == pytest.approx(filled, abs=0.01)
         assert clicked[5][0] < float(rows[frame]["X"]) < clicked[12][0]
 
     track = export(page, "track")
@@ -175,20 +97,6 @@ def test_a_clip_is_tracked_corrected_taught_and_exported(server, page, capfd):
     page.keyboard.press("a")  # the whole stretch
     sync_api.expect(page.locator("#saved")).to_have_text("Saved")
     teach(page)
-    assert page.errors == []
-    assert server.stop() in (0, 130)
-
-
-def track_all(page):
-    page.select_option("#weights", "rendered-v3")
-    page.select_option("#mode", "fast")
-    assert page.inner_text(".card .state") == "not tracked"
-    page.click("#track-all")
-    page.wait_for_selector(".card .dot.tracked", timeout=PATIENCE)
-
-
-def wait_shown(page, frame):
-    page.wait_for_selector(f"#picture[data-shown='{frame}']")
 
 
 def go(page, frame):
@@ -196,51 +104,6 @@ def go(page, frame):
     page.keyboard.type(str(frame))
     page.keyboard.press("Enter")
     wait_shown(page, frame)
-
-
-def click_ball(page, x, y):
-    """Click a place of the video in the picture, which is fitted and centred."""
-    box = page.locator("#picture").bounding_box()
-    height, width = RALLY.size
-    scale = min(box["width"] / width, box["height"] / height)
-    page.mouse.click(
-        box["x"] + box["width"] / 2 + (x - (width - 1) / 2) * scale,
-        box["y"] + box["height"] / 2 + (y - (height - 1) / 2) * scale,
-    )
-
-
-def read_labels(page):
-    """The labels that the server has."""
-    return page.evaluate(
-        """async () => {
-            const [video] = await (await fetch("/api/videos")).json();
-            return (await (await fetch(`/api/videos/${video.id}/labels`)).json()).frames;
-        }"""
-    )
-
-
-def wait_labels(page, frames):
-    end = time.monotonic() + 10
-    while (found := {int(frame) for frame in read_labels(page)}) != frames:
-        assert time.monotonic() < end, (found, frames)
-
-
-def report_times(page, capfd):
-    """Step and jump as a person does, and say how long until the picture is there."""
-    measure = f"""([press, frame]) => new Promise((done) => {{
-        const start = performance.now();
-        const look = () => {SHOWN} === String(frame) ? done(performance.now() - start)
-            : requestAnimationFrame(look);
-        press === "step" ? dispatchEvent(new KeyboardEvent("keydown", {{ key: "ArrowRight" }}))
-            : (location.hash = location.hash.replace(/(&frame=.*)?$/, `&frame=${{frame}}`));
-        look();
-    }})"""
-    steps = [page.evaluate(measure, ["step", frame]) for frame in range(1, 11)]
-    jumps = [page.evaluate(measure, ["jump", frame]) for frame in (40, 3, 30, 46, 18)]
-    with capfd.disabled():
-        for name, times in (("next frame", steps), ("jump", jumps)):
-            middle = sorted(times)[len(times) // 2]
-            print(f"\n{name}: {middle:.0f} ms in the middle, {max(times):.0f} ms at most", end="")
 
 
 def export(page, name):
@@ -259,7 +122,7 @@ def read_place(row):
 
 def teach(page):
     page.click("nav [data-view=teach]")
-    page.fill("#minutes", "0.2")
+    page.fill("#minutes", "0.05")
     page.click("#teach-start")
     page.wait_for_selector("#teach-result:not([hidden])", timeout=PATIENCE)
     assert "held back" in page.inner_text("#result-text")
@@ -270,129 +133,222 @@ def teach(page):
     sync_api.expect(page.locator("#weights")).to_have_value("my-club")
 
 
-# What a hostile page could try
+def test_how_long_a_step_and_a_jump_take(server, page, capfd):
+    """Steps and jumps as a person does, in a large video with one key frame; says how long."""
+    open_video(page, server, "large.mp4")
+    measure = """([step, frame]) => new Promise((done) => {
+        const start = performance.now(), picture = document.querySelector("#picture");
+        const look = () => picture.dataset.shown === String(frame) ? done(performance.now() - start)
+            : requestAnimationFrame(look);
+        if (step) dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight" }));
+        else location.hash = location.hash.replace(/(&frame=.*)?$/, `&frame=${frame}`);
+        look();
+    })"""
+    jumps = [page.evaluate(measure, [False, frame]) for frame in (180, 40, 240, 90, 130)]
+    steps = [page.evaluate(measure, [True, frame]) for frame in range(131, 141)]
+    with capfd.disabled():
+        for name, times in (("next frame", steps), ("jump", jumps)):
+            middle = sorted(times)[len(times) // 2]
+            print(f"\n{name}: {middle:.0f} ms in the middle, {max(times):.0f} ms at most", end="")
 
-PATHS = (
-    "/api/videos", "/api/events", "/api/weights", "/api/formats", "/static/main.js", "/",
-    "/api/videos/{id}/track", "/api/videos/{id}/labels", "/api/videos/{id}/frames/0",
-    "/api/videos/{id}/thumbnail", "/api/videos/{id}/export?format=csv", "/court/{id}",
-    "/report/{id}",
-)  # fmt: skip
-OUTSIDE = ("../secret.mp4", "..%2fsecret.mp4", "%2e%2e/secret.mp4", "..%5csecret.mp4",
-           "/etc/passwd", "%2fetc%2fpasswd", "match/../../secret.mp4")  # fmt: skip
+
+def test_a_dropped_file_is_in_the_library(server, page, tmp_path):
+    content = write_video(tmp_path / "dropped.mp4", 5).read_bytes()
+    open_studio(page, server)
+    page.evaluate(
+        """(content) => {
+            const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File([bytes], "dropped.mp4"));
+            const options = { dataTransfer, bubbles: true, cancelable: true };
+            for (const name of ["dragover", "drop"]) {
+                document.body.dispatchEvent(new DragEvent(name, options));
+            }
+        }""",
+        base64.b64encode(content).decode(),
+    )
+    card = page.locator(".card:has(.name[title='dropped.mp4'])")
+    card.wait_for()
+    assert "not tracked" in card.inner_text()
+    assert (server.folder / "dropped.mp4").read_bytes() == content
+    card.locator("a").click()
+    wait_shown(page, 0)
+
+
+def test_a_tap_corrects_and_two_fingers_zoom(server, chromium):
+    screen = {"width": 1024, "height": 768}
+    with open_page(chromium, viewport=screen, has_touch=True) as page:
+        video = open_video(page, server, "tracked.mp4")
+        before = set(read_labels(page, video))
+        page.touchscreen.tap(*find_place(page, "#picture", (60.0, 30.0), TRACKED.size))
+        label = wait_labels(page, video, before | {0})[0]
+        assert (label["x"], label["y"]) == pytest.approx((60.0, 30.0), abs=EXACT)
+        page.tap("[data-act=forward]")
+        wait_shown(page, 1)
+        page.tap("#player [data-act=absent]")
+        assert wait_labels(page, video, before | {0, 1})[1]["status"] == "absent"
+        pinch(page, "#picture")
+        assert page.get_attribute("[data-act=zoomBall]", "aria-pressed") == "true"
+        wait_labels(page, video, before | {0, 1})  # two fingers say nothing of the ball
+        for _ in range(2):
+            page.tap("#player [data-act=undo]")
+        wait_labels(page, video, before)
+
+
+def pinch(page, canvas):
+    """Spread two fingers in the middle of an element."""
+    box = page.locator(canvas).bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    touch = page.context.new_cdp_session(page)
+    for kind, away in (("touchStart", 40), ("touchMove", 80), ("touchMove", 120)):
+        points = [{"x": x - away, "y": y, "id": 0}, {"x": x + away, "y": y, "id": 1}]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def test_a_time_in_the_report_leads_to_its_frame(server, page):
+    video = open_video(page, server, "tracked.mp4")
+    page.click("#report-link")
+    page.get_by_text("Back to the video").wait_for()
+    time = page.locator(f"a[href^='/#video={video}&frame=']").last
+    frame = time.get_attribute("href").rpartition("=")[2]
+    time.click()
+    wait_shown(page, frame)
+
+
+# The court
+
+CORNERS = {
+    "near_left": (296, 656),
+    "near_right": (985, 656),
+    "far_left": (453, 264),
+    "far_right": (829, 264),
+}
+SIZE = (720, 1280)
+
+
+class Marking:
+    """`tracknet court`, waiting for somebody to mark a court in a grey picture."""
+
+    def __init__(self, page):
+        self.page, self.marks = page, None
+        opened = threading.Event()
+        self.thread = threading.Thread(target=self._pick, args=(opened.set,), daemon=True)
+        self.thread.start()
+        opened.wait(10)
+        page.goto(self.address)
+        page.wait_for_selector("body[data-ready]")
+        page.uncheck("#court-snap")
+
+    def _pick(self, opened):
+        def open_page(address):
+            self.address = address
+            opened()
+
+        image = np.full((*SIZE, 3), 60, np.uint8)
+        self.marks = pick_marks(image, "badminton", lambda _: None, open_page=open_page)
+
+    def see(self, x, y):
+        return find_place(self.page, "#court-picture", (x, y), SIZE)
+
+    def click(self, x, y):
+        self.page.mouse.click(*self.see(x, y))
+
+    def wait(self, text):
+        sync_api.expect(self.page.locator("#court-message")).to_contain_text(text)
+
+    def save(self):
+        self.page.click("#court-save")
+        self.page.get_by_text("Saved. You can close this page.").wait_for()
+        self.thread.join(10)
+        return {mark.name: (mark.x, mark.y) for mark in self.marks}
 
 
 @pytest.fixture
-def session(server):
-    """A studio, the cookie of its own page, and the path of a video."""
-    status, _, headers = server.ask("GET", f"/?{server.token}")
-    assert status in (302, 303, 307)
-    given = headers["Set-Cookie"]
-    assert "HttpOnly" in given
-    assert re.search("samesite=strict", given, re.IGNORECASE)
-    cookie = given.partition(";")[0]
-    (video,) = json.loads(server.ask("GET", "/api/videos", cookie=cookie)[1])
-    return server, cookie, video["id"]
+def marking(page):
+    return Marking(page)
 
 
-def test_without_the_token_nothing_is_told(session):
-    server, cookie, video = session
-    for path in PATHS:
-        path = path.format(id=video)
-        assert server.ask("GET", path)[0] in (401, 403), path
-        wrong = cookie[:-4] + "AAAA"
-        assert server.ask("GET", path, cookie=wrong)[0] in (401, 403), path
-    assert server.ask("GET", "/?token=guessed")[0] in (401, 403)
+def test_a_court_is_marked_corrected_and_saved(marking, page):
+    assert page.locator("nav").is_hidden()
+    for number, (name, place) in enumerate(CORNERS.items()):
+        assert page.input_value("#court-place") == name
+        assert page.locator("#court-sketch .now").get_attribute("data-name") == name
+        marking.click(*place)
+        sync_api.expect(page.locator("#court-sketch .done")).to_have_count(number + 1)
+    marking.wait("fits by construction")
+    # A mark is dragged, and put back.
+    page.mouse.move(*marking.see(*CORNERS["near_left"]))
+    page.mouse.down()
+    page.mouse.move(*marking.see(640, 300), steps=3)
+    page.mouse.up()
+    marking.wait("no court fits the points")
+    assert page.locator("#court-save").is_disabled()
+    page.click("#court [data-act=undo]")
+    marking.wait("fits by construction")
+    # An arrow key moves the last one by a pixel.
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    page.keyboard.press("u")
+    # The sketch chooses a point; in a zoomed picture it is placed more finely.
+    page.click("#court-sketch [data-name=service_near_left]")
+    left, top = (round(value) for value in marking.see(400, 460))  # stays where it is
+    page.mouse.move(left, top)
+    page.mouse.wheel(0, -1200)
+    times = 1.0015**1200
+    away = np.subtract(marking.see(377.25, 460.5), (left, top))
+    page.mouse.click(*((left, top) + times * away))
+    marking.wait("5 points")
+    page.click("#court [data-act=whole]")
+    page.mouse.click(*marking.see(377, 460))  # a mark that is clicked is chosen, not moved
+    assert page.input_value("#court-place") == "service_near_left"
+    assert "px off" in page.inner_text("#court-place option:checked")
+    marks = marking.save()
+    assert list(marks) == [*CORNERS, "service_near_left"]
+    assert marks["service_near_left"] == pytest.approx((377.25, 460.5), abs=0.25)
+    expected = CORNERS | {"far_right": (827, 264)}
+    for name, place in expected.items():
+        assert marks[name] == pytest.approx(place, abs=1.0)
 
 
-def test_another_host_or_origin_is_refused(session):
-    server, cookie, video = session
-    for path in PATHS:
-        path = path.format(id=video)
-        answer = server.ask("GET", path, cookie=cookie, Host=f"evil.example:{server.port}")
-        assert 400 <= answer[0] < 500, path
-        answer = server.ask("GET", path, cookie=cookie, Origin="http://evil.example")
-        assert answer[0] == 403, path
-    labels = f"/api/videos/{video}/labels"
-    body = json.dumps({"set": {"1": {"status": "visible", "visibility": 1, "x": 1, "y": 1}}})
-    changes = (("PATCH", labels), ("POST", "/api/jobs"), ("PUT", "/api/videos/a.mp4"),
-               ("DELETE", "/api/jobs/current"), ("POST", "/api/weights"))  # fmt: skip
-    for origin in ("http://evil.example", "null", f"http://127.0.0.1:{server.port + 1}"):
-        for method, path in changes:
-            answer = server.ask(method, path, cookie=cookie, body=body.encode(), Origin=origin)
-            assert answer[0] == 403, (method, path, origin)
-    assert json.loads(server.ask("GET", labels, cookie=cookie)[1])["frames"] == {}
+def test_swapped_points_cannot_be_saved(marking, page):
+    for place in reversed(CORNERS.values()):
+        marking.click(*place)
+        page.wait_for_timeout(30)
+    marking.wait("upside down")
+    assert page.locator("#court-save").is_disabled()
+    while page.locator("#court [data-act=undo]").is_enabled():
+        page.click("#court [data-act=undo]")
+    marking.wait("4 more to mark")
+    assert page.input_value("#court-place") == "near_left"
 
 
-def test_paths_do_not_leave_the_folder(session):
-    server, cookie, video = session
-    own = f"http://{server.host}:{server.port}"
-    before = sorted(server.folder.parent.rglob("*"))
-    for outside in OUTSIDE:
-        for path in (f"/static/{outside}", f"/api/videos/{outside}/thumbnail",
-                     f"/api/videos/{outside}/frames/0", f"/api/videos/{outside}/labels",
-                     f"/api/videos/{video}/export?format={outside}", f"/court/{outside}",
-                     f"/report/{outside}"):  # fmt: skip
-            status, body, _ = server.ask("GET", path, cookie=cookie)
-            assert 400 <= status < 500, path
-            assert b"root:" not in body
-            assert body != b"secret"
-        answer = server.ask("PUT", f"/api/videos/{outside}", cookie=cookie, body=b"x", Origin=own)
-        assert 400 <= answer[0] < 500, outside
-    assert sorted(server.folder.parent.rglob("*")) == before
+def test_a_custom_court_is_marked_in_metres(marking, page):
+    page.select_option("#court-sport", "custom")
+    positions = ["0,0", "6.1,0", "0,13.4", "6.1,13.4"]
+    for position, place in zip(positions, CORNERS.values(), strict=True):
+        page.fill("#court-position", position)
+        marking.click(*place)
+        sync_api.expect(page.locator("#court-position")).to_have_value("")
+    marking.wait("fits by construction")
+    assert list(marking.save()) == positions
 
 
-def test_the_page_runs_no_code_but_its_own(session):
-    server, cookie, _ = session
-    policy = server.ask("GET", "/", cookie=cookie)[2]["Content-Security-Policy"]
-    assert "default-src 'self'" in policy
-    assert "unsafe-inline" not in policy
-
-
-HOSTILE = b"""<!doctype html><meta charset="utf-8"><title>hostile</title>"""
-
-
-def test_a_page_of_another_origin_learns_and_changes_nothing(server, page, tmp_path):
-    (tmp_path / "hostile").mkdir()
-    (tmp_path / "hostile" / "index.html").write_bytes(HOSTILE)
-    handler = functools.partial(QuietHandler, directory=str(tmp_path / "hostile"))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as hostile:
-        threading.Thread(target=hostile.serve_forever, daemon=True).start()
-        page.goto(server.address)  # the person has the studio open
-        page.wait_for_selector("body[data-ready]")
-        other = page.context.new_page()
-        other.goto(f"http://127.0.0.1:{hostile.server_port}/")
-        # Another port is the same site: the browser sends the cookie along.
-        tried = other.evaluate(
-            """async (studio) => {
-                const tries = [
-                    ["/api/videos", { credentials: "include" }],
-                    ["/api/jobs", { credentials: "include", method: "POST",
-                        body: '{"kind": "track", "videos": [], "weights": "rendered-v3"}' }],
-                ];
-                const read = [];
-                for (const [path, options] of tries) {
-                    try { read.push(await (await fetch(studio + path, options)).text()); }
-                    catch { read.push(null); }
-                }
-                const frame = document.createElement("iframe");
-                frame.src = studio + "/";
-                document.body.append(frame);
-                await new Promise((done) => { frame.onload = done; });
-                try { read.push(frame.contentDocument?.body.innerHTML ?? null); }
-                catch { read.push(null); }
-                return read;
-            }""",
-            f"http://{server.host}:{server.port}",
-        )
-        assert tried == [None, None, None]
-        hostile.shutdown()
-    job = page.evaluate("document.querySelector('#job').hidden")
-    assert job, "a job was started"
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """Says nothing of what it serves."""
-
-    def log_message(self, *_):
-        pass
+def test_the_court_of_a_video_is_saved_beside_it(server, page):
+    video = open_video(page, server, "match.mp4")
+    page.click("#court-link")
+    sync_api.expect(page.locator("#court-message")).to_contain_text("4 more to mark")
+    camera = simulate_rally(RALLY).camera
+    for name in ("service_near_left", "service_near_right", "far_left", "far_right"):
+        real = camera.project(np.array([*SPORTS["badminton"].landmarks[name], 0.0]))
+        page.select_option("#court-place", name)
+        page.mouse.click(*find_place(page, "#court-picture", real, RALLY.size))
+        sync_api.expect(page.locator(f"[data-name={name}].done")).to_be_visible()
+    page.click("#court-save")
+    page.get_by_text("Saved beside the video").wait_for()
+    court = read_court(server.folder / "match_court.json")
+    middle = np.zeros(3)
+    assert court.to_picture(middle[:2]) == pytest.approx(camera.project(middle), abs=3)
+    page.click("#court-back")
+    wait_shown(page, 0)
+    assert video in page.url

@@ -1,15 +1,14 @@
+import re
+
 import numpy as np
 import pytest
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.sports import SPORTS
-from keras_tracknet.studio.court import (
-    find_corner,
-    find_court_file,
-    fit_court,
-    list_places,
-    read_saved_court,
-)
+from keras_tracknet.studio.corners import find_corner
+from keras_tracknet.studio.court import Scene, describe_court, fit_court, sketch_court
+from keras_tracknet.synthetic.camera import place_camera
+from keras_tracknet.synthetic.scene import build_scene
 
 SIZE = (720, 1280)
 MARKS = [["near_left", [212, 655]], ["near_right", [1070, 655]], ["far_left", [450, 310]],
@@ -40,29 +39,80 @@ def test_a_click_outside_the_picture_stays():
     assert find_corner(paint_corner(400, 300), (-50.0, 2000.0)) == (-50.0, 2000.0)
 
 
-def test_a_court_is_fitted_and_saved_beside_the_video(tmp_path):
-    video = tmp_path / "match.mp4"
-    assert read_saved_court(video) is None
-    fitted = fit_court(MARKS, "badminton", SIZE)
-    assert not find_court_file(video).exists()
-    assert fitted["errors"] == {name: 0 for name, _ in MARKS}
-    near = min(fitted["lines"], key=lambda line: -line[0][1] - line[1][1])
+def describe(marks, sport="badminton", image=None):
+    image = np.full((*SIZE, 3), 90, np.uint8) if image is None else image
+    return describe_court(Scene(image, sport, keep=None), fit_court(marks, sport, SIZE))
+
+
+def test_a_court_is_described_with_its_lines_and_errors():
+    four = describe(MARKS)
+    assert four["errors"] == {name: 0 for name, _ in MARKS}
+    near = min(four["lines"], key=lambda line: -line[0][1] - line[1][1])
     # The middle of a line is 2 cm inside its corners: here 1.4 pixels, of 141 a metre.
     assert [point[0] for point in near] == pytest.approx([212.7, 1069.3], abs=0.5)
-    assert fit_court(MARKS, "badminton", SIZE, find_court_file(video)) == fitted
-    assert read_saved_court(video) == fitted
+    assert "fits by construction" in four["message"]
+    five = describe([*MARKS, ["net_left", [340, 420]]])
+    assert five["message"].startswith("5 points, calibration error")
+    assert max(five["errors"].values()) > 1
+    assert not five["warning"]
 
 
-def test_marks_that_make_no_court_are_refused(tmp_path):
-    path = tmp_path / "court.json"
-    for marks in (MARKS[:3], [["nowhere", [1, 2]]], "text", [[1, 2]], None):
-        with pytest.raises(InputError):
-            fit_court(marks, "badminton", SIZE, path)
-    assert not path.exists()
+def test_lines_of_another_sport_are_a_warning():
+    rng = np.random.default_rng(1)
+    camera = place_camera(rng, SIZE, SPORTS["tennis"])
+    image = build_scene(rng, camera, SIZE, SPORTS["tennis"]).background
+    corners = {name: SPORTS["tennis"].landmarks[name] for name, _ in MARKS}
+    seen = {name: camera.project(np.array([*place, 0.0])) for name, place in corners.items()}
+    marks = [[name, [float(x), float(y)]] for name, (x, y) in seen.items()]
+    assert not describe(marks, "tennis", image)["warning"]
+    wrong = describe(marks, "badminton", image)
+    assert wrong["message"].startswith("These look like the lines of a tennis court")
+    assert wrong["warning"]
 
 
-def test_every_sport_has_places_with_the_net_last():
-    places = list_places()
-    assert set(places) == {*SPORTS, "custom"}
-    assert places["badminton"][0] == "near_left"
-    assert places["badminton"][-1] == "net_right"
+def swap(one, other):
+    names = {one: other, other: one}
+    return [["_".join(names.get(p, p) for p in name.split("_")), at] for name, at in MARKS]
+
+
+def move_first(x):
+    return [["near_left", [x, 655]], *MARKS[1:]]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (MARKS[:3], "3 were given"),
+        ([["middle", [1, 2]]], "unknown point of a badminton court"),
+        ("text", "contains no points"),
+        ([1, 2, 3], "1: not a point"),
+        (None, "contains no points"),
+        ([["near_left", "12"], *MARKS[1:]], "not a point"),  # not 1 and 2
+        ([[7, [1, 2]]], "not a point"),
+        (move_first(float("nan")), "near_left: nan,655 is outside the picture"),
+        (move_first(1e308), "near_left: 1e+308,655 is outside the picture"),
+        (move_first(10**400), "near_left: inf,655 is outside the picture"),
+        ([*MARKS, MARKS[0]], "near_left and near_left are at the same position"),
+        ([[name, [x, 3 * x]] for name, (x, _) in MARKS], "on one line on the picture"),
+        (swap("left", "right"), "left and right are swapped"),
+        (swap("near", "far"), "near and far are swapped"),
+    ],
+)
+def test_what_makes_no_court_is_refused(wrong, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        fit_court(wrong, "badminton", SIZE)
+
+
+def test_places_of_a_custom_court_are_metres():
+    marks = [[f"{x},{y}", [10 + 20 * x + 3 * y, 60 - 9 * y]] for x in (0, 4) for y in (0, 3)]
+    assert fit_court(marks, "custom", (72, 128)).marks[-1][3:] == (4, 3)
+    assert sketch_court("custom") == {"places": {}, "lines": []}
+
+
+@pytest.mark.parametrize("sport", SPORTS)
+def test_a_sketch_has_corners_first_and_the_net_last(sport):
+    sketch = sketch_court(sport)
+    assert next(iter(sketch["places"])) == "near_left"
+    assert [*sketch["places"]][-1].startswith("net")
+    assert sketch["places"] == SPORTS[sport].landmarks
+    assert len(sketch["lines"]) == len(SPORTS[sport].lines)

@@ -109,14 +109,46 @@ def test_the_cache_forgets_what_was_asked_for_the_longest_ago():
     assert cache.bytes == 80
 
 
-def test_frames_around_the_latest_one_are_made_ready(tmp_path):
+@pytest.fixture
+def server(tmp_path):
     film = write_film(tmp_path / "film.mp4", gop=500)
-    cache = JpegCache()
-    server = FrameServer(Pictures(film, find_frames(film)), cache)
-    try:
-        server.jpeg(20)
-        server._worker.submit(lambda: None).result()
-        kept = [number for number in range(40) if cache.get((server, number, None)) is not None]
-        assert kept == list(range(10, 31))
-    finally:
-        server.close()
+    server = FrameServer(Pictures(film, find_frames(film)), JpegCache())
+    yield server
+    server.close()
+
+
+def list_ready(server, width=None):
+    server._worker.submit(lambda: None).result()
+    return [n for n in range(40) if server.cache.get((server, n, width)) is not None]
+
+
+def test_frames_after_the_latest_one_are_made_ready(server):
+    server.jpeg(20)
+    assert list_ready(server) == list(range(20, 31))
+
+
+def test_frames_before_the_latest_one_are_made_ready_on_the_way_back(server):
+    server.jpeg(30)
+    server.jpeg(29)
+    assert list_ready(server)[:11] == list(range(19, 30))
+
+
+def test_frames_on_the_way_are_not_decoded_twice(server, monkeypatch):
+    server.jpeg(30)
+    list_ready(server)
+    monkeypatch.setattr(server.pictures, "find", pytest.fail)
+    image = server.pictures.show(server._decoded[21], lambda _size: (20, 40))
+    assert server.jpeg(21, 40) == encode_jpeg(image)
+
+
+def test_few_large_pictures_are_kept_decoded(server, monkeypatch):
+    monkeypatch.setattr("keras_tracknet.studio.jpegs.DECODED_BYTES", 3 * 48 * 96 * 1.5)
+    server.jpeg(20)
+    list_ready(server)
+    assert list(server._decoded) == [28, 29, 30]
+
+
+def test_a_frame_that_is_read_is_whole(server, tmp_path):
+    server.jpeg(20, 40)
+    expected = list(read_frames(tmp_path / "film.mp4"))[18].image
+    np.testing.assert_array_equal(server.read(18), expected)

@@ -31,12 +31,19 @@ def test_elements_that_the_code_finds_are_in_the_page():
 
 
 def test_buttons_and_keys_have_actions():
-    main = MODULES["main.js"]
-    actions = set(re.findall(r"(\w+):", main[main.index("const actions") :]))
-    buttons = set(re.findall(r'data-act="(\w+)"', PAGE))
+    def list_actions(code, after):
+        return set(re.findall(r"(\w+): ", code[code.index(after) :]))
+
     keys = set(re.findall(r'\[\[[^\]]+\](?:"\])?, "(\w+)"', MODULES["keys.js"]))
-    assert {"accept", "fill", "undo"} <= buttons & keys
-    assert buttons | keys <= actions
+    nudges = list_actions(MODULES["keys.js"], "function nudges")
+    player = nudges | list_actions(MODULES["main.js"], "const actions")
+    court = nudges | list_actions(MODULES["court.js"], "this.actions")
+    for view, actions in (("player", player), ("court", court)):
+        (part,) = re.findall(rf'<main id="{view}".*?</main>', PAGE, re.DOTALL)
+        buttons = set(re.findall(r'data-act="(\w+)"', part))
+        assert {"undo", "redo"} <= buttons & keys
+        assert buttons <= actions
+    assert keys <= player | court
 
 
 @pytest.mark.parametrize("path", sorted(STATIC.iterdir()), ids=lambda path: path.name)

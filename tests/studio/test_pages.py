@@ -87,12 +87,35 @@ def test_a_damaged_video_is_listed_with_what_is_wrong(client, session):
 def test_frames_are_jpegs_that_the_browser_may_keep(client, video):
     answer = client.get(f"{video}/frames/3?width=32")
     assert answer.headers["content-type"] == "image/jpeg"
-    assert "immutable" in answer.headers["cache-control"]
     assert "dur=" in answer.headers["server-timing"]
     image = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)
     assert image.shape == (18, 32, 3)
     ball = np.unravel_index(image[..., 0].argmax(), image.shape[:2])
     np.testing.assert_allclose(ball, (9, (6 + 8 * 3) / 2), atol=1.5)
+    kept = {"if-none-match": answer.headers["etag"]}
+    again = client.get(f"{video}/frames/3?width=32", headers=kept)
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize("tail", ["frames/3", "thumbnail"])
+def test_another_file_of_the_same_name_shows_its_own_pictures(client, session, video, tail):
+    before = client.get(f"{video}/{tail}")
+    write_video(session.library.root / "a9.mp4", FRAMES, shade=200)
+    kept = {"if-none-match": before.headers["etag"]}
+    after = client.get(f"{video}/{tail}", headers=kept)
+    assert after.status_code == 200
+    shades = [
+        np.median(cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_GRAYSCALE))
+        for answer in (before, after)
+    ]
+    assert shades == pytest.approx([90, 200], abs=4)
+
+
+def test_another_file_of_the_same_name_is_described_anew(client, session, video):
+    client.get(f"{video}/frames/3")
+    write_video(session.library.root / "a9.mp4", 12)
+    assert client.get("/api/videos").json()[0]["frames"] == 12
+    assert client.get(f"{video}/frames/12").status_code == 404
 
 
 @pytest.mark.parametrize("tail", ["frames/24", "frames/99999999", "heatmaps/24"])

@@ -6,7 +6,7 @@ from helpers_clips import write_video
 from starlette.testclient import TestClient
 
 from keras_tracknet.analysis.court.calibration import read_court
-from keras_tracknet.files import write_json
+from keras_tracknet.files import read_json, write_json
 from keras_tracknet.studio.library import Library
 from keras_tracknet.studio.pages import make_app
 from keras_tracknet.studio.session import Session
@@ -80,7 +80,7 @@ def test_a_marked_court_is_saved_beside_the_video(client, session):
     place = f"/api/videos/{video.id}/court"
     told = client.get(place).json()
     assert (told["court"], told["sport"]) == (None, "badminton")
-    assert told["sports"]["badminton"][0] == "near_left"
+    assert next(iter(told["sports"]["badminton"]["places"])) == "near_left"
     body = {"sport": "badminton", "marks": MARKS}
     fitted = client.post(place, json=body).json()
     assert fitted["lines"]
@@ -106,14 +106,24 @@ def test_marks_that_make_no_court_are_refused_in_words(client, session):
         ("corner?frame=3&x=10.5&y=12", 200),
         ("corner?frame=3&x=ten&y=12", 400),
         ("corner?frame=3&x=nan&y=12", 400),
-        ("corner?x=1&y=2", 400),
+        ("corner?frame=x&x=1&y=2", 400),
         ("corner?frame=999&x=1&y=2", 404),
-        ("found?frame=3&sport=badminton", 404),  # there is none in the picture
-        ("found?frame=3&sport=chess", 404),
+        ("found?frame=3&sport=badminton", 200),  # there is none in the picture
+        ("found?frame=3&sport=chess", 200),
+        ("picture?frame=999", 404),
     ],
 )
 def test_corners_and_courts_are_looked_for_in_a_frame(client, session, query, status):
     (video,) = session.library.videos()
     answer = client.get(f"/api/videos/{video.id}/court/{query}")
     assert answer.status_code == status
-    assert answer.json() == {"x": 10.5, "y": 12} or "error" in answer.json()
+    assert answer.json() in (None, {"x": 10.5, "y": 12}) or "error" in answer.json()
+
+
+def test_a_court_of_another_picture_is_not_shown(client, session):
+    (video,) = session.library.videos()
+    place = f"/api/videos/{video.id}/court"
+    client.post(place, json={"sport": "badminton", "marks": MARKS, "save": True})
+    path = session.library.root / "match_court.json"
+    write_json(read_json(path) | {"width": 128}, path)
+    assert client.get(place).json()["court"] is None

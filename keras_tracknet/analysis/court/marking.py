@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ from keras_tracknet.analysis.court.marks import (
     parse_marks,
     read_marks,
 )
-from keras_tracknet.analysis.court.page import pick_marks
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import check_free
 from keras_tracknet.sports import find_sport
@@ -43,7 +42,7 @@ def mark_court(
     find: bool = False,
     at: float = 0.0,
     overwrite: bool = False,
-    announce: Callable[[str], None] = print,
+    pick: Callable[[np.ndarray, str], Sequence[Mark]] | None = None,
 ) -> dict[str, Any]:
     """Calibrate a court and write it as JSON, with a drawing of it as PNG beside.
 
@@ -51,12 +50,12 @@ def mark_court(
         video: a video, or a folder of images.
         path: JSON file to create.
         sport: name, or `custom`.
-        points: see `parse_marks`, or a JSON file of `{"near_left": [212, 655], ...}`; clicked on a
-            page in the browser when omitted, which opens with the court that `find_court` finds.
-        find: whether to save the court that is found without asking.
+        points: see `parse_marks`, or a JSON file of `{"near_left": [212, 655], ...}`.
+        find: whether to save the court that `find_court` finds.
         at: seconds into the video of the picture to draw on.
         overwrite: whether to replace what is there.
-        announce: is told the address of the page.
+        pick: asks a person for the marks of a sport's court in a picture, where neither `points`
+            nor `find` is given.
 
     Returns:
         Files, the fit in words, errors in pixels (None with four points, which always fit), and
@@ -76,18 +75,21 @@ def mark_court(
     check_free((path, drawing), overwrite=overwrite)
     image = _read_picture(video, at)
     size = image.shape[:2]
-    if points is None:
+    marks: Sequence[Mark]
+    if points is not None:
+        marks = _read_points(points, sport, size)
+    elif find:
         found = find_court(image, sport) if sport in FINDABLE else None
-        if find and found is None:
+        if found is None:
             raise InputError(
                 f"{video}: no {sport} court is found at {at:g} s; try another `at`, or mark it"
                 " without `find`."
             )
-        marks = list(found.marks) if found is not None else []
-        if not find:
-            marks = pick_marks(image, sport, announce, found=marks)
+        marks = found.marks
+    elif pick is not None:
+        marks = pick(image, sport)
     else:
-        marks = _read_points(points, sport, size)
+        raise ValueError("points, find or pick must be given.")
     court = calibrate_court(marks, size, sport)
     check_orientation(court)
     write_court(court, path)

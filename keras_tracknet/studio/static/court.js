@@ -1,201 +1,247 @@
-// The court: its corners clicked in a frame, and the lines that follow from them.
-import { ask, attempt, find, make, onceAFrame, pointAt, prepare, say } from "./page.js";
+// The court: its corners marked in a frame, and the lines that follow from them.
+import { ask, attempt, find, make, say } from "./page.js";
+import { nudges } from "./keys.js";
+import { Stage } from "./stage.js";
 
-const TIMES = 4; // of the lens
 const LEAST = 4; // marks that make a court
-const LINE = "#ffd60a", MARK = "#40c4ff";
+const REACH = 14; // CSS pixels from its middle that a mark is taken hold of
+const LINE = "#ffd60a", MARK = "#40c4ff", LAST = "#ff4d6d";
 
-export class CourtView {
+export class CourtView extends Stage {
   constructor() {
-    this.canvas = find("court-picture");
-    this.draw = onceAFrame(() => this.#draw());
-    new ResizeObserver(this.draw).observe(this.canvas);
-    this.canvas.addEventListener("pointerup", (event) => { if (this.image) this.#mark(event); });
-    this.canvas.addEventListener("pointermove", (event) => {
-      this.pointer = this.#unplace(pointAt(this.canvas, event));
-      this.draw();
+    super(find("court-picture"));
+    Object.assign(this, { marks: new Map(), done: [], undone: [], last: null, court: null });
+    const nudge = (dx, dy) => this.#nudge(dx, dy);
+    this.actions = { ...nudges(nudge), back: () => nudge(-1, 0), forward: () => nudge(1, 0),
+      up: () => nudge(0, -1), down: () => nudge(0, 1),
+      undo: () => this.#step(this.done, this.undone), redo: () => this.#step(this.undone, this.done),
+      zoomIn: () => this.zoomTo(this.zoom * 1.5), zoomOut: () => this.zoomTo(this.zoom / 1.5),
+      whole: () => this.zoomTo(1) };
+    find("court-sport").addEventListener("change", () => this.#begin());
+    find("court-place").addEventListener("change", () => this.#choose(find("court-place").value));
+    find("court-find").addEventListener("click", async () => {
+      if (!await this.#find()) say("No court is found; mark its corners.");
     });
-    find("court-undo").addEventListener("click", () => this.undo());
-    find("court-find").addEventListener("click", () => this.findLines());
-    find("court-save").addEventListener("click", () => this.save());
-    find("court-sport").addEventListener("change", () => {
-      this.steps = [];
-      this.#take(new Map());
-    });
+    find("court-save").addEventListener("click", () => this.#save());
   }
 
-  /** Show the court of a video in a frame. */
-  async show(entry, frame) {
-    this.video = entry;
-    this.frame = frame;
-    this.path = `/api/videos/${encodeURIComponent(entry.id)}`;
-    Object.assign(this, { steps: [], marks: new Map(), fit: null, pointer: null, image: null });
-    find("court-back").href = `#video=${encodeURIComponent(entry.id)}&frame=${frame}`;
-    const { court, sport, sports, findable } = await ask(`${this.path}/court`);
-    this.sports = sports;
-    find("court-sport").replaceChildren(...Object.keys(sports).map((name) => make("option", {}, name)));
-    find("court-sport").value = court?.sport ?? sport;
-    this.findable = findable;
+  get sport() { return find("court-sport").value; }
+
+  /** Show the court of a video: `place` names the video, and may name a frame and a sport. */
+  async show(place) {
+    const id = encodeURIComponent(place.get("court")), frame = place.get("frame");
+    const back = frame === null ? "" : `&frame=${frame}`;
+    find("court-back").href = `#video=${id}${back}`;
+    Object.assign(this, { path: `/api/videos/${id}/court`, query: `?${back}`, image: null, width: 0 });
+    const told = await ask(this.path + this.query);
+    this.sports = told.sports;
+    this.findable = told.findable;
+    find("court-sport").replaceChildren(...Object.keys(told.sports).map((name) => make("option", {}, name)));
+    find("court-sport").value = place.get("sport") ?? told.court?.sport ?? told.sport;
     const image = new Image();
-    image.src = `${this.path}/frames/${frame}`;
+    image.src = `${this.path}/picture${this.query}`;
     await image.decode();
     this.image = image;
-    this.saved = court !== null;
-    await this.#take(new Map(court?.marks ?? []));
+    this.fit(told.width, told.height);
+    await this.#begin(told.court);
   }
 
-  #scale() {
-    return Math.min(this.canvas.clientWidth / this.video.width, this.canvas.clientHeight / this.video.height);
+  /** Begin with a court that was saved, or as the painted lines show it. */
+  async #begin(saved) {
+    Object.assign(this, { done: [], undone: [], last: null, court: null });
+    this.#drawSketch();
+    await this.#take(new Map(saved?.sport === this.sport ? saved.marks : []));
+    if (this.marks.size) find("court-save").disabled = true; // it is saved as it is
+    else await this.#find();
   }
 
-  #place([x, y]) {
-    const scale = this.#scale();
-    return [this.canvas.clientWidth / 2 + (x - (this.video.width - 1) / 2) * scale,
-      this.canvas.clientHeight / 2 + (y - (this.video.height - 1) / 2) * scale];
+  /** Take the court that the painted lines show, to be looked at and mended. */
+  async #find() {
+    if (!this.findable.includes(this.sport)) return false;
+    const { image, marks } = this;
+    find("court-find").disabled = true;
+    const court = await attempt(() => ask(`${this.path}/found${this.query}&sport=${this.sport}`));
+    find("court-find").disabled = false;
+    if (this.image !== image || this.marks !== marks) return true; // somebody was faster
+    if (!court) return false;
+    await this.#change(new Map(court.marks));
+    this.#tell(`Found by its lines: check them, drag what is off, then save. ${court.message}`, court.warning);
+    return true;
   }
 
-  #unplace([left, top]) {
-    if (!this.video) return null;
-    const scale = this.#scale();
-    return [(left - this.canvas.clientWidth / 2) / scale + (this.video.width - 1) / 2,
-      (top - this.canvas.clientHeight / 2) / scale + (this.video.height - 1) / 2];
-  }
+  // Marks
 
-  async #mark(event) {
-    const custom = find("court-sport").value === "custom";
-    const name = custom ? find("court-place").value.trim() : this.chosen;
-    if (!name) { say(custom ? "Enter the position in metres first, such as 6.1,0." : "Choose a point first."); return; }
-    let [x, y] = this.#unplace(pointAt(this.canvas, event));
+  async tap(x, y, held) {
+    if (held) { this.last = held.name; this.#choose(held.name); return; }
+    const place = this.sport === "custom" ? find("court-position") : find("court-place");
+    const name = place.value.trim();
+    if (!name) { say("Enter the position in metres first, such as 6.1,0."); return; }
+    let point = [x, y];
     if (find("court-snap").checked) {
       const corner = await attempt(() => ask(
-        `${this.path}/court/corner?frame=${this.frame}&x=${x.toFixed(2)}&y=${y.toFixed(2)}`));
-      if (corner) ({ x, y } = corner);
+        `${this.path}/corner${this.query}&x=${x.toFixed(2)}&y=${y.toFixed(2)}`));
+      if (corner) point = [corner.x, corner.y];
     }
-    this.steps.push(new Map(this.marks));
-    this.saved = false;
+    find("court-position").value = "";
     const marks = new Map(this.marks);
-    marks.delete(name);
-    if (custom) find("court-place").value = "";
-    await this.#take(marks.set(name, [x, y]));
+    marks.delete(name); // the last mark is the last in the map
+    await this.#change(marks.set(name, point));
   }
 
-  /** Take the court that the painted lines suggest, to be looked at and mended. */
-  async findLines() {
-    find("court-find").disabled = true;
-    const court = await attempt(() => ask(
-      `${this.path}/court/found?frame=${this.frame}&sport=${find("court-sport").value}`));
-    this.#list();
-    if (!court) return;
-    this.steps.push(new Map(this.marks));
-    this.saved = false;
-    await this.#take(new Map(court.marks));
-    say("Found. Look whether the lines lie on the court, move what is off, then save.");
+  grab(x, y) {
+    const far = ([left, top]) => Math.hypot(left - x, top - y) * this.scale();
+    const [found] = [...this.marks].filter(([, point]) => far(point) < REACH)
+      .sort(([, one], [, two]) => far(one) - far(two));
+    return found && { name: found[0], from: found[1], marks: this.marks };
   }
 
-  async undo() {
-    const marks = this.steps.pop();
-    if (!marks) { say("There is nothing to undo."); return; }
-    this.saved = false;
-    await this.#take(marks);
+  drag({ name, from: [x, y] }, dx, dy) {
+    this.last = name;
+    this.marks = new Map(this.marks).set(name, [x + dx, y + dy]);
+    this.draw();
+  }
+
+  drop({ marks }) { this.#change(this.marks, marks); }
+
+  #nudge(dx, dy) {
+    if (!this.marks.has(this.last)) return;
+    const [x, y] = this.marks.get(this.last);
+    this.#change(new Map(this.marks).set(this.last, [x + dx, y + dy]));
+  }
+
+  #change(marks, before = this.marks) {
+    this.done.push(before);
+    this.undone = [];
+    return this.#take(marks);
+  }
+
+  #step(from, to) {
+    if (!from.length) return;
+    to.push(this.marks);
+    this.last = null;
+    this.#take(from.pop());
   }
 
   /** Show marks, and the court that fits them. */
   async #take(marks) {
     this.marks = marks;
-    this.fit = null;
-    const names = this.sports[find("court-sport").value];
-    if (!names.includes(this.chosen) || marks.has(this.chosen)) {
-      this.chosen = names.find((name) => !marks.has(name)) ?? names[0];
+    if (!marks.has(this.last)) this.last = [...marks.keys()].at(-1) ?? null;
+    this.#choose(Object.keys(this.sports[this.sport].places).find((name) => !marks.has(name)));
+    find("court-save").disabled = true;
+    if (marks.size < LEAST) {
+      this.court = null;
+      this.#tell(`${LEAST - marks.size} more to mark.`);
+      return;
     }
-    this.#list();
-    find("court-fit").textContent = `${marks.size} of at least ${LEAST} points`;
-    if (marks.size >= LEAST) {
-      try {
-        const fit = await this.#send(false);
-        if (this.marks === marks) this.fit = fit;
-        find("court-fit").textContent = fit.fit;
-      } catch (error) {
-        find("court-fit").textContent = error.message;
-      }
+    try {
+      const court = await this.#send(false);
+      if (this.marks !== marks) return; // changed meanwhile
+      this.court = court;
+      this.#tell(court.message, court.warning);
+      find("court-save").disabled = false;
+    } catch (error) {
+      if (this.marks !== marks) return;
+      this.court = null;
+      this.#tell(error.message, true);
     }
-    this.#list();
-    this.draw();
+    this.#choose(find("court-place").value);
   }
 
   #send(save) {
-    return ask(`${this.path}/court`, { method: "POST",
-      body: { sport: find("court-sport").value, marks: [...this.marks], save } });
+    return ask(this.path + this.query, { method: "POST", body: { sport: this.sport, marks: [...this.marks], save } });
   }
 
-  async save() {
-    const fit = await attempt(() => this.#send(true));
-    if (!fit) return;
-    this.saved = true;
-    this.#list();
-    say("Saved beside the video; reports use it from now on.");
+  async #save() {
+    if (!await attempt(() => this.#send(true))) return;
+    find("court-save").disabled = true;
+    if (document.body.classList.contains("alone")) {
+      document.body.replaceChildren(make("p", { className: "drop" }, "Saved. You can close this page."));
+    } else say("Saved beside the video; reports use it from now on.");
   }
 
-  #list() {
-    const custom = find("court-sport").value === "custom";
-    find("court-place").hidden = !custom;
-    const names = custom ? [...this.marks.keys()] : this.sports[find("court-sport").value];
-    find("court-places").replaceChildren(...names.map((name) => {
-      const button = make("button", { className: "entry", onclick: () => {
-        this.chosen = name;
-        if (custom) find("court-place").value = name;
-        this.#list();
-      } }, name.replaceAll("_", " "));
-      if (name === this.chosen) button.setAttribute("aria-current", "true");
-      const error = this.fit?.errors[name];
-      if (this.marks.has(name)) {
-        button.append(make("span", { className: "off" },
-          error === undefined || this.marks.size === LEAST ? "✓" : `✓ ${error.toFixed(1)} px off`));
-      }
-      return make("li", {}, button);
+  // What is shown
+
+  #tell(text, bad = false) {
+    find("court-message").textContent = text;
+    find("court-message").classList.toggle("bad", bad);
+  }
+
+  /** Choose the point that the next click marks, and show what is marked. */
+  #choose(chosen) {
+    const names = Object.keys(this.sports[this.sport].places), { marks, court } = this;
+    find("court-place").replaceChildren(...names.map((name) => {
+      const error = marks.size > LEAST ? court?.errors[name] : undefined;
+      const off = error === undefined ? "" : ` ${error.toFixed(1)} px off`;
+      return make("option", { value: name }, `${name.replaceAll("_", " ")}${marks.has(name) ? ` ✓${off}` : ""}`);
     }));
-    find("court-find").disabled = !this.findable.includes(find("court-sport").value);
-    find("court-undo").disabled = !this.steps.length;
-    find("court-save").disabled = !this.fit || this.saved;
+    find("court-place").value = names.includes(chosen) ? chosen : names[0];
+    if (marks.has(chosen) && !names.length) find("court-position").value = chosen;
+    for (const spot of find("court-sketch").querySelectorAll("circle")) {
+      spot.classList.toggle("done", marks.has(spot.dataset.name));
+      spot.classList.toggle("now", spot.dataset.name === find("court-place").value);
+    }
+    find("court").querySelector("[data-act=undo]").disabled = !this.done.length;
+    find("court").querySelector("[data-act=redo]").disabled = !this.undone.length;
+    this.draw();
   }
 
-  #draw() {
+  /** Draw the court from above in centimetres, the far end up. */
+  #drawSketch() {
+    const { places, lines } = this.sports[this.sport], sketch = find("court-sketch");
+    const custom = !lines.length;
+    find("court-name").hidden = sketch.hidden = custom;
+    find("court-metres").hidden = !custom;
+    find("court-find").disabled = !this.findable.includes(this.sport);
+    sketch.replaceChildren();
+    const shape = (tag, attributes, ...text) => {
+      const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+      for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+      made.append(...text);
+      sketch.append(made);
+      return made;
+    };
+    const wide = 100 * Math.max(...lines.flat().map(([x]) => x)), long = 100 * Math.max(...lines.flat().map(([, y]) => y));
+    sketch.setAttribute("viewBox", custom ? "0 0 1 1" : `${-wide - 120} ${-long - 120} ${2 * wide + 240} ${2 * long + 240}`);
+    for (const [from, to] of lines) {
+      shape("line", { x1: 100 * from[0], y1: -100 * from[1], x2: 100 * to[0], y2: -100 * to[1] });
+    }
+    if (custom) return;
+    shape("line", { class: "net", x1: -wide - 60, x2: wide + 60, y1: 0, y2: 0 });
+    shape("text", { y: -long - 60 }, "far");
+    shape("text", { y: long + 105 }, "near: the camera");
+    for (const [name, [x, y]] of Object.entries(places)) {
+      const spot = shape("circle", { cx: 100 * x, cy: -100 * y, r: 40, "data-name": name });
+      spot.addEventListener("click", () => this.#choose(name));
+      const title = document.createElementNS("http://www.w3.org/2000/svg", "title");
+      title.textContent = name.replaceAll("_", " ");
+      spot.append(title);
+    }
+  }
+
+  paint() {
     if (!this.image || !this.canvas.clientWidth) return;
-    const { context } = prepare(this.canvas), scale = this.#scale(), { width, height } = this.video;
-    context.drawImage(this.image, ...this.#place([-0.5, -0.5]), width * scale, height * scale);
-    this.#drawMarks(context, (point) => this.#place(point), true);
-    const lens = prepare(find("court-lens"));
-    const [x, y] = this.pointer ?? [(width - 1) / 2, (height - 1) / 2];
-    const place = ([left, top]) => [lens.width / 2 + (left - x) * TIMES, lens.height / 2 + (top - y) * TIMES];
-    lens.context.imageSmoothingEnabled = false;
-    lens.context.drawImage(this.image, ...place([-0.5, -0.5]), width * TIMES, height * TIMES);
-    this.#drawMarks(lens.context, place, false);
-    lens.context.strokeStyle = "#ffffffaa";
-    lens.context.strokeRect(lens.width / 2 - 4, lens.height / 2 - 4, 8, 8);
-  }
-
-  #drawMarks(context, place, named) {
-    context.lineWidth = 1.5;
+    const context = this.lay(this.image);
+    context.font = "13px system-ui, sans-serif";
+    context.lineWidth = 2;
     context.strokeStyle = LINE;
-    for (const [from, to] of this.fit?.lines ?? []) {
+    for (const [from, to] of this.court?.lines ?? []) {
       context.beginPath();
-      context.moveTo(...place(from));
-      context.lineTo(...place(to));
+      context.moveTo(...this.place(...from));
+      context.lineTo(...this.place(...to));
       context.stroke();
     }
-    context.font = "12px system-ui, sans-serif";
     for (const [name, point] of this.marks) {
-      const [left, top] = place(point);
-      context.strokeStyle = MARK;
-      context.lineWidth = 2;
+      const [left, top] = this.place(...point);
+      context.strokeStyle = name === this.last ? LAST : MARK;
+      context.lineWidth = 2.5;
       context.beginPath();
-      context.arc(left, top, 7, 0, 2 * Math.PI);
+      context.arc(left, top, 9, 0, 2 * Math.PI);
       context.stroke();
-      if (!named) continue;
       context.fillStyle = "#fff";
       context.strokeStyle = "#000a";
       context.lineWidth = 3;
-      context.strokeText(name.replaceAll("_", " "), left + 11, top + 4);
-      context.fillText(name.replaceAll("_", " "), left + 11, top + 4);
+      context.strokeText(name.replaceAll("_", " "), left + 13, top + 5);
+      context.fillText(name.replaceAll("_", " "), left + 13, top + 5);
     }
   }
 }

@@ -29,6 +29,7 @@ const KEYS = [
   [["alt+shift+ArrowRight"], "fineRight"], [["alt+shift+ArrowUp"], "fineUp"], [["alt+shift+ArrowDown"], "fineDown"],
   [["ctrl+shift+ArrowLeft"], "farLeft", "Ctrl Shift ← → ↑ ↓", "by ten pixels"],
   [["ctrl+shift+ArrowRight"], "farRight"], [["ctrl+shift+ArrowUp"], "farUp"], [["ctrl+shift+ArrowDown"], "farDown"],
+  [["ArrowUp"], "up"], [["ArrowDown"], "down"], // of the court's marks
   [["u", "ctrl+z"], "undo", "u", "undo, without end"],
   [["r", "ctrl+shift+Z", "ctrl+y"], "redo", "r", "redo"],
   [["t"], "trail", "t", "trail"],
@@ -40,7 +41,17 @@ const KEYS = [
   [["Escape"], "leave", "Esc", "leave a stretch"],
 ];
 
-export function listenToKeys(actions, isOpen) {
+/** Actions of the keys that move something by so many pixels. */
+export function nudges(nudge) {
+  return {
+    nudgeLeft: () => nudge(-1, 0), nudgeRight: () => nudge(1, 0), nudgeUp: () => nudge(0, -1), nudgeDown: () => nudge(0, 1),
+    fineLeft: () => nudge(-0.25, 0), fineRight: () => nudge(0.25, 0), fineUp: () => nudge(0, -0.25), fineDown: () => nudge(0, 0.25),
+    farLeft: () => nudge(-10, 0), farRight: () => nudge(10, 0), farUp: () => nudge(0, -10), farDown: () => nudge(0, 10),
+  };
+}
+
+/** `act(action, event)` does it, and answers whether the view that is shown has such an action. */
+export function listenToKeys(act) {
   const table = new Map(KEYS.flatMap(([keys, action]) => keys.map((key) => [key, action])));
   addEventListener("keydown", (event) => {
     if (event.key === "?" && !isTyping(event.target)) {
@@ -48,15 +59,14 @@ export function listenToKeys(actions, isOpen) {
       event.preventDefault();
       return;
     }
-    if (!isOpen() || isTyping(event.target) || document.querySelector("dialog[open]")) return;
+    if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
     const ctrl = event.ctrlKey || event.metaKey, arrow = event.key.startsWith("Arrow");
     const shift = event.shiftKey && (arrow || ctrl || /^[A-Z]$/.test(event.key));
     const key = `${ctrl ? "ctrl+" : ""}${event.altKey ? "alt+" : ""}${shift ? "shift+" : ""}${event.key}`;
     const action = table.get(key);
     // Space and Enter press a button that has the focus; the rest is ours.
     if (!action || (event.key === " " && event.target.closest?.("button, a, select"))) return;
-    event.preventDefault();
-    actions[action](event);
+    if (act(action, event)) event.preventDefault();
   });
 }
 

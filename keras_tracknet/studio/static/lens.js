@@ -1,25 +1,17 @@
 // The lens: the ball at four times its size, or the place where it should be.
-import { find, onceAFrame, pointAt, prepare } from "./page.js";
+import { find, onceAFrame, pointAt, prepare, watchSize } from "./page.js";
 import { drawBall, drawGuess } from "./marks.js";
 
 const TIMES = 4;
 
 export class Lens {
-  constructor(video, player, put) {
+  constructor(video, player, put, signal) {
     Object.assign(this, { video, player, put, canvas: find("lens"), dragged: null });
     this.draw = onceAFrame(() => this.#draw());
-    this.stopped = new AbortController();
-    const options = { signal: this.stopped.signal };
     player.watchers.push(this.draw);
-    video.addEventListener("labels", this.draw, options);
-    this.size = new ResizeObserver(this.draw);
-    this.size.observe(this.canvas);
-    this.#listen(options);
-  }
-
-  close() {
-    this.stopped.abort();
-    this.size.disconnect();
+    video.addEventListener("labels", this.draw, { signal });
+    watchSize(this.canvas, this.draw, signal);
+    this.#listen({ signal });
   }
 
   #centre() {

@@ -3,7 +3,7 @@ import { ask, attempt, clock, find, make, say } from "./page.js";
 import { Corrections } from "./corrections.js";
 import { CourtView } from "./court.js";
 import { Jobs } from "./jobs.js";
-import { drawSheet, listenToKeys } from "./keys.js";
+import { drawSheet, listenToKeys, nudges } from "./keys.js";
 import { Lens } from "./lens.js";
 import { Library } from "./library.js";
 import { Player, SPEEDS } from "./player.js";
@@ -14,7 +14,9 @@ import { Video } from "./video.js";
 
 const jobs = new Jobs(), library = new Library(jobs), teach = new Teach(library, jobs);
 const court = new CourtView();
-let open = null; // {video, player, lens, timeline, queue, corrections} of the video that is open
+// `tracknet court` shows the court without the rest of the studio.
+const alone = new URLSearchParams(location.hash.slice(1)).has("alone");
+let open = null; // {video, player, timeline, queue, corrections, closing} of the video that is open
 
 // Views
 
@@ -29,37 +31,30 @@ async function show() {
   if (view !== "player") {
     open?.player.pause();
     await open?.corrections.save();
-    await library.refresh();
+    if (!alone) await library.refresh();
     if (view === "teach") teach.show();
-    if (view === "court") await attempt(() => showCourt(place));
+    if (view === "court") await attempt(() => court.show(place));
     return;
   }
   if (String(open?.video.id) !== id) await attempt(() => openVideo(id));
   if (open && place.has("frame")) open.video.go(Number(place.get("frame")));
 }
 
-function findVideo(id) {
-  const entry = library.find(id);
-  if (entry && entry.state !== "damaged") return entry;
-  location.hash = "library";
-  throw new Error("This video is not in the folder, or cannot be read.");
-}
-
-function showCourt(place) {
-  const entry = findVideo(place.get("court"));
-  const frame = Number(place.get("frame") ?? Math.floor(entry.frames / 2));
-  return court.show(entry, Math.max(0, Math.min(entry.frames - 1, frame)));
-}
-
 async function openVideo(id) {
-  const entry = findVideo(id);
+  const entry = library.find(id);
+  if (!entry || entry.state === "damaged") {
+    location.hash = "library";
+    throw new Error("This video is not in the folder, or cannot be read.");
+  }
   const video = await Video.open(entry);
-  if (open) for (const part of ["player", "lens", "timeline", "queue"]) open[part].close();
+  open?.closing.abort();
+  const closing = new AbortController(), { signal } = closing;
   const corrections = new Corrections(video, () => afterCorrection());
   const put = (x, y) => corrections.put(x, y);
-  const player = new Player(video, put), queue = new Queue(video, () => library.track([entry]));
-  open = { video, corrections, player, queue, lens: new Lens(video, player, put),
-    timeline: new Timeline(video, queue) };
+  const player = new Player(video, put, signal);
+  const queue = new Queue(video, () => library.track([entry]), signal);
+  new Lens(video, player, put, signal);
+  open = { video, corrections, player, queue, closing, timeline: new Timeline(video, queue, signal) };
   video.addEventListener("frame", showPlace);
   video.addEventListener("labels", showButtons);
   video.addEventListener("view", showButtons);
@@ -109,7 +104,6 @@ function afterCorrection() {
 // Actions of keys and buttons
 
 const step = (frames) => () => { open.player.pause(); open.video.go(open.video.frame + frames); };
-const nudge = (dx, dy) => () => open.corrections.nudge(dx, dy);
 const second = () => Math.round(open.video.fps);
 
 const actions = {
@@ -125,9 +119,7 @@ const actions = {
   guess: () => open.corrections.put(...open.video.guess(open.video.frame)),
   fill: () => open.corrections.fill(), stretch: () => open.corrections.toggleStretch(),
   acceptMoment: () => acceptMoment(),
-  nudgeLeft: nudge(-1, 0), nudgeRight: nudge(1, 0), nudgeUp: nudge(0, -1), nudgeDown: nudge(0, 1),
-  fineLeft: nudge(-0.25, 0), fineRight: nudge(0.25, 0), fineUp: nudge(0, -0.25), fineDown: nudge(0, 0.25),
-  farLeft: nudge(-10, 0), farRight: nudge(10, 0), farUp: nudge(0, -10), farDown: nudge(0, 10),
+  ...nudges((dx, dy) => open.corrections.nudge(dx, dy)),
   undo: () => open.corrections.undo(), redo: () => open.corrections.redo(),
   trail: () => { open.player.trail = !open.player.trail; open.player.draw(); },
   heatmap: () => open.player.toggleHeatmap(),
@@ -137,6 +129,16 @@ const actions = {
   after: () => { find("after").selectedIndex = (find("after").selectedIndex + 1) % 3; },
   leave: () => { if (open.corrections.stretch !== null) open.corrections.dropStretch(); },
 };
+
+/** Do what a key or a button of the view that is shown asks for; false where it has no such action. */
+function act(name, event) {
+  if (!find("court").hidden && court.actions[name]) court.actions[name](event);
+  else if (!find("player").hidden && open && actions[name]) {
+    actions[name](event);
+    showButtons();
+  } else return false;
+  return true;
+}
 
 function moveInQueue(way) {
   open.player.pause();
@@ -203,11 +205,9 @@ function start() {
     if (event.key === "Enter") { goTo(event.target.value.trim()); event.target.value = ""; }
     if (event.key === "Enter" || event.key === "Escape") event.target.blur();
   });
-  find("player").addEventListener("click", (event) => {
+  addEventListener("click", (event) => {
     const button = event.target.closest("[data-act]");
-    if (!button || !open) return;
-    actions[button.dataset.act](event);
-    showButtons();
+    if (!button || !act(button.dataset.act, event)) return;
     if (event.detail) button.blur(); // clicked, not pressed by key: space is for play again
   });
   find("report-link").addEventListener("click", (event) => {
@@ -221,10 +221,7 @@ function start() {
     event.target.value = "";
   });
   drawSheet();
-  listenToKeys(Object.fromEntries(Object.entries(actions).map(([name, act]) => [name, (event) => {
-    act(event);
-    showButtons();
-  }])), () => open && !find("player").hidden);
+  listenToKeys(act);
   addEventListener("hashchange", show);
   addEventListener("beforeunload", (event) => { if (open && !open.corrections.isSaved) event.preventDefault(); });
   jobs.addEventListener("job", async ({ detail: { job, ended } }) => {
@@ -239,9 +236,12 @@ function start() {
 }
 
 start();
+document.body.classList.toggle("alone", alone);
 await attempt(async () => {
-  await library.load();
-  jobs.listen();
+  if (!alone) {
+    await library.load();
+    jobs.listen();
+  }
   await show();
 });
 document.body.dataset.ready = "true";

@@ -82,6 +82,13 @@ export function onceAFrame(draw) {
   };
 }
 
+/** Draw anew when an element gets another size, until a signal. */
+export function watchSize(element, draw, signal) {
+  const observer = new ResizeObserver(draw);
+  observer.observe(element);
+  signal?.addEventListener("abort", () => observer.disconnect());
+}
+
 /** A colour of the style sheet, as it is in the light or in the dark. */
 export function colour(name) {
   const probe = find("message");

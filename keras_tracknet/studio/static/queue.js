@@ -3,14 +3,11 @@ import { ask, attempt, find, make } from "./page.js";
 
 export class Queue {
   /** `track` tracks the video. */
-  constructor(video, track) {
+  constructor(video, track, signal) {
     Object.assign(this, { video, track, entries: [], current: -1, list: find("queue") });
-    this.stopped = new AbortController();
-    video.addEventListener("labels", () => this.update(), { signal: this.stopped.signal });
-    video.addEventListener("frame", () => this.#point(), { signal: this.stopped.signal });
+    video.addEventListener("labels", () => this.update(), { signal });
+    video.addEventListener("frame", () => this.#point(), { signal });
   }
-
-  close() { this.stopped.abort(); }
 
   async load() {
     this.entries = await attempt(() => ask(`${this.video.path}/doubtful`)) ?? [];

@@ -1,30 +1,22 @@
 // The timeline: the whole video above, the frames around this one below; a click goes there.
-import { colour, find, onceAFrame, pointAt, prepare } from "./page.js";
+import { colour, find, onceAFrame, pointAt, prepare, watchSize } from "./page.js";
 
 const CELL = 7; // CSS pixels a frame takes below
 const SHORT = 15; // frames: a gap between two balls that is worth a colour
 const RULE = 14; // CSS pixels of the numbers between the two
 
 export class Timeline {
-  constructor(video, queue) {
+  constructor(video, queue, signal) {
     Object.assign(this, { video, queue, canvas: find("timeline"), stretch: null });
     this.whole = document.createElement("canvas"); // drawn once, copied for every frame
     this.draw = onceAFrame(() => this.#draw());
     this.redraw = () => { this.stale = true; this.draw(); };
-    this.stopped = new AbortController();
-    const options = { signal: this.stopped.signal };
-    video.addEventListener("frame", this.draw, options);
-    video.addEventListener("labels", this.redraw, options);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", this.redraw, options);
-    this.size = new ResizeObserver(this.redraw);
-    this.size.observe(this.canvas);
-    this.#listen(options);
+    video.addEventListener("frame", this.draw, { signal });
+    video.addEventListener("labels", this.redraw, { signal });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", this.redraw, { signal });
+    watchSize(this.canvas, this.redraw, signal);
+    this.#listen({ signal });
     this.redraw();
-  }
-
-  close() {
-    this.stopped.abort();
-    this.size.disconnect();
   }
 
   #listen(options) {
