@@ -214,7 +214,7 @@ def browser(session: nox.Session) -> None:
         session.skip("no Chromium here; install it (apt-get install chromium) to test the studio")
     prepare(session)
     session.install("-e", ".[test,browser]")
-    pages = ("tests/studio", "tests/analysis/test_pages_in_browser.py")
+    pages = ("tests/studio", "tests/analysis/test_report_in_browser.py")
     session.run("python", "-m", "pytest", "-q", "-m", "browser", *pages)
 
 

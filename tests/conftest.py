@@ -30,3 +30,16 @@ def chromium():
 
     with open_chromium() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A studio for all tests that are marked `browser`."""
+    from helpers_browser import Server, write_videos
+
+    work = tmp_path_factory.mktemp("studio")
+    write_videos(work / "videos")
+    (work / "secret.mp4").write_bytes(b"secret")
+    server = Server(work / "videos", work)
+    yield server
+    assert server.stop() in (0, 130)

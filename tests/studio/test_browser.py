@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import RALLY, TRACKED
 from helpers_browser import (
+    RALLY,
+    TRACKED,
     find_place,
     open_page,
     open_studio,
@@ -31,6 +32,12 @@ pytestmark = pytest.mark.browser
 
 PATIENCE = 90_000  # milliseconds, for what trains or tracks on a busy machine
 EXACT = 0.6  # pixels of the video: a click is as fine as the pixels of the screen
+
+
+@pytest.fixture
+def page(chromium):
+    with open_page(chromium) as page:
+        yield page
 
 
 def test_a_clip_is_tracked_corrected_taught_and_exported(server, page):

@@ -7,9 +7,16 @@ import re
 import threading
 
 import pytest
-from helpers_browser import open_studio
+from helpers_browser import open_page, open_studio
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def page(chromium):
+    with open_page(chromium) as page:
+        yield page
+
 
 PATHS = (
     "/api/videos", "/api/events", "/api/weights", "/api/formats", "/static/main.js", "/",
