@@ -6,7 +6,6 @@ import contextlib
 import math
 import os
 import warnings
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Container, Generator, Iterator, Sequence
 from fractions import Fraction
@@ -207,10 +206,9 @@ def sample_frames(
 ) -> Generator[Frame, None, None]:
     """Yield about `count` frames spread evenly over a video, at little cost.
 
-    A long video is visited at its keyframes only, one with fewer than `count / 2` keyframes to
-    visit is decoded without its bidirectional frames, and then `Frame.index` is computed from the
-    time. A short one is decoded in order. Made for estimating the background, where it matters
-    little which frames they are.
+    A long video is visited at its keyframes only, and then `Frame.index` is computed from the
+    time. A short one, or one with fewer than `count / 2` keyframes to visit, is decoded in
+    order. Made for estimating the background, where it matters little which frames they are.
 
     Args:
         path: as for `read_frames`.
@@ -239,16 +237,12 @@ def sample_frames(
                 yield from _read_keyframes(container, stream, keyframes, shrink)
                 return
     wanted = _spread(total, count)
-    if total > 4 * count:
-        read = _read_references(path, wanted, shrink)
-    else:
-        read = _read_video(path, Damage(), set(wanted), shrink)
     found = False
-    with contextlib.closing(read) as frames:
+    with contextlib.closing(_read_video(path, Damage(), set(wanted), shrink)) as frames:
         for frame in frames:
             found = True
             yield frame
-            if frame.index >= wanted[-1]:
+            if frame.index == wanted[-1]:
                 return
     if not found:  # the video ends long before its container says
         yield from deque(read_frames(path, shrink=shrink), maxlen=1)
@@ -306,23 +300,6 @@ def _read_keyframes(
             time = float((pts - (stream.start_time or 0)) * stream.time_base)
             image, shown = display.show(pictures[0], shrink), display.find_size(pictures[0])
             yield Frame(round(time / clock.step), time, image, shown)
-
-
-def _read_references(
-    path: Path, wanted: list[int], shrink: Shrink | None
-) -> Generator[Frame, None, None]:
-    """Yield, for each frame wanted, the next one that others are predicted from."""
-    with open_video(path) as (container, stream):
-        clock, display = Clock(container, stream, _frame_rate(stream)), Display(stream)
-        stream.codec_context.skip_frame = "BIDIR"
-        done = 0
-        for time, picture in clock.stamp(decode_stream(container, stream, Damage())):
-            index = round(time / clock.step)
-            passed = bisect_right(wanted, index)
-            if passed > done:
-                done = passed
-                image, shown = display.show(picture, shrink), display.find_size(picture)
-                yield Frame(index, time, image, shown)
 
 
 def _seek_keyframe(container: Any, stream: Any, pts: int) -> Any:
