@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import math
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,8 @@ from keras_tracknet.tracks.files import TrackWriter
 from keras_tracknet.tracks.track import TrackRow
 from keras_tracknet.version import __version__
 from keras_tracknet.video.capture import Capture, CapturedFrame, capture_frames, name_source
+
+Show = Callable[[np.ndarray, TrackRow], bool]  # is given a picture and its row; whether to go on
 
 
 @dataclass
@@ -66,7 +68,10 @@ class LiveFigures:
 
 
 def track_live(
-    tracker: Tracker, frames: Iterable[CapturedFrame], figures: LiveFigures | None = None
+    tracker: Tracker,
+    frames: Iterable[CapturedFrame],
+    figures: LiveFigures | None = None,
+    show: Show | None = None,
 ) -> Generator[TrackRow, None, None]:
     """Yield the row of every frame of a live source, a moment after its frame.
 
@@ -77,26 +82,33 @@ def track_live(
         tracker: the tracker; its rectifier is not used.
         frames: frames as they arrive.
         figures: where counts and latencies are added up.
+        show: is given each picture with its row; tracking ends when it returns False.
 
     Yields:
         `TrackRow`, numbered from 0; `time` is seconds since the first frame arrived.
     """
     figures = figures or LiveFigures()
     began = math.nan
+    waiting: deque[np.ndarray] = deque()  # pictures, for their rows
 
     def note_arrivals() -> Iterator[tuple[float, np.ndarray]]:
         nonlocal began
         for frame in frames:
             began = frame.arrived if math.isnan(began) else began
             figures.size = frame.image.shape[:2]
+            if show is not None:
+                waiting.append(frame.image)
             yield frame.arrived - began, frame.image
 
     with contextlib.closing(tracker.stream_live(note_arrivals())) as stream:
         for row in stream:
             figures.status[row.status] += 1
             figures.shots = len(stream.shots)
-            yield row.rounded()
+            row = row.rounded()
+            yield row
             figures.latencies.add(time.monotonic() - began - row.time)
+            if show is not None and not show(waiting.popleft(), row):
+                return
 
 
 def predict_live(
@@ -109,6 +121,7 @@ def predict_live(
     duration: float | None = None,
     patience: float = 60.0,
     read: Callable[[str], Iterator[np.ndarray]] = capture_frames,
+    show: Show | None = None,
     reporter: Reporter | None = None,
 ) -> dict[str, Any]:
     """Track a camera or a stream until it ends, and write rows as they come.
@@ -124,6 +137,7 @@ def predict_live(
         duration: seconds to track for; no end when None.
         patience: seconds without a frame after which a source that broke off is given up.
         read: yields the pictures of one connection to the source.
+        show: as for `track_live`.
         reporter: where progress goes.
 
     Returns:
@@ -145,7 +159,7 @@ def predict_live(
         capture.begin(2 * tracker.step + 2, duration)
         figures, complete = LiveFigures(), False
         try:
-            rows = track_live(tracker, capture, figures)
+            rows = track_live(tracker, capture, figures, show)
             first = list(itertools.islice(rows, 1))  # nothing is written before it
             with (
                 contextlib.closing(rows),
