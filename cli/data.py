@@ -153,9 +153,10 @@ def split(
 @click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
 @click.option(
     "--to",
-    type=click.Choice(["shuttlecock", "cvat", "coco"]),
+    type=click.Choice(["shuttlecock", "cvat", "coco", "yolo", "label-studio"]),
     required=True,
-    help="Layout to write: Shuttlecock Trajectory match folders, CVAT for video or COCO keypoints.",
+    help="Layout to write: Shuttlecock Trajectory match folders, CVAT for video, COCO keypoints,"
+    " YOLO boxes or Label Studio tasks.",
 )
 @click.option(
     "--first-frame",
@@ -171,8 +172,8 @@ def convert(
 ) -> None:
     """Convert the labelled clips of DIR to another layout in OUT.
 
-    Videos and images are hard-linked, or copied if that is not possible. For COCO, videos are
-    extracted to images.
+    Videos and images are hard-linked, or copied if that is not possible. For COCO and YOLO, videos
+    are extracted to images; for Label Studio, images become a video.
     """
     from keras_tracknet.datasets.checks import list_warnings
     from keras_tracknet.datasets.conversion import convert_dataset

@@ -9,23 +9,27 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import cv2
+import numpy as np
 
 from keras_tracknet.datasets.clip import Clip
 from keras_tracknet.datasets.dataset import Dataset, read_labels
-from keras_tracknet.datasets.formats import coco, cvat
+from keras_tracknet.datasets.formats import coco, cvat, label_studio, yolo
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import explain_writing
 from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.images import list_images
 from keras_tracknet.video.reader import probe_video, read_frames
+from keras_tracknet.video.writer import VideoWriter
 
-TARGETS = ("shuttlecock", "cvat", "coco")
+TARGETS = ("shuttlecock", "cvat", "coco", "yolo", "label-studio")
 DIGITS = 6  # behind the point of a position
 JPEG_QUALITY = 95
+IMAGES_FPS = Fraction(25)  # of a video made of images
 PARTIAL = ".partial-"  # how the folder is called that a conversion is written to
 
 Progress = Callable[[Clip], None]
@@ -47,9 +51,12 @@ def convert_dataset(
     - `cvat`: a CVAT for video XML beside each video or folder of images.
     - `coco`: `annotations/instances.json` with keypoints, and `images/<clip>/`; videos are
       taken apart into JPEG files.
+    - `yolo`: `images/<clip>/`, `labels/<clip>/` with a text per image, and `data.yaml`; videos are
+      taken apart. Unlabelled frames are left out, for an image without a box has no ball.
+    - `label-studio`: a JSON task beside each video; images are made into a video.
 
     Videos and images are linked where the file system can, else copied. Read again, every clip
-    has the same track.
+    has the same track, but for what is left out.
 
     Args:
         dataset: as `find_dataset` returns it.
@@ -73,7 +80,13 @@ def convert_dataset(
     if output.exists() and (not output.is_dir() or _list_entries(output)):
         raise InputError(f"{output}: already exists and is not empty; choose another path.")
     clips = [replace(c, table=c.table.shifted(-first_frame)) for c in dataset.clips]
-    write = {"shuttlecock": _write_shuttlecock, "cvat": _write_cvat, "coco": _write_coco}[to]
+    write = {
+        "shuttlecock": _write_shuttlecock,
+        "cvat": _write_cvat,
+        "coco": _write_coco,
+        "yolo": _write_yolo,
+        "label-studio": _write_label_studio,
+    }[to]
     with explain_writing(output):
         output.mkdir(parents=True, exist_ok=True)
         # Half a dataset would look like a whole one.
@@ -167,6 +180,50 @@ def _write_coco(clips: list[Clip], output: Path, progress: Progress) -> list[str
     return [_note_lost_span(clip) for clip in clips if clip.evaluated]
 
 
+def _write_yolo(clips: list[Clip], output: Path, progress: Progress) -> list[str]:
+    parts: dict[str, list[str]] = {}
+    notes = []
+    for clip in clips:
+        track, size = _load_track(clip)
+        folder = Path("images") / clip.name
+        if clip.source.is_dir():
+            images = list_images(clip.source)
+            names = [image.name for image in images]
+            kept = [images[frame] for frame in np.flatnonzero(track.labelled[: len(images)])]
+            _link_images(kept, output / folder, [image.name for image in kept])
+        else:
+            names = _extract_frames(clip.source, output / folder, track.labelled)
+        track = track.resized(len(names))
+        stems = [Path(name).stem for name in names]
+        yolo.write(track, stems, output / "labels" / clip.name, size)
+        parts.setdefault(clip.part or "train", []).append(folder.as_posix())
+        unknown = int((~track.labelled).sum())
+        if unknown:
+            notes.append(
+                f"{clip.name}: {unknown} unlabelled frames are left out, because YOLO would read"
+                " them as no ball"
+            )
+        progress(clip)
+    yolo.write_index(parts, output)
+    return [*notes, *(_note_lost_span(clip) for clip in clips if clip.evaluated)]
+
+
+def _write_label_studio(clips: list[Clip], output: Path, progress: Progress) -> list[str]:
+    for clip in clips:
+        track, size = _load_track(clip)
+        fps = IMAGES_FPS if clip.source.is_dir() else probe_video(clip.source).fps
+        name = f"{clip.name}.mp4" if clip.source.is_dir() else f"{clip.name}{clip.source.suffix}"
+        if clip.source.is_dir():
+            with VideoWriter(output / name, size=size, fps=fps) as writer:
+                for frame in read_frames(clip.source):
+                    writer.write(frame.image)
+        else:
+            _link(clip.source, output / name)
+        label_studio.write(track, output / f"{clip.name}.json", name, size, float(fps))
+        progress(clip)
+    return [_note_lost_span(clip) for clip in clips if clip.evaluated]
+
+
 def _note_lost_span(clip: Clip) -> str:
     return f"{clip.name}: the list of evaluated frames is not kept"
 
@@ -179,12 +236,15 @@ def _load_track(clip: Clip) -> tuple[Track, tuple[int, int]]:
     return read_labels(clip, size=size, frames=frames), size
 
 
-def _extract_frames(source: Path, folder: Path) -> list[str]:
+def _extract_frames(source: Path, folder: Path, wanted: np.ndarray | None = None) -> list[str]:
+    """Write frames of a video as JPEG, those wanted or all; return what each is called."""
     folder.mkdir(parents=True, exist_ok=True)
     names = []
     with contextlib.closing(read_frames(source)) as frames:
         for frame in frames:
             names.append(f"{frame.index:06d}.jpg")
+            if wanted is not None and not wanted[frame.index : frame.index + 1].any():
+                continue
             image = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
             encoded = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))[1]
             (folder / names[-1]).write_bytes(encoded.tobytes())

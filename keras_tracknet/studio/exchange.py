@@ -28,6 +28,8 @@ FORMATS = {
     "shuttlecock": "Shuttlecock Trajectory Dataset with the video (ZIP)",
     CVAT: "CVAT for video (XML)",
     "coco": "COCO keypoints with the frames (ZIP)",
+    "yolo": "YOLO boxes with the labelled frames (ZIP)",
+    "label-studio": "Label Studio task with the video (ZIP)",
 }
 
 

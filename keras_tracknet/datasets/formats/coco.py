@@ -11,6 +11,7 @@ from typing import Any
 
 from keras_tracknet.datasets.formats.json_file import load_json
 from keras_tracknet.datasets.formats.objects import (
+    BOX_SIDE,
     LeftOut,
     choose_ball,
     choose_size,
@@ -34,7 +35,6 @@ from keras_tracknet.video.media import Media, find_number, split_name
 
 FORMAT = "COCO JSON"
 MOST_STRANGERS = 0.1  # share of annotations of unlisted images beyond which no id is trusted
-BOX_SIDE = 1 / 60  # of the picture's height: a box is wanted, and a track says nothing of size
 
 
 def recognise(path: Path, head: str) -> bool:

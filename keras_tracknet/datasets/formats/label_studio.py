@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from keras_tracknet.datasets.formats.json_file import load_json
 from keras_tracknet.datasets.formats.label_studio_time import find_scale
 from keras_tracknet.datasets.formats.objects import (
+    BOX_SIDE,
     LeftOut,
     choose_ball,
     merge_labels,
@@ -26,10 +30,13 @@ from keras_tracknet.datasets.labels import (
     LabelTable,
 )
 from keras_tracknet.errors import InputError
+from keras_tracknet.tracks.tables import UNLABELLED
+from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.media import Media
 
 FORMAT = "Label Studio JSON"
 KIND = "videorectangle"
+LOCAL = "/data/local-files/?d="  # what Label Studio calls a file in its folder of local files
 
 
 class Keyframe(NamedTuple):
@@ -68,7 +75,7 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
     the video's, frames are mapped by time. A box moves on a line from one keyframe to the
     next, unless it is switched off at the first; boxes that Label Studio filled in between are
     not needed. After the last keyframe the box would stand still, which no ball does: those
-    frames are unlabelled.
+    frames are unlabelled. So are those that a box called `unlabelled` is on.
 
     Raises:
         InputError: the file has no such video, or its ball is not to be told from the rest.
@@ -78,14 +85,18 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
     if len(about) != 1:
         raise InputError(f"{path}: contains {len(about)} tasks for {media.path.name}; keep one.")
     values = list(_find_values(about))
-    ball = choose_ball((_class(value) for value in values), path)
+    skipped = [value for value in values if _class(value) == UNLABELLED]
+    names = {_class(value) for value in values} - {UNLABELLED}
+    ball = choose_ball(names, path) if names or not skipped else ""
     balls = [value for value in values if _class(value) == ball]
     sequences = [_read_sequence(path, value) for value in balls]
+    unseen = [_read_sequence(path, value) for value in skipped]
+    boxes = [box for boxes in (*sequences, *unseen) for box in boxes]
     try:
-        scale, warnings = find_scale(balls, [box for boxes in sequences for box in boxes], media)
+        scale, warnings = find_scale([*balls, *skipped], boxes, media)
     except InputError as error:
         raise InputError(f"{path}: {error}; export it again.") from error
-    stated = max((read_number(value.get("framesCount")) for value in balls), default=math.nan)
+    stated = max(read_number(value.get("framesCount")) for value in (*balls, *skipped))
 
     count = math.ceil((stated if stated >= 1 else 0) * scale)
     left_out = LeftOut()
@@ -96,6 +107,10 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
         last = max((_place(box, scale) for box in boxes), default=0.0)
         count = max(count, math.floor(last) + 1)
     count = min(count, media.most_frames)
+    for boxes in unseen:
+        keyframes = _find_keyframes(boxes, scale, media, left_out)
+        left_out.frames |= {label.frame for label in _fill(keyframes, count)}
+        left_out.frames |= {*_after_last(keyframes, count)}
     labels = [label for keyframes in tracks for label in _fill(keyframes, count)]
     known = {label.frame for label in labels}
     unknown = {frame for keyframes in tracks for frame in _after_last(keyframes, count)} - known
@@ -111,6 +126,61 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
         offset=-HALF_PIXEL,
         open_end=bool(unknown),
     )
+
+
+def write(track: Track, path: Path, video: str, size: tuple[int, int], fps: float) -> None:
+    """Write a track as a task of Label Studio for a video, with the labels in it.
+
+    Every frame with a ball has a keyframe, whose box has its middle at the ball and a nominal side
+    of `BOX_SIDE`. A box called `unlabelled` is on the frames that nobody has looked at.
+
+    Args:
+        track: pixels of the video, a row for each of its frames.
+        path: file to create.
+        video: path of the video below Label Studio's folder of local files.
+        size: (height, width) of the video.
+        fps: frames per second.
+    """
+    height, width = size
+    side = BOX_SIDE * height
+    corners = (track.positions + HALF_PIXEL - side / 2) / (width, height) * 100
+    box = (100 * side / width, 100 * side / height)
+    seen = [(*corner, *box) for corner in corners.tolist()]
+    whole = [(0.0, 0.0, 100.0, 100.0)] * len(track)
+    regions = []
+    for name, on, boxes in (("ball", track.visibility, seen), (UNLABELLED, ~track.labelled, whole)):
+        if on.any():
+            value = {
+                "framesCount": len(track),
+                "duration": len(track) / fps,
+                "sequence": _make_sequence(on, boxes, fps),
+                "labels": [name],
+            }
+            region = {"id": name, "type": KIND, "from_name": "box", "to_name": "video"}
+            regions.append({**region, "origin": "manual", "value": value})
+    data = {"video": LOCAL + video, "fps": fps}
+    task = {"data": data, "annotations": [{"result": regions}]}
+    path.write_text(json.dumps([task]) + "\n", encoding="utf-8")
+
+
+def _make_sequence(
+    on: np.ndarray, boxes: Sequence[tuple[float, ...]], fps: float
+) -> list[dict[str, Any]]:
+    """Return a keyframe for every frame that a box is on; it is switched off after the last."""
+    followed = np.append(on[1:], False)
+    sequence = []
+    for frame in np.flatnonzero(on).tolist():
+        sides = zip(("x", "y", "width", "height"), boxes[frame], strict=True)
+        sequence.append(
+            {
+                "frame": frame + 1,
+                "time": round((frame + 1) / fps, 6),
+                "enabled": bool(followed[frame]),
+                "rotation": 0,
+                **{name: round(value, 9) for name, value in sides},
+            }
+        )
+    return sequence
 
 
 def _read_sequence(path: Path, value: dict[str, Any]) -> list[dict[str, Any]]:
@@ -252,6 +322,7 @@ def _is_about(task: dict[str, Any], media: Media) -> bool:
     """Return whether a task's video is the one: uploads get eight characters before their name."""
     data = task.get("data") if "annotations" in task else task
     texts = [v for v in data.values() if isinstance(v, str)] if isinstance(data, dict) else []
-    stems = [PurePosixPath(text.replace("\\", "/")).stem for text in texts]
+    paths = [text.removeprefix(LOCAL).replace("\\", "/") for text in texts]
+    stems = [PurePosixPath(path).stem for path in paths]
     own = media.path.stem
     return any(stem == own or stem.endswith(f"-{own}") for stem in stems)

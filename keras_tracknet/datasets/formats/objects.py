@@ -13,6 +13,7 @@ from keras_tracknet.datasets.labels import NO_BALL, Label
 from keras_tracknet.errors import InputError
 
 BALLS = ("ball", "shuttle", "shuttlecock")
+BOX_SIDE = 1 / 60  # of the picture's height: a box is wanted, and a track says nothing of size
 
 
 class LeftOut:

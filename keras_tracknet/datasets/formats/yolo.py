@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import yaml
 
 from keras_tracknet.datasets.formats.objects import (
+    BOX_SIDE,
     LeftOut,
     choose_ball,
     merge_labels,
@@ -24,6 +25,7 @@ from keras_tracknet.datasets.labels import (
     LabelTable,
 )
 from keras_tracknet.errors import InputError
+from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.media import DIGITS, Media
 
 FORMAT = "YOLO txt"
@@ -74,6 +76,46 @@ def read(path: Path, media: Media, visible: str = DEFAULT_VISIBLE) -> LabelTable
     return LabelTable.from_labels(
         merged, units=FRACTION, warnings=[*warnings, *more], format=FORMAT, offset=-HALF_PIXEL
     )
+
+
+def write(track: Track, names: Sequence[str], folder: Path, size: tuple[int, int]) -> None:
+    """Write a text for every labelled frame, empty where there is no ball.
+
+    The box has its middle at the ball and a nominal side of `BOX_SIDE`. A ball beyond the picture
+    is moved to its edge, for YOLO takes no other.
+
+    Args:
+        track: pixels of the source.
+        names: of each frame's image, without suffix.
+        folder: where the texts go.
+        size: (height, width) of the source.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    height, width = size
+    side = BOX_SIDE * height
+    for row, name in zip(track.rows(), names, strict=True):
+        if not track.labelled[row.frame]:
+            continue
+        line = ""
+        if row.visible:
+            x, y = (row.x + HALF_PIXEL) / width, (row.y + HALF_PIXEL) / height
+            cells = (min(max(x, 0), 1), min(max(y, 0), 1), side / width, side / height)
+            line = " ".join(["0", *(f"{cell:.10f}" for cell in cells)]) + "\n"
+        (folder / f"{name}.txt").write_text(line, encoding="utf-8")
+
+
+def write_index(parts: Mapping[str, list[str]], folder: Path) -> None:
+    """Write `data.yaml`, which training a YOLO begins with.
+
+    Args:
+        parts: folders of images, relative to the index, for `train`, `val` and `test`.
+        folder: where it goes.
+    """
+    # YOLO wants both lists.
+    train = parts.get("train") or parts.get("val") or []
+    index = {**parts, "train": train, "val": parts.get("val") or train, "names": {0: "ball"}}
+    text = yaml.safe_dump(index, sort_keys=False, allow_unicode=True)
+    (folder / NAMES[0]).write_text(text, encoding="utf-8")
 
 
 def find_numbered(files: Iterable[Path], video: Path) -> dict[int, Path]:
