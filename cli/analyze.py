@@ -93,7 +93,7 @@ def analyze(
     from keras_tracknet.inference.places import name_result
     from keras_tracknet.presets import AUTO
     from keras_tracknet.sports import SPORTS, find_sport
-    from keras_tracknet.tracks.files import FORMATS
+    from keras_tracknet.tracks.files import FORMATS, check_exists
 
     from .console import ConsoleReporter
 
@@ -102,6 +102,8 @@ def analyze(
     ours = tracked and source.stem == "track"  # of predict, whose folder has the video's name
     folder = output or Path("runs/analyze") / name_result(source.parent if ours else source)
     check_folder(folder, overwrite=overwrite)
+    if tracked:
+        check_exists(source)  # before anything is said of it
     court = read_court(court_file) if court_file else None
     if court is not None and court.sport in SPORTS and sport == AUTO:
         sport = court.sport

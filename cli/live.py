@@ -18,6 +18,7 @@ RECORDED_ONLY = {
     "overlay": "--overlay",
     "plots": "--plots",
     "shots": "--shots",
+    "rejected": "--rejected",
     "resume": "--resume",
     "ray": "--ray",
     "rectifier": "--rectifier",
@@ -39,11 +40,14 @@ def track_live_source(
     duration: float | None,
     settings: dict[str, Any],
     overwrite: bool,
+    show: bool,
     reporter: ConsoleReporter,
     as_json: bool,
 ) -> None:
     """Track a camera or a stream until it ends or Ctrl-C stops it."""
+    import contextlib
     import json
+    import webbrowser
 
     from keras_tracknet.inference.live import predict_live
     from keras_tracknet.inference.places import DEFAULT, OutputPaths, is_file_name
@@ -70,15 +74,26 @@ def track_live_source(
     if settings["weights"] is None and sport != AUTO:  # a live source shows no frames beforehand
         settings["weights"] = find_preset(sport).name
     settings = {**settings, "rectifier": "none", "batch_size": 1}
-    summary = predict_live(
-        lambda: load_tracker(reporter, **settings),
-        source,
-        paths,
-        format=formats[0] if formats else "csv",
-        schema=schema,
-        duration=duration,
-        reporter=reporter,
-    )
+    with contextlib.ExitStack() as stack:
+        view = None
+        if show:
+            from keras_tracknet.studio.live import open_live_view
+
+            page = open_live_view(
+                announce=lambda address: reporter.note(f"live view: {address}"),
+                started=webbrowser.open,
+            )
+            view = stack.enter_context(page)
+        summary = predict_live(
+            lambda: load_tracker(reporter, **settings),
+            source,
+            paths,
+            format=formats[0] if formats else "csv",
+            schema=schema,
+            duration=duration,
+            show=view.show if view is not None else None,
+            reporter=reporter,
+        )
     latency = summary["latency_ms"]
     reporter.note(
         f"{summary['frames']} frames, {summary['dropped']} dropped; median latency"
@@ -103,7 +118,7 @@ def save_recording(
         Path(recording.name),
         None if printed else output,
         formats,
-        **{name: options[name] for name in ("overlay", "plots", "shots")},
+        **{name: options[name] for name in ("overlay", "plots", "shots", "rejected")},
     )
     paths.check_free(overwrite=printed or options["overwrite"] or options["resume"])
     folder = paths.summary.parent / "source"

@@ -57,6 +57,11 @@ if TYPE_CHECKING:
 )
 @click.option("--shots", is_flag=True, help="Also write a list of camera shots.")
 @click.option(
+    "--rejected",
+    is_flag=True,
+    help="Also write a list of the detections that were rejected as not of the ball.",
+)
+@click.option(
     "--format",
     "formats",
     help="Track formats, separated by commas: csv, jsonl, parquet. [default: format of the output"
@@ -108,6 +113,11 @@ if TYPE_CHECKING:
     help="Stop tracking a camera or stream after this many seconds.",
 )
 @click.option(
+    "--show",
+    is_flag=True,
+    help="Show a camera or stream with its track in the browser; q or Escape there ends tracking.",
+)
+@click.option(
     "--resume",
     is_flag=True,
     help="Continue an interrupted run; the result is the same as without the interruption.",
@@ -126,6 +136,7 @@ def predict(
     overlay: bool,
     plots: bool,
     shots: bool,
+    rejected: bool,
     formats: str | None,
     schema: str,
     ray: str | None,
@@ -134,6 +145,7 @@ def predict(
     every: int,
     roi: tuple[int, int, int, int] | None,
     duration: float | None,
+    show: bool,
     resume: bool,
     strict: bool,
     overwrite: bool,
@@ -181,7 +193,7 @@ def predict(
             f" {formats}"
         )
     reporter = ConsoleReporter(quiet=quiet)
-    from keras_tracknet.inference.batch import BatchSettings, find_videos
+    from keras_tracknet.inference.batch import BatchSettings, find_readable, find_videos
     from keras_tracknet.inference.places import DEFAULT, OutputPaths, is_file_name
     from keras_tracknet.video.capture import is_live
     from keras_tracknet.video.recordings import open_recording
@@ -192,7 +204,7 @@ def predict(
     recording = open_recording(source) if is_live(source) else None
     if recording is None and is_live(source):
         track_live_source(
-            source, output, wanted, schema, duration, settings, overwrite, reporter, as_json
+            source, output, wanted, schema, duration, settings, overwrite, show, reporter, as_json
         )
         return
     if recording is not None:
@@ -200,8 +212,9 @@ def predict(
     videos = find_videos(source) if recording is None else None
     if several:  # as a shell makes of an unquoted pattern
         videos = [video for name in sources for video in find_videos(name) or [Path(name)]]
-    if duration is not None:
-        raise click.UsageError("--duration is for cameras and streams only; remove it.")
+    for option, given in (("--duration", duration is not None), ("--show", show)):
+        if given:
+            raise click.UsageError(f"{option} is for cameras and streams only; remove it.")
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite cannot be combined; remove one of them.")
     if str(output) == "-":
@@ -214,11 +227,12 @@ def predict(
             overlay=overlay,
             plots=plots,
             shots=shots,
+            rejected=rejected,
             overwrite=overwrite,
             strict=strict,
             part=_choose_part(None, start, end, every, roi),
         )
-        settings = choose_weights(reporter, videos[0], **settings)
+        settings = choose_weights(reporter, find_readable(videos), **settings)
         with _say_what_is_kept(batch.output, reporter):
             _predict_batch(videos, batch, settings, ray, reporter, as_json)
         return
@@ -235,7 +249,8 @@ def predict(
         return
     from keras_tracknet.inference.outputs import predict_video
 
-    paths = OutputPaths.choose(video, output, wanted, overlay=overlay, plots=plots, shots=shots)
+    more = {"plots": plots, "shots": shots, "rejected": rejected}
+    paths = OutputPaths.choose(video, output, wanted, overlay=overlay, **more)
     paths.check_free(overwrite=overwrite or resume)
     settings = choose_weights(reporter, video, **settings)
     tracker = load_tracker(reporter, **settings)
@@ -290,7 +305,7 @@ def _check_stdout(wanted: list[str], *, many: bool) -> None:
     if len(wanted) > 1 or wanted == ["parquet"]:
         raise click.UsageError("with -o -, --format must be csv or jsonl.")
     context = click.get_current_context()
-    for name in ("overlay", "plots", "shots", "resume", "as_json"):
+    for name in ("overlay", "plots", "shots", "rejected", "resume", "as_json"):
         given = context.get_parameter_source(name) is not ParameterSource.DEFAULT
         if given and context.params[name]:
             option = name.removeprefix("as_")

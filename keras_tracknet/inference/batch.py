@@ -60,7 +60,7 @@ class BatchSettings:
     Attributes:
         output: folder for the results; each video gets its own folder in it.
         formats, schema: of the tracks, as for `predict_video`.
-        overlay, plots, shots: what else is written.
+        overlay, plots, shots, rejected: what else is written.
         overwrite: whether finished videos are tracked again.
         strict: whether a damaged video fails, instead of being tracked as far as it can be read.
         part: which frames of each video are tracked, and where in the picture.
@@ -72,6 +72,7 @@ class BatchSettings:
     overlay: bool = True
     plots: bool = False
     shots: bool = False
+    rejected: bool = False
     overwrite: bool = False
     strict: bool = False
     part: Part = WHOLE
@@ -101,6 +102,15 @@ def find_videos(source: str) -> list[Path] | None:
             raise InputError(f"{source}: no matching file; check the path.")
         return found
     return None
+
+
+def find_readable(videos: Sequence[Path]) -> Path:
+    """Return the first video that can be read; the first of all where none can."""
+    for video in videos:
+        with contextlib.suppress(InputError):
+            probe_video(video)
+            return video
+    return videos[0]
 
 
 def predict_videos(
@@ -146,6 +156,7 @@ def predict_one(
     paths = OutputPaths.inside(
         folder, settings.formats,
         overlay=settings.overlay, plots=settings.plots, shots=settings.shots,
+        rejected=settings.rejected,
     )  # fmt: skip
     overwrite = settings.overwrite
     resume = not overwrite and settings.schema == "tracknet" and paths.growing is not None

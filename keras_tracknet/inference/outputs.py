@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import time
 from collections import Counter
 from contextlib import closing
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.files import write_json, write_text
+from keras_tracknet.files import write_json, write_table, write_text
 from keras_tracknet.frames.background import estimate_background
 from keras_tracknet.inference.confidence import calibrate
 from keras_tracknet.inference.places import OutputPaths
@@ -27,12 +28,14 @@ from keras_tracknet.tracks.figures import check_matplotlib
 from keras_tracknet.tracks.files import TrackWriter, check_format, write_track
 from keras_tracknet.tracks.overlay import write_overlay
 from keras_tracknet.tracks.plots import plot_track
+from keras_tracknet.tracks.tables import DETECTED
 from keras_tracknet.tracks.track import Track, TrackRow
 from keras_tracknet.video.damage import Damage
 from keras_tracknet.video.info import VideoInfo
 from keras_tracknet.video.part import WHOLE, Part
 from keras_tracknet.video.reader import probe_video, sample_frames
 
+REJECTED_COLUMNS = ("Frame", "RejectedX", "RejectedY", "Confidence", "Time")
 PLOT_FRAMES = 15  # frames that the background of the plots is the median of
 
 
@@ -117,7 +120,7 @@ def track_to_stdout(
         format: `csv` or `jsonl`.
     """
     info = probe_video(source)
-    paths = OutputPaths((), None, (), None, Path("-"))
+    paths = OutputPaths((), None, (), None, None, Path("-"))
     described = {"schema": schema}
     run = _Run(tracker, source, info, paths, described, reporter or Reporter(), [], strict, part)
     run.add_rows()
@@ -233,6 +236,8 @@ class _Run:
                 write_track(track, path, schema=self.described["schema"])
             if self.paths.shots is not None:
                 _write_shots(track, self.paths.shots)
+            if self.paths.rejected is not None:
+                _write_rejected(self._unrepaired(), track, self.paths.rejected)
         if self.paths.overlay is not None:
             drawn = len(track) - self.part.start
             drawing = self.reporter.track("drawing overlay", drawn, unit="frames")
@@ -286,6 +291,17 @@ def _describe(summary: dict[str, Any]) -> str:
         f"{summary['frames']} frames ({counts}){before} in {summary['seconds']:.1f} s,"
         f" {summary['frames_per_second']:.1f} frames per second"
     )
+
+
+def _write_rejected(detected: Track, track: Track, path: Path) -> None:
+    """Write the detections that are not in the track; their columns are not those of a ball."""
+    dropped = detected.visibility & (track.status != DETECTED)
+    rows = [
+        [row.frame, row.x, row.y, row.confidence, "" if math.isnan(row.time) else row.time]
+        for row in detected.rows()
+        if dropped[row.frame]
+    ]
+    write_table(REJECTED_COLUMNS, rows, path)
 
 
 def _write_shots(track: Track, path: Path) -> None:

@@ -25,6 +25,7 @@ class OutputPaths:
         overlay: the video with the track drawn on it, or None.
         plots: pictures of the track; empty where none are wanted.
         shots: CSV of camera shots, or None.
+        rejected: CSV of detections that are not in the track, or None.
         summary: JSON with settings, counts and times.
     """
 
@@ -32,6 +33,7 @@ class OutputPaths:
     overlay: Path | None
     plots: tuple[Path, ...]
     shots: Path | None
+    rejected: Path | None
     summary: Path
 
     @classmethod
@@ -70,8 +72,8 @@ class OutputPaths:
         Args:
             folder: the folder.
             formats: track formats; csv when there is none.
-            wanted: whether there is an `overlay`; and whether there are `plots` and `shots`,
-                which there are not if omitted.
+            wanted: whether there is an `overlay`; and whether there are `plots`, `shots` and
+                `rejected`, which there are not if omitted.
         """
         return cls._named(folder, "track", "", formats or ("csv",), **wanted)
 
@@ -86,20 +88,22 @@ class OutputPaths:
         overlay: bool,
         plots: bool = False,
         shots: bool = False,
+        rejected: bool = False,
     ) -> OutputPaths:
         return cls(
             tracks=tuple(folder / f"{name}.{kind}" for kind in dict.fromkeys(kinds)),
             overlay=folder / f"{prefix}overlay.mp4" if overlay else None,
             plots=name_plots(folder, prefix) if plots else (),
             shots=folder / f"{prefix}shots.csv" if shots else None,
+            rejected=folder / f"{prefix}rejected.csv" if rejected else None,
             summary=folder / f"{prefix}summary.json",
         )
 
     @property
     def results(self) -> tuple[Path, ...]:
         """Every file but the summary."""
-        besides = tuple(path for path in (self.overlay, self.shots) if path is not None)
-        return (*self.tracks, *besides, *self.plots)
+        besides = (self.overlay, self.shots, self.rejected)
+        return (*self.tracks, *(path for path in besides if path is not None), *self.plots)
 
     @property
     def growing(self) -> Path | None:

@@ -143,13 +143,18 @@ def read_track(path: Path) -> Track:
             be.
     """
     path = Path(path)
-    if not path.is_file():
-        what = "not a file" if path.exists() else "no such file"
-        raise InputError(f"{path}: {what}; use a track written by tracknet predict.")
+    check_exists(path)
     table = read_table(path)
     if table.notes:
         warnings.warn(f"{path}: {'; '.join(table.notes)}.", stacklevel=2)
     return _make_track(table)
+
+
+def check_exists(path: Path) -> None:
+    """Raise `InputError` where there is no track file."""
+    if not path.is_file():
+        what = "not a file" if path.exists() else "no such file"
+        raise InputError(f"{path}: {what}; use a track written by tracknet predict.")
 
 
 def read_rows(path: Path, frames: range) -> list[TrackRow]:

@@ -122,8 +122,9 @@ def test_analyze_takes_a_court(tmp_path):
 
 
 def test_analyze_tells_a_missing_track_in_a_line(tmp_path):
-    result = run(analyze, tmp_path / "track.csv", "-o", tmp_path / "out", "--quiet")
+    result = run(analyze, tmp_path / "track.csv", "-o", tmp_path / "out")
     assert isinstance(result.exception, InputError)
+    assert result.output == ""  # nothing of a sport before
 
 
 def test_highlights_of_a_missing_track_say_that_it_is_missing(tmp_path):

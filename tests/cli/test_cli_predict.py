@@ -162,6 +162,51 @@ def test_many_videos_go_on_with_the_same_command(tracknet):
     assert result.stderr.count("--mode was fast, is now accurate") == 2
 
 
+def test_several_videos_whose_names_clash_have_folders_of_their_own(tracknet):
+    for place in ("day 1/a.mp4", "day 2/a.mp4", "b.mp4"):
+        write_video(Path(place), SCRIPTED)
+    result = tracknet("predict", "day 1/a.mp4", "b.mp4", "day 2/a.mp4", "-o", "out")
+    assert (result.exit_code, result.stdout) == (0, f"{Path('out').resolve()}\n"), result.stderr
+    folders = {path.parent.name for path in Path("out").glob("*/track.csv")}
+    assert folders == {"b", "day 1-a-mp4", "day 2-a-mp4"}
+    for name in folders:
+        assert len(read_track(Path("out", name, "track.csv"))) == SCRIPTED
+        assert Path("out", name, "overlay.mp4").is_file()
+
+
+@pytest.mark.parametrize("bad", ["damaged.mp4", "nowhere.mp4"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_bad_file_among_several_videos_does_not_stop_the_others(tracknet, bad, first):
+    """Nor does it choose the weights, where it comes first."""
+    for name in ("a.mp4", "b.mp4"):
+        write_video(Path(name), SCRIPTED)
+    Path("damaged.mp4").write_bytes(b"no video")
+    names = [bad, "a.mp4", "b.mp4"] if first else ["a.mp4", bad, "b.mp4"]
+    result = tracknet("predict", *names, "--no-overlay", "-o", "out", "--json")
+    assert result.exit_code == 1
+    outcomes = json.loads(result.stdout)
+    assert (outcomes["finished"], outcomes["failed"]) == (2, 1)
+    assert result.stderr.splitlines()[-1].startswith(f"Error: {bad}: not tracked")
+    assert {path.parent.name for path in Path("out").glob("*/track.csv")} == {"a", "b"}
+    again = tracknet("predict", "a.mp4", "b.mp4", "--no-overlay", "-o", "out", "--json")
+    assert (again.exit_code, json.loads(again.stdout)["skipped"]) == (0, 2)
+
+
+def test_a_pattern_and_a_folder_may_be_among_several_videos(tracknet):
+    for place in ("a1.mp4", "a2.mp4", "more/c.mp4", "b.mp4"):
+        write_video(Path(place), SCRIPTED)
+    result = tracknet("predict", "a*.mp4", "more", "b.mp4", "--no-overlay", "-o", "out")
+    assert result.exit_code == 0, result.stderr
+    assert set(os.listdir("out")) >= {"a1", "a2", "b", "c"}
+
+
+@pytest.mark.parametrize("live", ["0", "rtsp://camera/stream"])
+def test_cameras_are_tracked_alone(tracknet, video, live):
+    result = tracknet("predict", video, live)
+    assert result.exit_code == 2
+    assert "tracked one at a time" in result.stderr
+
+
 TERMINATED = """
 import os, signal, sys
 from helpers_trackers import ScriptedTracker

@@ -4,12 +4,13 @@ import os
 from contextlib import contextmanager
 from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
 import pytest
 from helpers_clips import write_video
 from helpers_models import build_tiny, randomize_weights
-from helpers_trackers import save_detector
+from helpers_trackers import SIZE, paint, save_detector
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.inference.outputs import predict_video
@@ -228,9 +229,6 @@ def test_all_formats_hold_the_same_track(request, video, tmp_path, first, repair
 
 def test_repaired_frames_are_in_the_file(repairer, tmp_path):
     """The file that grew while the video was read is written again after repair."""
-    import cv2
-    from helpers_trackers import SIZE, paint
-
     (tmp_path / "images").mkdir()
     for frame in range(12):
         picture = paint(SIZE, *[(10 + 3 * frame, 20)] * (frame not in (5, 6)))
@@ -240,6 +238,29 @@ def test_repaired_frames_are_in_the_file(repairer, tmp_path):
     assert [row[0] for row in rows if row[5] == "repaired"] == ["5", "6"]
     assert summary["status"] == {"detected": 10, "repaired": 2}
     assert summary["rectifier_sha256"] == repairer.rectifier.sha256
+
+
+@pytest.mark.parametrize("name", ["tracker", "repairer"])
+def test_rejected_detections_are_kept_in_a_list_of_their_own(request, tmp_path, name):
+    """Of a frame that was filled in afterwards, too."""
+    (tmp_path / "images").mkdir()
+    for frame in range(12):
+        place = (60, 4) if frame == 6 else (4 + 3 * frame, 20)
+        cv2.imwrite(str(tmp_path / "images" / f"{frame:02d}.png"), paint(SIZE, place))
+    tracker = request.getfixturevalue(name)
+    paths = OutputPaths.inside(tmp_path / "out", ["csv"], overlay=False, rejected=True)
+    predict_video(tracker, tmp_path / "images", paths)
+    track = read_track(tmp_path / "out" / "track.csv")
+    assert track.status[6] == ("rejected" if name == "tracker" else "repaired")
+    if name == "tracker":
+        assert np.isnan(track.positions[6]).all()
+    header, *rows = read_lines(tmp_path / "out" / "rejected.csv")
+    assert header == "Frame,RejectedX,RejectedY,Confidence,Time"
+    ((frame, x, y, confidence, _),) = (map(float, row.split(",")) for row in rows)
+    assert (frame, x, y) == pytest.approx((6, 60, 4), abs=0.01)
+    assert confidence == pytest.approx(track.confidence[5], abs=0.01)
+    with pytest.raises(InputError):  # nobody takes it for a track
+        read_track(tmp_path / "out" / "rejected.csv")
 
 
 def test_summary_says_what_was_done_with_what(tracker, weights, video, tmp_path):
