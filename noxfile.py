@@ -23,7 +23,7 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = [
-    "suite", "lowest", "docs", "wheel", "backends", "without_tensorflow",
+    "suite", "lowest", "docs", "wheel", "backends", "without_tensorflow", "browser",
 ]  # fmt: skip
 nox.options.stop_on_first_error = True
 nox.options.default_venv_backend = "virtualenv"
@@ -207,9 +207,9 @@ def without_tensorflow(session: nox.Session) -> None:
     )
 
 
-@nox.session(default=False)
+@nox.session
 def browser(session: nox.Session) -> None:
-    """The studio, the court page and the report in Chromium. Skipped where Chromium is missing."""
+    """The studio, its court view and the report in Chromium. Skipped where Chromium is missing."""
     if not any(map(shutil.which, BROWSERS)):
         session.skip("no Chromium here; install it (apt-get install chromium) to test the studio")
     prepare(session)

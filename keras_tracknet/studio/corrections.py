@@ -90,7 +90,8 @@ def list_doubtful(_session: Session, video: Video, _request: Request) -> Respons
         return answer([])
     threshold = video.summary.get("threshold")
     least = threshold if isinstance(threshold, float) else 0.5
-    moments = find_doubtful_frames(merge_video(video), threshold=least)
+    track, other = merge_video(video), video.read_other_track()
+    moments = find_doubtful_frames(track, threshold=least, other=other)
     return answer([moment._asdict() for moment in moments])
 
 

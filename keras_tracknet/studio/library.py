@@ -24,7 +24,8 @@ from keras_tracknet.video.media import VIDEO_SUFFIXES
 from keras_tracknet.video.reader import probe_video
 
 OWN_FOLDER = ".tracknet"  # hidden, so that the search for labelled clips passes it over
-WEIGHTS = "weights.txt"  # name of the weights that a video was tracked with
+WEIGHTS, MODE = "weights.txt", "mode.txt"  # what a video was tracked with
+OTHER_MODE = "other.csv"  # its track by the same weights in another mode
 OPEN_VIDEOS = 4  # that are kept open for their frames
 
 
@@ -93,6 +94,11 @@ class Video:
         return self._track[1]
 
     _track: tuple[int, Track] | None = None
+
+    def read_other_track(self) -> Track | None:
+        """Return the track by the same weights in another mode; None without one."""
+        path = self.folder / OTHER_MODE
+        return read_track(path) if path.is_file() else None
 
     def open(self) -> Pictures:
         """Open it for reading frames by number; the caller closes it."""

@@ -99,7 +99,7 @@ def _track_videos(order: dict[str, Any], reporter: LineReporter) -> None:
     from keras_tracknet.inference.outputs import predict_video
     from keras_tracknet.inference.places import OutputPaths
     from keras_tracknet.inference.tracker import Tracker
-    from keras_tracknet.studio.library import WEIGHTS
+    from keras_tracknet.studio.library import MODE, WEIGHTS
     from keras_tracknet.studio.play import note_play
 
     settings = {key: order[key] for key in ("mode", "threshold") if order.get(key) is not None}
@@ -115,12 +115,29 @@ def _track_videos(order: dict[str, Any], reporter: LineReporter) -> None:
             predict_video(tracker, source, paths, resume=True, reporter=reporter)
         except InputError:  # tracked in part, by other weights or in another mode
             predict_video(tracker, source, paths, overwrite=True, reporter=reporter)
+        mode = order.get("mode") or ""
+        _keep_other_mode(folder, order["weights"], mode)
         for path in (*paths.results, paths.summary):
             os.replace(path, folder / path.name)
         shutil.rmtree(work, ignore_errors=True)
         write_text(order["weights"], folder / WEIGHTS)
+        write_text(mode, folder / MODE)
         reporter.tell(stage=f"finding hits and rallies in {source.name}", done=0, total=None)
         note_play(source, folder, order["weights"])
+
+
+def _keep_other_mode(folder: Path, weights: str, mode: str) -> None:
+    """Set the track of a video aside before one in another mode takes its place."""
+    from keras_tracknet.studio.library import MODE, OTHER_MODE, WEIGHTS
+
+    def read(name: str) -> str | None:
+        path = folder / name
+        return path.read_text(encoding="utf-8") if path.is_file() else None
+
+    if read(WEIGHTS) != weights:
+        (folder / OTHER_MODE).unlink(missing_ok=True)
+    elif read(MODE) not in (None, mode):
+        os.replace(folder / "track.csv", folder / OTHER_MODE)
 
 
 def main() -> None:

@@ -186,6 +186,14 @@ def test_doubtful_frames_say_why_until_they_are_corrected(client, session, video
     assert client.get(f"{video}/doubtful").json() == []
 
 
+def test_where_modes_disagree_comes_first(client, session, video):
+    first = track_video(session, absent=(5,))
+    (first.folder / "track.csv").rename(first.folder / "other.csv")
+    track_video(session, absent=())
+    (moment,) = client.get(f"{video}/doubtful").json()
+    assert (moment["frame"], moment["kind"]) == (5, "disagreement")
+
+
 def export(client, video, name):
     answer = client.get(f"{video}/export?format={name}")
     assert answer.status_code == 200, answer.text

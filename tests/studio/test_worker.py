@@ -40,6 +40,19 @@ def test_tracking_leaves_a_track_and_tells_of_progress(order, tmp_path):
     assert any(line.get("done") == FRAMES and line["total"] == FRAMES for line in told)
 
 
+def test_the_track_in_another_mode_is_kept_until_other_weights_track(order, tmp_path):
+    own = tmp_path / "own"
+    for mode in ("fast", "balanced", "balanced"):
+        work(order | {"mode": mode}, LineReporter(io.StringIO()))
+        if mode == "fast":
+            first = (own / "track.csv").read_bytes()
+            assert not (own / "other.csv").exists()
+    assert (own / "other.csv").read_bytes() == first
+    (own / "weights.txt").write_text("others")
+    work(order | {"mode": "balanced"}, LineReporter(io.StringIO()))
+    assert not (own / "other.csv").exists()
+
+
 def test_an_interrupted_run_leaves_the_track_that_there_was(order, tmp_path, monkeypatch):
     work(order, LineReporter(io.StringIO()))
     before = (tmp_path / "own" / "track.csv").read_bytes()
