@@ -34,10 +34,10 @@ def test_buttons_and_keys_have_actions():
     def list_actions(code, after):
         return set(re.findall(r"(\w+): ", code[code.index(after) :]))
 
-    keys = set(re.findall(r'\[\[[^\]]+\](?:"\])?, "(\w+)"', MODULES["keys.js"]))
-    nudges = list_actions(MODULES["keys.js"], "function nudges")
-    player = nudges | list_actions(MODULES["main.js"], "const actions")
-    court = nudges | list_actions(MODULES["court.js"], "this.actions")
+    row = r'^  \[(?:\[.*?\]|around\(".*?"\)), "(\w+)"'
+    keys = set(re.findall(row, MODULES["keys.js"], re.MULTILINE))
+    player = list_actions(MODULES["main.js"], "const actions")
+    court = list_actions(MODULES["court.js"], "this.actions")
     for view, actions in (("player", player), ("court", court)):
         (part,) = re.findall(rf'<main id="{view}".*?</main>', PAGE, re.DOTALL)
         buttons = set(re.findall(r'data-act="(\w+)"', part))

@@ -1,6 +1,7 @@
 // The court: its corners marked in a frame, and the lines that follow from them.
 import { ask, attempt, find, make, say } from "./page.js";
-import { nudges } from "./keys.js";
+import { readArrow } from "./keys.js";
+import { drawLine, drawRing } from "./marks.js";
 import { Stage } from "./stage.js";
 
 const LEAST = 4; // marks that make a court
@@ -11,9 +12,8 @@ export class CourtView extends Stage {
   constructor() {
     super(find("court-picture"));
     Object.assign(this, { marks: new Map(), done: [], undone: [], last: null, court: null });
-    const nudge = (dx, dy) => this.#nudge(dx, dy);
-    this.actions = { ...nudges(nudge), back: () => nudge(-1, 0), forward: () => nudge(1, 0),
-      up: () => nudge(0, -1), down: () => nudge(0, 1),
+    const nudge = (event) => this.#nudge(...readArrow(event));
+    this.actions = { back: nudge, forward: nudge, move: nudge, nudge,
       undo: () => this.#step(this.done, this.undone), redo: () => this.#step(this.undone, this.done),
       zoomIn: () => this.zoomTo(this.zoom * 1.5), zoomOut: () => this.zoomTo(this.zoom / 1.5),
       whole: () => this.zoomTo(1) };
@@ -60,10 +60,14 @@ export class CourtView extends Stage {
     if (!this.findable.includes(this.sport)) return false;
     const { image, marks } = this;
     find("court-find").disabled = true;
+    this.#tell("Looking for the painted lines…");
     const court = await attempt(() => ask(`${this.path}/found${this.query}&sport=${this.sport}`));
     find("court-find").disabled = false;
     if (this.image !== image || this.marks !== marks) return true; // somebody was faster
-    if (!court) return false;
+    if (!court) {
+      await this.#take(marks);
+      return false;
+    }
     await this.#change(new Map(court.marks));
     this.#tell(`Found by its lines: check them, drag what is off, then save. ${court.message}`, court.warning);
     return true;
@@ -172,7 +176,7 @@ export class CourtView extends Stage {
     find("court-place").replaceChildren(...names.map((name) => {
       const error = marks.size > LEAST ? court?.errors[name] : undefined;
       const off = error === undefined ? "" : ` ${error.toFixed(1)} px off`;
-      return make("option", { value: name }, `${name.replaceAll("_", " ")}${marks.has(name) ? ` ✓${off}` : ""}`);
+      return make("option", { value: name }, `${spell(name)}${marks.has(name) ? ` ✓${off}` : ""}`);
     }));
     find("court-place").value = names.includes(chosen) ? chosen : names[0];
     if (marks.has(chosen) && !names.length) find("court-position").value = chosen;
@@ -189,32 +193,25 @@ export class CourtView extends Stage {
   #drawSketch() {
     const { places, lines } = this.sports[this.sport], sketch = find("court-sketch");
     const custom = !lines.length;
-    find("court-name").hidden = sketch.hidden = custom;
+    sketch.toggleAttribute("hidden", custom);
+    find("court-name").hidden = custom;
     find("court-metres").hidden = !custom;
     find("court-find").disabled = !this.findable.includes(this.sport);
-    sketch.replaceChildren();
-    const shape = (tag, attributes, ...text) => {
-      const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-      for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-      made.append(...text);
-      sketch.append(made);
-      return made;
-    };
-    const wide = 100 * Math.max(...lines.flat().map(([x]) => x)), long = 100 * Math.max(...lines.flat().map(([, y]) => y));
-    sketch.setAttribute("viewBox", custom ? "0 0 1 1" : `${-wide - 120} ${-long - 120} ${2 * wide + 240} ${2 * long + 240}`);
-    for (const [from, to] of lines) {
-      shape("line", { x1: 100 * from[0], y1: -100 * from[1], x2: 100 * to[0], y2: -100 * to[1] });
+    if (custom) {
+      sketch.replaceChildren();
+      return;
     }
-    if (custom) return;
-    shape("line", { class: "net", x1: -wide - 60, x2: wide + 60, y1: 0, y2: 0 });
-    shape("text", { y: -long - 60 }, "far");
-    shape("text", { y: long + 105 }, "near: the camera");
+    const [wide, long] = [0, 1].map((axis) => 100 * Math.max(...lines.flat().map((end) => end[axis])));
+    sketch.setAttribute("viewBox", `${-wide - 120} ${-long - 120} ${2 * wide + 240} ${2 * long + 240}`);
+    sketch.replaceChildren(
+      ...lines.map(([[x1, y1], [x2, y2]]) => draw("line", { x1: 100 * x1, y1: -100 * y1, x2: 100 * x2, y2: -100 * y2 })),
+      draw("line", { class: "net", x1: -wide - 60, x2: wide + 60, y1: 0, y2: 0 }),
+      draw("text", { y: -long - 60 }, "far"), draw("text", { y: long + 105 }, "near: the camera"));
     for (const [name, [x, y]] of Object.entries(places)) {
-      const spot = shape("circle", { cx: 100 * x, cy: -100 * y, r: 40, "data-name": name });
+      const spot = draw("circle", { cx: 100 * x, cy: -100 * y, r: 40, "data-name": name });
       spot.addEventListener("click", () => this.#choose(name));
-      const title = document.createElementNS("http://www.w3.org/2000/svg", "title");
-      title.textContent = name.replaceAll("_", " ");
-      spot.append(title);
+      sketch.append(spot);
+      spot.append(draw("title", {}, spell(name)));
     }
   }
 
@@ -224,24 +221,27 @@ export class CourtView extends Stage {
     context.font = "13px system-ui, sans-serif";
     context.lineWidth = 2;
     context.strokeStyle = LINE;
-    for (const [from, to] of this.court?.lines ?? []) {
-      context.beginPath();
-      context.moveTo(...this.place(...from));
-      context.lineTo(...this.place(...to));
-      context.stroke();
-    }
+    for (const [from, to] of this.court?.lines ?? []) drawLine(context, this.place(...from), this.place(...to));
     for (const [name, point] of this.marks) {
       const [left, top] = this.place(...point);
       context.strokeStyle = name === this.last ? LAST : MARK;
       context.lineWidth = 2.5;
-      context.beginPath();
-      context.arc(left, top, 9, 0, 2 * Math.PI);
-      context.stroke();
+      drawRing(context, [left, top], 9);
       context.fillStyle = "#fff";
       context.strokeStyle = "#000a";
       context.lineWidth = 3;
-      context.strokeText(name.replaceAll("_", " "), left + 13, top + 5);
-      context.fillText(name.replaceAll("_", " "), left + 13, top + 5);
+      context.strokeText(spell(name), left + 13, top + 5);
+      context.fillText(spell(name), left + 13, top + 5);
     }
   }
+}
+
+const spell = (name) => name.replaceAll("_", " ");
+
+/** An element of a drawing. */
+function draw(tag, attributes, ...text) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...text);
+  return made;
 }

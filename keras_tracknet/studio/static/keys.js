@@ -1,6 +1,8 @@
 // The keys: what each does, and the sheet that says so.
 import { find, make } from "./page.js";
 
+const around = (modifiers) => ["Left", "Right", "Up", "Down"].map((way) => `${modifiers}Arrow${way}`);
+
 // [keys as KeyboardEvent.key with modifiers, action, how the sheet shows them, what they do]
 const KEYS = [
   [[" "], "play", "space", "play or pause"],
@@ -23,13 +25,10 @@ const KEYS = [
   [["s"], "stretch", "s", "begin a stretch; then a, x, h, i or Del"],
   [["A", "shift+A"], "acceptMoment", "Shift a", "accept the whole doubtful moment"],
   [["Delete", "Backspace"], "clear", "Del", "remove the correction"],
-  [["shift+ArrowLeft"], "nudgeLeft", "Shift ← → ↑ ↓", "move the ball by a pixel"],
-  [["shift+ArrowRight"], "nudgeRight"], [["shift+ArrowUp"], "nudgeUp"], [["shift+ArrowDown"], "nudgeDown"],
-  [["alt+shift+ArrowLeft"], "fineLeft", "Alt Shift ← → ↑ ↓", "by a quarter of a pixel"],
-  [["alt+shift+ArrowRight"], "fineRight"], [["alt+shift+ArrowUp"], "fineUp"], [["alt+shift+ArrowDown"], "fineDown"],
-  [["ctrl+shift+ArrowLeft"], "farLeft", "Ctrl Shift ← → ↑ ↓", "by ten pixels"],
-  [["ctrl+shift+ArrowRight"], "farRight"], [["ctrl+shift+ArrowUp"], "farUp"], [["ctrl+shift+ArrowDown"], "farDown"],
-  [["ArrowUp"], "up"], [["ArrowDown"], "down"], // of the court's marks
+  [around("shift+"), "nudge", "Shift ← → ↑ ↓", "move the ball by a pixel"],
+  [around("alt+shift+"), "nudge", "Alt Shift ← → ↑ ↓", "by a quarter of a pixel"],
+  [around("ctrl+shift+"), "nudge", "Ctrl Shift ← → ↑ ↓", "by ten pixels"],
+  [["ArrowUp", "ArrowDown"], "move"], // of the court's marks
   [["u", "ctrl+z"], "undo", "u", "undo, without end"],
   [["r", "ctrl+shift+Z", "ctrl+y"], "redo", "r", "redo"],
   [["t"], "trail", "t", "trail"],
@@ -41,13 +40,10 @@ const KEYS = [
   [["Escape"], "leave", "Esc", "leave a stretch"],
 ];
 
-/** Actions of the keys that move something by so many pixels. */
-export function nudges(nudge) {
-  return {
-    nudgeLeft: () => nudge(-1, 0), nudgeRight: () => nudge(1, 0), nudgeUp: () => nudge(0, -1), nudgeDown: () => nudge(0, 1),
-    fineLeft: () => nudge(-0.25, 0), fineRight: () => nudge(0.25, 0), fineUp: () => nudge(0, -0.25), fineDown: () => nudge(0, 0.25),
-    farLeft: () => nudge(-10, 0), farRight: () => nudge(10, 0), farUp: () => nudge(0, -10), farDown: () => nudge(0, 10),
-  };
+/** How far an arrow key moves something: pixels to the right and down. */
+export function readArrow({ key, altKey, ctrlKey, metaKey }) {
+  const far = ctrlKey || metaKey ? 10 : altKey ? 0.25 : 1;
+  return { ArrowLeft: [-far, 0], ArrowRight: [far, 0], ArrowUp: [0, -far], ArrowDown: [0, far] }[key];
 }
 
 /** `act(action, event)` does it, and answers whether the view that is shown has such an action. */

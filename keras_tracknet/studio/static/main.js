@@ -3,7 +3,7 @@ import { ask, attempt, clock, find, make, say } from "./page.js";
 import { Corrections } from "./corrections.js";
 import { CourtView } from "./court.js";
 import { Jobs } from "./jobs.js";
-import { drawSheet, listenToKeys, nudges } from "./keys.js";
+import { drawSheet, listenToKeys, readArrow } from "./keys.js";
 import { Lens } from "./lens.js";
 import { Library } from "./library.js";
 import { Player, SPEEDS } from "./player.js";
@@ -119,7 +119,7 @@ const actions = {
   guess: () => open.corrections.put(...open.video.guess(open.video.frame)),
   fill: () => open.corrections.fill(), stretch: () => open.corrections.toggleStretch(),
   acceptMoment: () => acceptMoment(),
-  ...nudges((dx, dy) => open.corrections.nudge(dx, dy)),
+  nudge: (event) => open.corrections.nudge(...readArrow(event)),
   undo: () => open.corrections.undo(), redo: () => open.corrections.redo(),
   trail: () => { open.player.trail = !open.player.trail; open.player.draw(); },
   heatmap: () => open.player.toggleHeatmap(),

@@ -4,6 +4,19 @@
 const COLOURS = { network: "#56b4e9", repaired: "#f0b429", person: "#2fcf9f", nobody: "#ffffff" };
 const TRAIL = 14; // frames
 
+export function drawLine(context, from, to) {
+  context.beginPath();
+  context.moveTo(...from);
+  context.lineTo(...to);
+  context.stroke();
+}
+
+export function drawRing(context, middle, radius) {
+  context.beginPath();
+  context.arc(...middle, radius, 0, 2 * Math.PI);
+  context.stroke();
+}
+
 /** `place` turns pixels of the video into pixels of the canvas. */
 export function drawTrail(context, video, frame, place) {
   context.lineCap = "round";
@@ -14,10 +27,7 @@ export function drawTrail(context, video, frame, place) {
     context.globalAlpha = 0.9 * (1 - age);
     context.lineWidth = 3 - 2 * age;
     context.strokeStyle = COLOURS[two.who];
-    context.beginPath();
-    context.moveTo(...place(one.x, one.y));
-    context.lineTo(...place(two.x, two.y));
-    context.stroke();
+    drawLine(context, place(one.x, one.y), place(two.x, two.y));
   }
   context.globalAlpha = 1;
 }
@@ -31,17 +41,12 @@ export function drawBall(context, ball, place, radius = 10) {
     context.lineWidth = width;
     context.strokeStyle = style;
     context.setLineDash(unseen ? [4, 3] : []);
-    context.beginPath();
-    context.arc(x, y, radius, 0, 2 * Math.PI);
-    context.stroke();
+    drawRing(context, [x, y], radius);
     context.setLineDash([]);
-    if (ball.who === "person") {
-      context.beginPath();
-      for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
-        context.moveTo(x + dx * (radius + 1), y + dy * (radius + 1));
-        context.lineTo(x + dx * (radius + 5), y + dy * (radius + 5));
-      }
-      context.stroke();
+    if (ball.who !== "person") continue;
+    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+      const at = (far) => [x + dx * (radius + far), y + dy * (radius + far)];
+      drawLine(context, at(1), at(5));
     }
   }
 }
@@ -52,9 +57,7 @@ export function drawGuess(context, [x, y], place) {
   context.strokeStyle = "#ffffff99";
   context.lineWidth = 1;
   context.setLineDash([3, 3]);
-  context.beginPath();
-  context.moveTo(left - 12, top); context.lineTo(left + 12, top);
-  context.moveTo(left, top - 12); context.lineTo(left, top + 12);
-  context.stroke();
+  drawLine(context, [left - 12, top], [left + 12, top]);
+  drawLine(context, [left, top - 12], [left, top + 12]);
   context.setLineDash([]);
 }
