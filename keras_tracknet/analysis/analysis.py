@@ -11,6 +11,7 @@ import numpy as np
 from keras_tracknet.analysis.court.calibration import Court
 from keras_tracknet.analysis.court.marks import CUSTOM
 from keras_tracknet.analysis.court.zones import name_zone
+from keras_tracknet.analysis.endings import name_ending
 from keras_tracknet.analysis.events import EventList, find_events
 from keras_tracknet.analysis.flight.segments import LONGEST_GAP
 from keras_tracknet.analysis.flight.space import SpaceFlight
@@ -178,7 +179,22 @@ def analyze_track(
     flights = {}
     if court is not None and court.sport != CUSTOM:
         flights = fit_space_flights(found, steady, sport, court.camera_matrix(), fps=fps)
-    strokes = _list_strokes(found, replace(steady, time=velocity.time), flights, sport)
+    steady = replace(steady, time=velocity.time)
+    strokes = _list_strokes(found, steady, flights, sport)
+    players = {stroke.event: stroke.player for stroke in strokes if stroke.flight is not None}
+    ends = [*cuts, *velocity.time[-1:]]
+    found = replace(
+        found,
+        rallies=tuple(
+            replace(
+                rally,
+                ending=name_ending(
+                    rally, steady, size, found.segments, players, court=court, ends=ends
+                ),
+            )
+            for rally in found.rallies
+        ),
+    )
     return Analysis(track, size, sport, found, velocity, strokes, court, tuple(contacts))
 
 

@@ -25,6 +25,7 @@ class Rally:
         start, end: seconds.
         events: what happens in it.
         finished: whether the ball was seen coming down.
+        ending: how it ends (see `endings.name_ending`); empty before that is looked at.
     """
 
     number: int
@@ -32,6 +33,7 @@ class Rally:
     end: float
     events: tuple[Event, ...]
     finished: bool
+    ending: str = ""
 
     @property
     def strokes(self) -> int:

@@ -33,9 +33,8 @@ def write_tables(analysis: Analysis, folder: Path, *, clips: Sequence[Path] = ()
     for rally in analysis.rallies:
         clip = clips[rally.number - 1].name if clips else ""
         frames = [int(np.abs(times - t).argmin()) for t in (rally.start, rally.end)]
-        ended = rally.events[-1].kind if rally.finished else "lost"
         span = [f"{rally.start:.3f}", f"{rally.end:.3f}"]
-        rows.append([rally.number, *span, *frames, rally.strokes, ended, clip])
+        rows.append([rally.number, *span, *frames, rally.strokes, rally.ending, clip])
     write_table(RALLY_COLUMNS, rows, folder / "rallies.csv")
     columns, table = tabulate_speed(analysis)
     write_table(columns, table, folder / "speed.csv")

@@ -106,7 +106,7 @@ def test_numbers_in_the_page_are_those_of_the_analysis(analysis, tmp_path):
     assert [row[3] for row in overview[1:]] == [str(r.strokes) for r in analysis.rallies]
     endings = [row[5] for row in overview[1:]]
     assert endings == [
-        "bounce, in" if rally.finished else "ball out of sight" for rally in analysis.rallies
+        "bounce, in" if rally.finished else "end not seen" for rally in analysis.rallies
     ]
     rows = [row for card in cards for row in card[1:]]
     assert len(rows) == len(analysis.strokes) >= 5  # every shot is on the page

@@ -11,6 +11,8 @@ from markupsafe import Markup
 
 from keras_tracknet.analysis.analysis import Analysis
 from keras_tracknet.analysis.court.drawing import list_strokes
+from keras_tracknet.analysis.endings import NET, OUT_OF_PICTURE
+from keras_tracknet.analysis.endings import UNKNOWN as UNKNOWN_END
 from keras_tracknet.analysis.rallies import Rally
 from keras_tracknet.analysis.report import charts
 from keras_tracknet.analysis.report.floor import Floor
@@ -24,6 +26,15 @@ from keras_tracknet.analysis.shots import (
     measure_speed,
     name_court,
 )
+from keras_tracknet.tracks.event_table import LANDING
+
+# How a rally ends, in words.
+WORDS = {
+    LANDING: "landing",
+    NET: "in the net",
+    OUT_OF_PICTURE: "ball left the picture",
+    UNKNOWN_END: "end not seen",
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +67,9 @@ class Moments:
 def list_rally(rally: Rally, shots: Sequence[Shot], sport: str, moments: Moments) -> dict[str, Any]:
     """Return the row of a rally in the table of all rallies."""
     speeds = [speed for shot in shots if (speed := measure_speed(shot)) is not None]
-    ended = describe_end(shots[-1], sport) if rally.finished and shots else "ball out of sight"
+    ended = WORDS[rally.ending]
+    if rally.ending == LANDING and shots:
+        ended = describe_end(shots[-1], sport)
     return {
         "number": rally.number,
         "start": moments.link(rally.start),
