@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -43,6 +44,10 @@ def _shrink(size: tuple[int, int], width: int | None) -> tuple[int, int]:
     if width is None or width >= own:
         return size
     return max(1, round(height * width / own)), width
+
+
+class AbandonedError(Exception):
+    """A frame that nobody waits for any more."""
 
 
 class JpegCache:
@@ -110,19 +115,23 @@ class FrameServer:
                 self._image = number, self.pictures.show(self._decode(number))
             return self._image[1]
 
-    def jpeg(self, number: int, width: int | None = None) -> bytes:
+    def jpeg(
+        self, number: int, width: int | None = None, is_wanted: Callable[[], bool] = lambda: True
+    ) -> bytes:
         """Return a frame as JPEG.
 
         Args:
             number: of the frame.
             width: most pixels across; the video's own when omitted.
+            is_wanted: whether somebody still waits for it; asked before it is decoded.
 
         Raises:
             IndexError: there is no such frame.
+            AbandonedError: nobody waits for it any more.
         """
         self._latest += 1
         back, self._last = number < self._last, number
-        data = self._make(number, width)
+        data = self._make(number, width, is_wanted)
         ways = (
             range(number - 1, number - 1 - BEHIND, -1)
             if back
@@ -133,16 +142,16 @@ class FrameServer:
         return data
 
     def _work_ahead(self, request: int, wanted: list[int], width: int | None) -> None:
-        with contextlib.suppress(InputError):
+        with contextlib.suppress(InputError, AbandonedError):
             for number in wanted:
-                if self._latest != request:
-                    return
-                self._make(number, width)
+                self._make(number, width, lambda: self._latest == request)
 
-    def _make(self, number: int, width: int | None) -> bytes:
+    def _make(self, number: int, width: int | None, is_wanted: Callable[[], bool]) -> bytes:
         data = self.cache.get((self, number, width))
         if data is None:
             with self._lock:
+                if not is_wanted():
+                    raise AbandonedError
                 picture = self._decode(number)
                 image = self.pictures.show(picture, lambda size: _shrink(size, width))
             data = encode_jpeg(image, width)

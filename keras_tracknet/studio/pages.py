@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable
 from functools import partial
@@ -28,7 +29,7 @@ from keras_tracknet.studio.answers import (
     with_video,
 )
 from keras_tracknet.studio.jobs import BusyError
-from keras_tracknet.studio.jpegs import FrameServer
+from keras_tracknet.studio.jpegs import AbandonedError
 from keras_tracknet.studio.library import Video
 from keras_tracknet.studio.play import read_play
 from keras_tracknet.studio.session import Session
@@ -127,34 +128,47 @@ async def put_video(session: Session, request: Request) -> Response:
     return answer(describe_video(videos[path]))
 
 
-def show_thumbnail(session: Session, video: Video, request: Request) -> Response:
+async def show_thumbnail(session: Session, video: Video, request: Request) -> Response:
     """Answer with a picture from a third of the video."""
-    server = session.library.serve(video)
-    return _show_jpeg(server, len(server.pictures) // 3, THUMBNAIL_WIDTH, request)
+    return await _show_jpeg(session, video, request, None, THUMBNAIL_WIDTH)
 
 
-def show_frame(session: Session, video: Video, request: Request) -> Response:
+async def show_frame(session: Session, video: Video, request: Request) -> Response:
     """Answer with a frame by its number."""
     width = request.query_params.get("width")
     if width is not None and not (width.isdecimal() and 16 <= int(width) <= WIDEST):
         raise HTTPException(400, f"width must be 16 to {WIDEST}.")
-    server, number = session.library.serve(video), request.path_params["number"]
-    return _show_jpeg(server, number, None if width is None else int(width), request)
+    number = request.path_params["number"]
+    return await _show_jpeg(session, video, request, number, None if width is None else int(width))
 
 
-def _show_jpeg(server: FrameServer, number: int, width: int | None, request: Request) -> Response:
+async def _show_jpeg(
+    session: Session, video: Video, request: Request, number: int | None, width: int | None
+) -> Response:
     """Answer with a frame, or that the browser's copy is still that of this file."""
-    began = time.perf_counter()
-    tag = f'"{server.tag}"'
-    headers = {"cache-control": "private, no-cache", "etag": tag}
-    if request.headers.get("if-none-match") == tag:
-        return Response(status_code=304, headers=headers)
-    try:
-        data = server.jpeg(number, width)
-    except IndexError:
-        raise HTTPException(404, "the video has no such frame.") from None
-    headers["server-timing"] = f"frame;dur={(time.perf_counter() - began) * 1000:.1f}"
-    return Response(data, media_type="image/jpeg", headers=headers)
+    loop, began = asyncio.get_running_loop(), time.perf_counter()
+
+    def is_wanted() -> bool:
+        gone = asyncio.run_coroutine_threadsafe(request.is_disconnected(), loop)
+        return not gone.result()
+
+    def show() -> Response:
+        server = session.library.serve(video)
+        tag = f'"{server.tag}"'
+        headers = {"cache-control": "private, no-cache", "etag": tag}
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        frame = len(server.pictures) // 3 if number is None else number
+        try:
+            data = server.jpeg(frame, width, is_wanted)
+        except IndexError:
+            raise HTTPException(404, "the video has no such frame.") from None
+        except AbandonedError:
+            return Response(status_code=204)
+        headers["server-timing"] = f"frame;dur={(time.perf_counter() - began) * 1000:.1f}"
+        return Response(data, media_type="image/jpeg", headers=headers)
+
+    return await run_in_threadpool(show)
 
 
 def show_heatmap(session: Session, video: Video, request: Request) -> Response:

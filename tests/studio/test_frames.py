@@ -7,7 +7,7 @@ import pytest
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.studio.frames import Pictures, find_frames
-from keras_tracknet.studio.jpegs import FrameServer, JpegCache, encode_jpeg
+from keras_tracknet.studio.jpegs import AbandonedError, FrameServer, JpegCache, encode_jpeg
 from keras_tracknet.video.reader import read_frames
 
 
@@ -139,6 +139,12 @@ def test_frames_on_the_way_are_not_decoded_twice(server, monkeypatch):
     monkeypatch.setattr(server.pictures, "find", pytest.fail)
     image = server.pictures.show(server._decoded[21], lambda _size: (20, 40))
     assert server.jpeg(21, 40) == encode_jpeg(image)
+
+
+def test_a_frame_that_nobody_waits_for_is_not_decoded(server, monkeypatch):
+    monkeypatch.setattr(server.pictures, "find", pytest.fail)
+    with pytest.raises(AbandonedError):
+        server.jpeg(20, is_wanted=lambda: False)
 
 
 def test_few_large_pictures_are_kept_decoded(server, monkeypatch):

@@ -37,6 +37,7 @@ export class Frames {
     }
     this.#fetchNext();
     clearTimeout(this.resting);
+    if (this.whole && this.whole.frame !== frame) this.whole.control.abort();
     if (this.video.width > PASSING) {
       this.resting = setTimeout(() => this.#fetch(frame, true), REST);
     }
@@ -54,7 +55,8 @@ export class Frames {
   async #fetch(number, full) {
     if (full && this.kept.get(number)?.full) return;
     const control = new AbortController();
-    if (!full) this.coming.set(number, control);
+    if (full) this.whole = { frame: number, control };
+    else this.coming.set(number, control);
     try {
       const size = full ? "" : `?width=${PASSING}`;
       const answer = await fetch(`${this.video.path}/frames/${number}${size}`,
