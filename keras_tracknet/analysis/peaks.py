@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from keras_tracknet.analysis.flight.camera import View
+from keras_tracknet.analysis.flight.chain import MOMENT_SPREAD
 from keras_tracknet.sports import Sport
 from keras_tracknet.tracks.event_table import Event
 
@@ -61,9 +62,13 @@ def measure_peak(
         return math.nan, math.nan
     best = int(np.where(whole, speeds, -1.0).argmax())
     speed = float(speeds[best])
-    # A hit lies somewhere between two pictures.
-    late = step / math.sqrt(12) if starts[best] == hit.time else 0.0
-    return speed, math.hypot(math.sqrt(2) * error / span, speed * late / span)
+    late = 0.0  # what a hit that was a little earlier or later would change the speed by
+    if best == 0 and len(starts) > 1:
+        late = (speeds[1] - speeds[0]) / (starts[1] - starts[0]) * MOMENT_SPREAD * step
+    # Between two positions the errors of both count, each for its share.
+    shares = np.interp(from_to[:, best], moments, np.arange(len(moments))) % 1.0
+    places_error = error * math.sqrt(float((shares**2 + (1 - shares) ** 2).sum()))
+    return speed, math.hypot(places_error / span, float(late))
 
 
 def is_possible(speed: float, sport: Sport, view: View) -> bool:

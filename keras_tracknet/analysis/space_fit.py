@@ -30,6 +30,7 @@ MOST_ODD = 20.0  # chi squared of what is unusual about a flight
 CLEAR = 12.0  # chi squared that an explanation has to be better than another by
 MOST_SPEED_ERROR = 0.25  # of the speed
 MOST_LANDING_ERROR = 1.0  # metres
+MOST_NET_ERROR = 0.25  # metres
 FASTEST = {
     "badminton": 140.0,
     "tennis": 75.0,
@@ -202,8 +203,12 @@ def _read_flights(chain: Chain, parameters: np.ndarray) -> dict[int, SpaceFlight
             if around.max() < MOST_LANDING_ERROR:
                 landing, landing_error = place, around
         height, height_error = flight.net_height(span[1] - span[0])
-        if height < -2 * height_error:  # no ball flies through the net
+        if state[2] < 0 or height < -height_error:  # no ball flies through the floor or the net
             continue
+        if math.isnan(height) and chain.over_net and chain.kinds[index + 1] == HIT:
+            continue  # the other side hit it next, so it went over the net
+        if height_error > MOST_NET_ERROR:
+            height = height_error = math.nan
         kmh = 3.6
         found[index] = SpaceFlight(
             *span,

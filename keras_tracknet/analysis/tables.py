@@ -15,7 +15,7 @@ from keras_tracknet.tracks.velocity import VELOCITY_COLUMNS
 
 COURT_COLUMNS = ("CourtX", "CourtY", "CourtError", "In")
 STROKE_COLUMNS = (
-    *("PeakSpeed", "Shot", "Player", "Zone"),
+    *("PeakSpeed", "PeakSpeedError", "Shot", "Player", "Zone"),
     *("RacketKmh", "RacketKmhError", "NetHeight", "NetHeightError"),
 )
 RALLY_COLUMNS = ("Rally", "Start", "End", "StartFrame", "EndFrame", "Strokes", "Ended", "Clip")
@@ -63,7 +63,8 @@ def tabulate_events(analysis: Analysis) -> tuple[tuple[str, ...], list[list[obje
 def _tabulate_stroke(stroke: Stroke) -> list[str]:
     """Return the cells of a stroke; those of its flight are empty where there is none."""
     flight = stroke.flight
-    cells = [_show(stroke.peak, 0), stroke.kind, stroke.player, stroke.zone]
+    cells = [_show(stroke.peak, 0), _show(stroke.peak_error, 0)]
+    cells += [stroke.kind, stroke.player, stroke.zone]
     if flight is None:
         return [*cells, "", "", "", ""]
     cells += [_show(flight.speed_kmh, 0), _show(flight.speed_error, 0)]

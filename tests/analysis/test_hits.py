@@ -7,6 +7,7 @@ from helpers_rallies import SIZE, simulate
 from keras_tracknet.analysis.court.calibration import Mark, calibrate_court
 from keras_tracknet.analysis.events import find_events
 from keras_tracknet.analysis.flight.camera import View
+from keras_tracknet.analysis.flight.chain import MOMENT_SPREAD
 from keras_tracknet.analysis.flight.flights import Flight
 from keras_tracknet.analysis.flight.meetings import Meeting
 from keras_tracknet.analysis.flight.segments import Segment
@@ -128,7 +129,30 @@ def test_a_peak_is_the_mean_speed_over_a_fifth_of_a_second():
 def test_a_peak_from_the_hit_on_is_less_sure_as_its_time_is():
     times, places = fly(900.0, 1.0, decay=3.0)
     peak, error = measure_peak(times, places, hit(0.0, x=100.0, y=300.0), None, 1.5, 1 / 30)
-    assert error == pytest.approx(np.hypot(2**0.5 * 1.5, peak / 30 / 12**0.5) / 0.2, rel=1e-6)
+    slower = peak * (1 - 2**-0.1)  # when it begins a frame later
+    assert error == pytest.approx(np.hypot(2**0.5 * 1.5 / 0.2, slower * MOMENT_SPREAD), rel=1e-6)
+
+
+@pytest.mark.parametrize("speed", [600.0, 2400.0])
+@pytest.mark.parametrize("error", [0.7, 2.0])
+def test_the_error_of_a_peak_is_one_standard_deviation(speed, error):
+    """Two of three peaks are that close to the truth, if positions and moments are so unsure."""
+    rng, step, decay, inside = np.random.default_rng(3), 1 / 30, 6.0, []
+
+    def way(times):
+        return speed * (1 - 2 ** (-decay * times)) / (decay * np.log(2))
+
+    truth = way(0.2) / 0.2
+    for _ in range(600):
+        times = np.arange(1, 30) * step - rng.uniform(0, step)
+        places = np.stack([100 + way(times), np.full_like(times, 300.0)], axis=1)
+        places += rng.normal(0, error, places.shape)
+        late = rng.normal(0, MOMENT_SPREAD * step)
+        place = 100 + way(late) + rng.normal(0, error)  # where the flight is at that moment
+        event = hit(late, x=place, y=300.0)
+        peak, spread = measure_peak(times, places, event, None, error, step)
+        inside.append(abs(peak - truth) <= spread)
+    assert 0.60 <= np.mean(inside) <= 0.76
 
 
 def test_a_peak_hardly_changes_where_the_first_pictures_are_missing():

@@ -178,3 +178,13 @@ def test_no_ball_flies_through_the_net(camera, court):
     times, pixels, rally = film(camera, [low, back], noise=0.2)
     found = fit_rally(rally, times, pixels, 0.5, 1 / FPS, BADMINTON, court.camera_matrix())
     assert 0 not in found
+
+
+def test_what_the_other_side_hits_next_went_over_the_net(camera, court):
+    short = fly([0.3, -5.0, 1.0], [0.0, 5.0, 7.0], 1.0)
+    assert short[-1, 1] < -1
+    back = cut_at_floor(fly(short[-1], [0.0, 16.0, 10.0], 3.0))
+    times, pixels, rally = film(camera, [short, back], noise=0.2)
+    found = fit_rally(rally, times, pixels, 0.5, 1 / FPS, BADMINTON, court.camera_matrix())
+    assert sorted(found) == [1]
+    assert found[1].net_height > 0
