@@ -62,7 +62,7 @@ export class CourtView extends Stage {
     find("court-find").disabled = true;
     this.#tell("Looking for the painted lines…");
     const court = await attempt(() => ask(`${this.path}/found${this.query}&sport=${this.sport}`));
-    find("court-find").disabled = false;
+    find("court-find").disabled = !this.findable.includes(this.sport);
     if (this.image !== image || this.marks !== marks) return true; // somebody was faster
     if (!court) {
       await this.#take(marks);

@@ -64,7 +64,7 @@ async function openVideo(id) {
   link.href = `#video=${path}`;
   find("report-link").href = `/report/${path}`;
   player.speed = Number(find("speed").value);
-  player.trail = find("player").querySelector("[data-act=trail]").ariaPressed === "true";
+  player.trail = button("trail").ariaPressed === "true";
   showPlace();
   await queue.load();
 }
@@ -82,16 +82,17 @@ function showPlace() {
   }, 250);
 }
 
+const button = (name) => find("player").querySelector(`[data-act=${name}]`);
+
 function showButtons() {
   const { corrections, timeline, player } = open;
-  const press = (name, on) => find("player").querySelector(`[data-act=${name}]`)
-    .setAttribute("aria-pressed", on);
+  const press = (name, on) => button(name).setAttribute("aria-pressed", on);
   press("stretch", corrections.stretch !== null);
   press("trail", player.trail);
   press("heatmap", player.heatmap !== null);
   press("zoomBall", player.zoom > 1);
-  find("player").querySelector("[data-act=undo]").disabled = !corrections.done.length;
-  find("player").querySelector("[data-act=redo]").disabled = !corrections.undone.length;
+  button("undo").disabled = !corrections.done.length;
+  button("redo").disabled = !corrections.undone.length;
   timeline.stretch = corrections.stretch;
 }
 
@@ -206,9 +207,9 @@ function start() {
     if (event.key === "Enter" || event.key === "Escape") event.target.blur();
   });
   addEventListener("click", (event) => {
-    const button = event.target.closest("[data-act]");
-    if (!button || !act(button.dataset.act, event)) return;
-    if (event.detail) button.blur(); // clicked, not pressed by key: space is for play again
+    const pressed = event.target.closest("[data-act]");
+    if (!pressed || !act(pressed.dataset.act, event)) return;
+    if (event.detail) pressed.blur(); // clicked, not pressed by key: space is for play again
   });
   find("report-link").addEventListener("click", (event) => {
     if (open.video.track.tracked) return;
