@@ -34,7 +34,7 @@ def video(tmp_path):
 
 
 def forbid_decoding(monkeypatch):
-    def read(path):
+    def read(path, **_options):
         raise AssertionError(f"{path} is decoded again")
 
     monkeypatch.setattr(module, "read_frames", read)
@@ -43,7 +43,7 @@ def forbid_decoding(monkeypatch):
 @pytest.mark.parametrize("size", [HALF, SIZE, (72, 100)])
 def test_cached_frames_are_the_resized_frames(cache, video, size):
     cached = cache.open(video, size)
-    frames = list(read_frames(video))
+    frames = list(read_frames(video, shrink=lambda _size: size))
     expected = np.stack([resize_frame(frame.image, size) for frame in frames])
     np.testing.assert_array_equal(cached.frames, expected)
     np.testing.assert_array_equal(cached.times, [frame.time for frame in frames])

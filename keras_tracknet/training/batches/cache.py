@@ -28,7 +28,7 @@ from keras_tracknet.video.container import check_regular
 from keras_tracknet.video.images import list_images
 from keras_tracknet.video.reader import probe_video, read_frames
 
-FORMAT = 2  # part of every key: raise it when what is stored, or how it is resized, changes
+FORMAT = 3  # part of every key: raise it when what is stored, or how it is resized, changes
 PARTIAL = "partial-"
 ABANDONED = 3600.0  # seconds without a write after which nobody works on a partial folder
 
@@ -241,9 +241,11 @@ def _decode(
     """Write what `_load` reads."""
     times: list[float] = []
     source_size: tuple[int, ...] = ()
-    with open(folder / "frames.raw", "wb") as file, closing(read_frames(source)) as decoded:
+    # Made small as tracking does, so that networks learn from the pixels that they will see.
+    reading = closing(read_frames(source, shrink=lambda _size: size))
+    with open(folder / "frames.raw", "wb") as file, reading as decoded:
         for frame in decoded:
-            source_size = frame.image.shape[:2]
+            source_size = frame.size
             file.write(resize_frame(frame.image, size).tobytes())
             times.append(frame.time)
             if progress is not None:
