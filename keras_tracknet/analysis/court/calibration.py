@@ -27,6 +27,9 @@ from keras_tracknet.sports import find_sport
 
 LONGEST_SIDE = 100_000  # pixels
 POOR_ERROR = 0.01  # of the picture's height: marks that are further off are named
+EXACT = (
+    0.02  # pixels: marks that were computed from a fit are rounded, those of a person never as near
+)
 
 
 @dataclass(frozen=True)
@@ -160,11 +163,12 @@ def calibrate_court(marks: Sequence[Mark], size: tuple[int, int], sport: str) ->
 
 
 def describe_fit(court: Court) -> str:
-    """Say in words how well a court fits its marks; four marks fit whatever they are."""
-    count = len(court.marks)
+    """Say in words how well a court fits its marks; four marks, and those found, always fit."""
+    count, errors = len(court.marks), court.errors()
     if count == LEAST_POINTS:
         return f"{count} points: fits by construction; a fifth point shows the calibration error"
-    errors = court.errors()
+    if errors.max() < EXACT:
+        return f"{count} points: fits by construction; check that the lines cover the painted ones"
     rms = float(np.sqrt((errors**2).mean()))
     return (
         f"{count} points, calibration error {rms:.2f} pixels RMS, {float(errors.max()):.2f} maximum"
