@@ -25,10 +25,7 @@ from playwright.sync_api import Page, sync_playwright
 from keras_tracknet.synthetic import RallyConfig, write_rally
 
 IMAGES = Path(__file__).parent / "images"
-SEEDS = (
-    1_000_004,
-    1_000_002,
-)  # the bundled weights have not seen seeds from 1,000,000 on
+SEEDS = (1_000_004, 1_000_002)  # from 1,000,000 on, the bundled weights have not seen them
 FRAMES = 240
 WEIGHTS = "rendered-v3"
 SIZE = {"width": 1280, "height": 720}
