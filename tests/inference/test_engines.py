@@ -375,6 +375,7 @@ def test_ctrl_c_ends_a_process_whose_openvino_networks_have_gone(tmp_path):
     weights = save_detector(tmp_path / "w.keras")
     code = (
         "import gc, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored in the background
         "from keras_tracknet.inference.engines import open_network\n"
         f"first, second = [open_network({str(weights)!r}, engine='openvino') for _ in range(2)]\n"
         "del first; gc.collect()\n"
