@@ -1,18 +1,21 @@
 """Train the whole family at one budget, then compare it on clips that none has trained on.
 
-    python tests/benchmarks/family.py DATA --out RUNS --val 00004,00027 --width 0.25 --steps 400
+    python tests/benchmarks/family.py DATA --out RUNS --val 00004,00027 --width 0.25 --steps 600
 
-Every network sees the same training clips, windows of as many frames at the same size, as many
-steps of as many windows, and the same seeds. Each has a run folder below RUNS. An interrupted run
-goes on when the command is given again; finished ones are kept. In the end `tracknet compare`
-writes its table to RUNS/compare.
+Every network sees the same training clips, windows of as many frames, as many steps, about as many
+pixels in each, and the same seeds. They train on regions cut out of the picture, see `tracknet fit
+--crop`; V5, which knows the places of a whole picture only, on fewer whole pictures. Each has a run
+folder below RUNS. An interrupted run goes on when the command is given again; finished ones are
+kept. In the end `tracknet compare` writes its table to RUNS/compare.
 """
 
 import argparse
+import math
 import subprocess
 import sys
 from pathlib import Path
 
+WHOLE = "288x512"  # the networks' input, (height)x(width)
 NETWORKS = {
     "v1": ("--version", "v1"),
     "v2": ("--version", "v2"),
@@ -40,13 +43,21 @@ def train(name: str, options: argparse.Namespace) -> Path:
     if (run / "last.keras").is_file():
         run_tracknet("fit", "--resume", "-o", run)
         return run
+    batch, crop = options.batch_size, ["--crop", options.crop]
+    if name == "v5":
+        batch, crop = round(batch * _count_pixels(options.crop) / _count_pixels(WHOLE)), []
     run_tracknet(
         "fit", *NETWORKS[name], "--data", options.data, "-o", run, "--val", options.val,
-        "--width", options.width, "--frames", options.frames, "--input-size", options.input_size,
-        "--epochs", 1, "--windows", options.steps * options.batch_size,
-        "--batch-size", options.batch_size, "--seed", options.seed,
+        "--width", options.width, "--frames", options.frames, "--input-size", WHOLE, *crop,
+        "--epochs", 1, "--windows", options.steps * batch, "--batch-size", batch,
+        "--seed", options.seed,
     )  # fmt: skip
     return run
+
+
+def _count_pixels(size: str) -> int:
+    """Return the pixels of a size such as `288x512`."""
+    return math.prod(map(int, size.split("x")))
 
 
 if __name__ == "__main__":
@@ -59,9 +70,9 @@ if __name__ == "__main__":
     parser.add_argument("--networks", default=",".join(NETWORKS), help="which, joined by commas")
     parser.add_argument("--width", type=float, default=0.25)
     parser.add_argument("--frames", type=int, default=3)
-    parser.add_argument("--input-size", default="288x512")
-    parser.add_argument("--steps", type=int, default=400)
-    parser.add_argument("--batch-size", type=int, default=4)
+    parser.add_argument("--crop", default="160x256", help="(height)x(width) of the regions")
+    parser.add_argument("--steps", type=int, default=600, help="at most one pass over the clips")
+    parser.add_argument("--batch-size", type=int, default=8, help="regions in a step")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--train-only", action="store_true", help="leave out the comparison")
     options = parser.parse_args()
