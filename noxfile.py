@@ -23,7 +23,7 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = [
-    "suite", "lowest", "docs", "wheel", "backends", "without_tensorflow", "browser",
+    "suite", "lowest", "docs", "wheel", "backends", "without_tensorflow",
 ]  # fmt: skip
 nox.options.stop_on_first_error = True
 nox.options.default_venv_backend = "virtualenv"
@@ -207,7 +207,7 @@ def without_tensorflow(session: nox.Session) -> None:
     )
 
 
-@nox.session
+@nox.session(default=False)
 def browser(session: nox.Session) -> None:
     """The studio, its court view and the report in Chromium. Skipped where Chromium is missing."""
     if not any(map(shutil.which, BROWSERS)):

@@ -144,6 +144,7 @@ def test_contributing_names_files_that_exist_and_every_session():
     sessions = re.findall(r"^nox\.options\.sessions = (\[.*?\])", NOXFILE, re.MULTILINE | re.DOTALL)
     assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == [
         *ast.literal_eval(sessions[0]),
+        "browser",
         "walkthrough",
     ]
     tests = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/*.py"))
