@@ -67,11 +67,15 @@ def ours(folder):
 
 
 @pytest.fixture(scope="module", params=OTHERS)
-def theirs(request, folder):
+def backend(request):
+    if importlib.util.find_spec(request.param) is None:
+        pytest.skip(f"{request.param} is not installed")
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def theirs(backend, folder):
     """What another backend computes in a process of its own."""
-    backend = request.param
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
     script = Path(__file__).with_name("helpers_backends.py")
     subprocess.run(
         [sys.executable, script, folder],
@@ -83,20 +87,20 @@ def theirs(request, folder):
 
 
 @pytest.mark.parametrize("name", preset_names())
-def test_preset_gives_the_same_track(ours, theirs, name):
+def test_preset_gives_the_same_track(theirs, ours, name):
     positions, confidence = f"{name}.positions", f"{name}.confidence"
     np.testing.assert_allclose(theirs[confidence], ours[confidence], atol=1e-4)
     np.testing.assert_allclose(theirs[positions], ours[positions], atol=0.05)
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "v2 from weights"])
-def test_same_weights_give_the_same_output(ours, theirs, kind):
+def test_same_weights_give_the_same_output(theirs, ours, kind):
     output = f"{kind}.output"
     assert np.ptp(ours[output]) > 0.05  # else anything would agree
     np.testing.assert_allclose(theirs[output], ours[output], atol=1e-4)
 
 
-def test_losses_and_metrics_have_the_same_values(ours, theirs):
+def test_losses_and_metrics_have_the_same_values(theirs, ours):
     names = [name for name in ours if name.endswith((".loss", ".metric"))]
     assert len(names) == 15
     for name in names:
