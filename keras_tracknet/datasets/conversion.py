@@ -211,13 +211,13 @@ def _write_yolo(clips: list[Clip], output: Path, progress: Progress) -> list[str
 def _write_label_studio(clips: list[Clip], output: Path, progress: Progress) -> list[str]:
     for clip in clips:
         track, size = _load_track(clip)
-        fps = IMAGES_FPS if clip.source.is_dir() else probe_video(clip.source).fps
-        name = f"{clip.name}.mp4" if clip.source.is_dir() else f"{clip.name}{clip.source.suffix}"
         if clip.source.is_dir():
+            name, fps = f"{clip.name}.mp4", IMAGES_FPS
             with VideoWriter(output / name, size=size, fps=fps) as writer:
                 for frame in read_frames(clip.source):
                     writer.write(frame.image)
         else:
+            name, fps = f"{clip.name}{clip.source.suffix}", probe_video(clip.source).fps
             _link(clip.source, output / name)
         label_studio.write(track, output / f"{clip.name}.json", name, size, float(fps))
         progress(clip)

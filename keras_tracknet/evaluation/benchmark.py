@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,7 +18,7 @@ import numpy as np
 
 from keras_tracknet.errors import InputError
 from keras_tracknet.evaluation.matrix_rate import measure_matrix_rate
-from keras_tracknet.frames.sizes import fit_frame, fitted_size
+from keras_tracknet.frames.sizes import fit_frame, shrink_to_fit
 from keras_tracknet.inference.engines import (
     ENGINES,
     FORMATS,
@@ -287,9 +286,8 @@ def _run_alone(network: Network) -> float:
 def _decode_alone(video: Path, tracker: Tracker) -> float:
     """Return frames per second."""
     size, fit = tracker.network.frame_size, tracker.spec.fit
-    shrink = partial(fitted_size, model_size=size, fit=fit)
     began, count = time.perf_counter(), 0
-    with closing(read_frames(video, shrink=shrink)) as frames:
+    with closing(read_frames(video, shrink=shrink_to_fit(size, fit))) as frames:
         for frame in frames:
             fit_frame(frame.image, size, fit)
             count += 1

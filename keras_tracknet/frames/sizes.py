@@ -9,6 +9,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from keras_tracknet.video.display import Shrink
+
 FITS = ("stretch", "letterbox", "longest")
 
 
@@ -57,10 +59,18 @@ def picture_box(
     return (model_width - across) // 2, (model_height - down) // 2, across, down
 
 
-def fitted_size(size: tuple[int, int], model_size: tuple[int, int], fit: str) -> tuple[int, int]:
-    """Return (height, width) of a picture in a network's input; arguments as for `picture_box`."""
-    _, _, width, height = picture_box(size, model_size, fit)
-    return height, width
+def shrink_to_fit(model_size: tuple[int, int], fit: str) -> Shrink:
+    """Return what gives the size of a picture in a network's input, so that it is read as small.
+
+    Args:
+        model_size, fit: as for `picture_box`.
+    """
+
+    def shrink(size: tuple[int, int]) -> tuple[int, int]:
+        _, _, width, height = picture_box(size, model_size, fit)
+        return height, width
+
+    return shrink
 
 
 def fit_frame(image: np.ndarray, size: tuple[int, int], fit: str) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from keras_tracknet.frames.background import (
     estimate_background,
     sample_indices,
 )
-from keras_tracknet.frames.sizes import fit_frame, fitted_size
+from keras_tracknet.frames.sizes import fit_frame, shrink_to_fit
 from keras_tracknet.frames.windows import window_step
 from keras_tracknet.inference.bar import show_bar
 from keras_tracknet.inference.checks import (
@@ -218,7 +217,7 @@ class Tracker:
         shrink: Shrink | None = None
         # A region is cut out of the whole picture, and the published code shrinks it in RGB.
         if part.roi is None and self.sampling != "published":
-            shrink = partial(fitted_size, model_size=self.network.frame_size, fit=self.spec.fit)
+            shrink = shrink_to_fit(self.network.frame_size, self.spec.fit)
         with (
             watch.stage("background"),
             closing(sample_frames(source, BACKGROUND_FRAMES, shrink)) as sample,
@@ -242,9 +241,9 @@ class Tracker:
         """Track frames as they arrive, such as those of a camera.
 
         The rows are those of `track_frames` before `repair`, except that the background is the
-        median of the shot's latest frames. A row waits for the frames that
-        decide it, in every mode: usually for as many as the network has heatmaps, for at most 12
-        more while something shows faintly. With 8 heatmaps that is 20 frames at most.
+        median of the shot's latest frames. A row waits for the frames that decide it, in every
+        mode: usually for as many as the network has heatmaps, for at most 12 more while something
+        shows faintly. With 8 heatmaps that is 20 frames at most.
 
         Args:
             frames: for each frame its time in seconds and the picture, `(height, width, 3)`

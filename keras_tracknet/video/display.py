@@ -45,7 +45,14 @@ class Display:
 
     def find_size(self, picture: Any) -> Size:
         """Return (height, width) of a picture as it is shown."""
-        return self._find_size(picture, self._orient(picture)[0])
+        height, width, aspect = picture.height, picture.width, self.aspect
+        if self._orient(picture)[0] % 2:
+            height, width, aspect = width, height, 1 / aspect
+        if aspect > 1:
+            width = round(width * aspect)
+        elif aspect < 1:
+            height = round(height / aspect)
+        return height, width
 
     def show(self, picture: Any, shrink: Shrink | None = None) -> np.ndarray:
         """Return a picture as it is shown, `(height, width, 3)` uint8 RGB.
@@ -57,8 +64,7 @@ class Display:
                 and of HDR or a video stored in RGB, the whole picture is returned.
         """
         turn, mirrored = self._orient(picture)
-        size = self._find_size(picture, turn)
-        small = size
+        size = small = self.find_size(picture)
         if shrink is not None and self._to_sdr is None and not picture.format.is_rgb:
             small = shrink(size)
         if small[0] < size[0] and small[1] < size[1]:
@@ -80,17 +86,6 @@ class Display:
         if picture.rotation != self._rotation:
             self._rotation, self._orientation = picture.rotation, find_orientation(picture)
         return self._orientation
-
-    def _find_size(self, picture: Any, turn: int) -> Size:
-        height, width = picture.height, picture.width
-        aspect = self.aspect
-        if turn % 2:
-            height, width, aspect = width, height, 1 / aspect
-        if aspect > 1:
-            width = round(width * aspect)
-        elif aspect < 1:
-            height = round(height / aspect)
-        return height, width
 
 
 def _scale(picture: Any, size: Size) -> Any:

@@ -73,7 +73,7 @@ class VideoWriter:
         self._frames, self._pts = 0, -1
         self._resources = contextlib.ExitStack()
         self._container: Any = None
-        self._encoder: ThreadPoolExecutor | None = None
+        self._encoder = ThreadPoolExecutor(1, thread_name_prefix="encode")
         self._pictures: deque[Future[None]] = deque()
 
     def __enter__(self) -> VideoWriter:
@@ -130,7 +130,6 @@ class VideoWriter:
             format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1
         )
         picture.pts, picture.time_base = self._pts, self._tick
-        assert self._encoder is not None
         self._pictures.append(self._encoder.submit(self._encode, picture))
         self._wait(AHEAD)
 
@@ -171,7 +170,6 @@ class VideoWriter:
         else:
             self._audio = join_sound(source, self._container, self.audio_parts)
         self._waiting = next(self._audio, None)
-        self._encoder = ThreadPoolExecutor(1, thread_name_prefix="encode")
         self._resources.callback(self._encoder.shutdown, cancel_futures=True)
 
     def _ticks(self, time: float | None) -> int:

@@ -27,9 +27,7 @@ from keras_tracknet.sports import find_sport
 
 LONGEST_SIDE = 100_000  # pixels
 POOR_ERROR = 0.01  # of the picture's height: marks that are further off are named
-EXACT = (
-    0.02  # pixels: marks that were computed from a fit are rounded, those of a person never as near
-)
+EXACT = 0.02  # pixels: as near are only marks that were computed from a fit, and rounded
 
 
 @dataclass(frozen=True)
