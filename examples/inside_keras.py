@@ -56,6 +56,7 @@ def make_windows(frames: int, size: tuple[int, int]) -> tuple[np.ndarray, np.nda
 
 def main(frames: int, epochs: int) -> float:
     """Train the head on TrackNet's positions and join both into one model."""
+    keras.utils.set_random_seed(1)
     file = kt.presets.load("rendered-v3")
     positions, head = build_positions(file), build_head()
     windows, rises, counts = make_windows(frames, file.spec.input_size)

@@ -12,7 +12,7 @@ import numpy as np
 from keras_tracknet.inference import tracker as trackers
 from keras_tracknet.inference.stream import Stream
 from keras_tracknet.inference.tracker import Tracker
-from keras_tracknet.models import v1, v2, v3
+from keras_tracknet.models import v1, v2, v3, v4, v5, wasb
 from keras_tracknet.models.blocks import conv_block
 from keras_tracknet.models.v3 import INPUT_NAMES, input_channels
 from keras_tracknet.tracks.tables import DETECTED
@@ -127,15 +127,18 @@ def shorten_networks(patch) -> None:
         patch: a `pytest.MonkeyPatch`.
     """
 
-    def short_unet(x, *, width_multiplier, **block):
+    def short_unet(x, *, width_multiplier, interpolated=False, **block):
         return conv_block(x, 4, name="encoder1_conv1", **block)
 
     def no_stage(x, filters, convs, **_block):
         return x
 
     patch.setattr(v1, "conv_stage", no_stage)
-    patch.setattr(v2, "unet", short_unet)
-    patch.setattr(v3, "unet", short_unet)
+    for module in (v2, v3, v4, v5):
+        patch.setattr(module, "unet", short_unet)
+    patch.setattr(v5, "ENCODERS", 1)
+    patch.setattr(wasb, "_branch", lambda x, name: x)
+    patch.setattr(wasb, "_fuse", lambda branches, i, widths, name: branches[i])
 
 
 def make_rows(seed=6):

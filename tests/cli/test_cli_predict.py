@@ -13,7 +13,10 @@ from helpers_clips import write_video
 from helpers_trackers import SCRIPTED, ScriptedTracker
 from keras_tracknet_cli import main, options
 
+from keras_tracknet.inference import choice
 from keras_tracknet.tracks.files import read_track
+
+CHOSEN = choice.Choice("badminton-v3", "badminton", "scripted", {})
 
 
 @pytest.fixture
@@ -22,6 +25,8 @@ def tracknet(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(main, "silence_frameworks", lambda: None)
     monkeypatch.delenv("TRACKNET_DEBUG", raising=False)
+    # The tracker is given; trying five networks on the video would take ten times as long.
+    monkeypatch.setattr(choice, "choose_weights", lambda *_: CHOSEN)
 
     def run(*arguments, tracker=None):
         monkeypatch.setattr(options, "load_tracker", lambda *_, **__: tracker or ScriptedTracker())
@@ -226,7 +231,7 @@ cli(sys.argv[1:], prog_name="tracknet")
 
 
 def test_a_process_that_a_scheduler_ends_keeps_its_rows(video, tmp_path):
-    command = ["predict", str(video), "-o", str(tmp_path), "--no-overlay"]
+    command = ["predict", str(video), "-o", str(tmp_path), "--no-overlay", "--sport", "badminton"]
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", TERMINATED, *command],
         cwd=Path(__file__).parents[1],

@@ -42,17 +42,12 @@ def load(name):
     return runpy.run_path(str(EXAMPLES / f"{name}.py"))
 
 
-def test_the_notebook_runs_from_top_to_bottom(tmp_path):
-    """As one program here; `.ci/run docs` runs it in Jupyter."""
-    pytest.importorskip("matplotlib")
+def test_the_notebook_has_no_outputs():
+    """`nox -s docs` runs it in Jupyter."""
     notebook = json.loads((EXAMPLES / "track_video.ipynb").read_text(encoding="utf-8"))
-    code = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]
-    assert all(not cell.get("outputs") for cell in notebook["cells"])
-    (tmp_path / "cells.py").write_text("\n".join(code).replace("frames=48", "frames=16"))
-    told = run(tmp_path, "cells.py")
-    assert "rendered-v3 - looks rendered" in told
-    assert "Track of 16 frames" in told
-    assert "Frame,Visibility,X,Y,Confidence,Status,Time" in told
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert cells
+    assert not [cell for cell in cells if cell.get("outputs")]
 
 
 def test_every_example_is_tried_here():
