@@ -129,9 +129,14 @@ def test_every_file_that_is_no_module_is_package_data():
 
 
 def test_the_tests_that_sessions_name_exist():
-    paths = re.findall(r'"(tests/[^"]+)"', (ROOT / "noxfile.py").read_text(encoding="utf-8"))
+    text = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    paths = re.findall(r'"(tests/[^":]+)', text)
     assert len(paths) > 30
     assert [path for path in paths if not (ROOT / path).exists()] == []
+    names = re.findall(r'"(test_\w+)', text)
+    engines = (ROOT / "tests/inference/test_engines.py").read_text(encoding="utf-8")
+    assert names
+    assert [name for name in names if f"def {name}(" not in engines] == []
 
 
 def test_help_lists_every_command():

@@ -400,7 +400,8 @@ def test_fresh_network_is_not_trained(kind, settings):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_network_is_trained_after_one_step(kind):
+def test_network_is_trained_after_one_step(kind, monkeypatch):
+    shorten_networks(monkeypatch)
     model = build_tiny(kind)
     train_a_step(kind, model)
     assert is_trained(model)
