@@ -93,6 +93,7 @@ JAX_TESTS = ("tests/training/test_training.py", "-k", "learns or resumed")
 
 # What a browser may be called; `.ci/run` installs the first where none is there.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+NO_BROWSER = "there is no Chromium here; to install it, run: apt-get install chromium"
 
 # The settings of whoever runs this do not count.
 for setting in ("KERAS_BACKEND", "PYTHONPATH", "TRACKNET_DEBUG"):
@@ -104,20 +105,24 @@ os.environ.update(PIP_NO_INPUT="1", PIP_QUIET="1")
 
 @nox.session
 def suite(session: nox.Session) -> None:
-    """Tests by README's command, linters, types, and the tests that need optional libraries."""
+    """Tests by README's command, linters, types, tests of optional libraries and in a browser."""
     report = prepare(session) / "without_extras.xml"
     for command in find_test_command(session).split("&&"):
         session.run(
             *shlex.split(command), env={"PYTEST_ADDOPTS": f"--junitxml='{report.as_posix()}'"}
         )
-    session.install("-e", ".[dev]")
+    session.install("-e", ".[dev,browser]")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     skipped = list(find_skipped(report))
     if not skipped:
         session.error("no test was skipped without the optional libraries")
-    session.run(*PYTEST, *EXTRAS_TESTS, *skipped)
+    session.run(*PYTEST, "-m", "not browser", *EXTRAS_TESTS, *skipped)
+    if any(map(shutil.which, BROWSERS)):
+        test_in_browser(session)
+    else:
+        session.warn(f"the pages are not tested: {NO_BROWSER}")
 
 
 @nox.session
@@ -216,13 +221,12 @@ def without_tensorflow(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def browser(session: nox.Session) -> None:
-    """The studio, its court view and the report in Chromium. Skipped where Chromium is missing."""
+    """The part of suite that opens the studio, its court view and the report in Chromium."""
     if not any(map(shutil.which, BROWSERS)):
-        session.skip("no Chromium here; install it (apt-get install chromium) to test the studio")
+        session.skip(NO_BROWSER)
     prepare(session)
     session.install("-e", ".[test,browser]")
-    pages = ("tests/studio", "tests/analysis/test_report_in_browser.py")
-    session.run("python", "-m", "pytest", "-q", "-m", "browser", *pages)
+    test_in_browser(session)
 
 
 CHECK_NAMES = """
@@ -239,6 +243,12 @@ def prepare(session: nox.Session) -> Path:
     folder = Path(session.create_tmp()).absolute()
     session.env.update(KERAS_HOME=str(folder / "keras"), TRACKNET_CACHE=str(folder / "cache"))
     return folder
+
+
+def test_in_browser(session: nox.Session) -> None:
+    """Test the pages, one after the other: the log says how long a step and a jump take."""
+    pages = ("tests/studio", "tests/analysis/test_report_in_browser.py")
+    session.run("python", "-m", "pytest", "-q", "-m", "browser", *pages)
 
 
 def find_test_command(session: nox.Session) -> str:

@@ -1,6 +1,6 @@
 """A real browser, and a studio in a process of its own, for the tests that are marked `browser`.
 
-Whoever imports this is skipped without Chromium and Playwright; `nox -s browser` brings them.
+Whoever imports this is skipped without Chromium and Playwright; `nox -s browser` brings Playwright.
 """
 
 import http.client
