@@ -142,16 +142,17 @@ def teach(page):
 def test_how_long_a_step_and_a_jump_take(server, page, capfd):
     """Steps and jumps as a person does, in a large video with one key frame; says how long."""
     open_video(page, server, "large.mp4")
-    measure = """([step, frame]) => new Promise((done) => {
+    measure = """([step, frame, patience]) => new Promise((done, fail) => {
         const start = performance.now(), picture = document.querySelector("#picture");
+        setTimeout(() => fail(`frame ${frame} is not shown; ${location.hash} is`), patience);
         const look = () => picture.dataset.shown === String(frame) ? done(performance.now() - start)
             : requestAnimationFrame(look);
         if (step) dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight" }));
         else location.hash = location.hash.replace(/(&frame=.*)?$/, `&frame=${frame}`);
         look();
     })"""
-    jumps = [page.evaluate(measure, [False, frame]) for frame in (180, 40, 240, 90, 130)]
-    steps = [page.evaluate(measure, [True, frame]) for frame in range(131, 141)]
+    jumps = [page.evaluate(measure, [False, n, PATIENCE]) for n in (180, 40, 240, 90, 130)]
+    steps = [page.evaluate(measure, [True, n, PATIENCE]) for n in range(131, 141)]
     with capfd.disabled():
         for name, times in (("next frame", steps), ("jump", jumps)):
             middle = sorted(times)[len(times) // 2]

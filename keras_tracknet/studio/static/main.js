@@ -20,8 +20,10 @@ let open = null; // {video, player, timeline, queue, corrections, closing} of th
 
 // Views
 
-async function show() {
-  const place = new URLSearchParams(location.hash.slice(1)), id = place.get("video");
+async function show(event) {
+  // Not `location`: the frame before may have written its own address there meanwhile.
+  const address = new URL(event?.newURL ?? location.href);
+  const place = new URLSearchParams(address.hash.slice(1)), id = place.get("video");
   const view = id !== null ? "player" : ["court", "teach"].find((name) => place.has(name)) ?? "library";
   for (const main of document.querySelectorAll("main")) main.hidden = main.id !== view;
   for (const link of document.querySelectorAll("nav a")) {
