@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from click.testing import CliRunner
 from keras_tracknet_cli.main import cli
 from test_docs import BLOCK, ROOT
 
+from keras_tracknet.inference import choice
 from keras_tracknet.synthetic import RallyConfig, write_rally
 
 PAGES = (ROOT / "README.md", ROOT / "docs" / "tutorial.md")
@@ -50,6 +52,8 @@ def run(words):
 def test_commands_of_a_page_run_on_a_short_rally(page, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
     monkeypatch.chdir(tmp_path)
+    # It is the same video for every command, and trying five networks on it takes seconds.
+    monkeypatch.setattr(choice, "choose_weights", cache(choice.choose_weights))
     write_rally(RallyConfig(frames=9, size=(144, 256)), tmp_path).rename("match.mp4")
     commands = [words for words in list_commands(page) if words[0] not in ("cp", *ELSEWHERE)]
     assert ["tracknet", "predict", "match.mp4"] in commands
