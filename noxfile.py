@@ -198,7 +198,7 @@ def backends(session: nox.Session) -> None:
         *(session.posargs or (*BACKEND_TESTS, *CHECKPOINT_TESTS)),
         env={"KERAS_BACKEND": "torch"},
     )
-    session.run("python", "-m", "pytest", "-q", "-m", "backends")
+    session.run("python", "-m", "pytest", "-q", "-m", "backends", *find_marked("backends"))
 
 
 @nox.session(requires=["build"])
@@ -247,8 +247,7 @@ def prepare(session: nox.Session) -> Path:
 
 def test_in_browser(session: nox.Session) -> None:
     """Test the pages, one after the other: the log says how long a step and a jump take."""
-    pages = ("tests/studio", "tests/analysis/test_report_in_browser.py")
-    session.run("python", "-m", "pytest", "-q", "-m", "browser", *pages)
+    session.run("python", "-m", "pytest", "-q", "-m", "browser", *find_marked("browser"))
 
 
 def find_test_command(session: nox.Session) -> str:
@@ -267,6 +266,13 @@ def find_skipped(report: Path) -> Iterator[str]:
         file = f"{(module or name).replace('.', '/')}.py"
         if case.find("skipped") is not None:
             yield f"{file}::{name}" if module else file
+
+
+def find_marked(mark: str) -> Iterator[str]:
+    """Yield the files with tests of a mark, so that the others are not read."""
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        if f"mark.{mark}" in path.read_text(encoding="utf-8"):
+            yield path.relative_to(ROOT).as_posix()
 
 
 def find_dist(session: nox.Session) -> Path:
