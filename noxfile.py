@@ -38,7 +38,7 @@ PYTEST = ("python", "-m", "pytest", "-q", "-n", "auto", "--dist", "loadfile")  #
 # What computes: tested on every backend.
 BACKEND_TESTS = (
     "tests/models", "tests/test_layers.py", "tests/test_losses.py", "tests/test_metrics.py",
-    "tests/training/test_training.py", "tests/training/test_device_batches.py",
+    "tests/training/runs", "tests/training/test_device_batches.py",
     "tests/training/test_device_training.py",
 )  # fmt: skip
 # What reads PyTorch's files, and compares with what PyTorch computes from them.
@@ -89,7 +89,7 @@ EXTRAS_TESTS = tuple(
 )  # fmt: skip
 
 # Of the training that tf.data feeds, what differs on JAX.
-JAX_TESTS = ("tests/training/test_training.py", "-k", "learns or resumed")
+JAX_TESTS = ("tests/training/runs", "-k", "learns or resumed")
 
 # What a browser may be called; `.ci/run` installs the first where none is there.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
