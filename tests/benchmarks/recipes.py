@@ -15,20 +15,14 @@ import csv
 import itertools
 import json
 import shlex
-import subprocess
-import sys
 from pathlib import Path
+
+from family import run_tracknet
 
 from keras_tracknet.evaluation.resampling import find_interval, resample_scores
 from keras_tracknet.metrics import Counts
 
 COUNTS = ("tp", "tn", "fp1", "fp2", "fn")
-
-
-def run_tracknet(*words: object) -> None:
-    """Run a command of this package."""
-    print("tracknet", *words, flush=True)
-    subprocess.run([sys.executable, "-m", "keras_tracknet_cli", *map(str, words)], check=True)
 
 
 def train(run: Path, recipe: str, clips: str, options: argparse.Namespace) -> None:

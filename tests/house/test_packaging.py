@@ -139,6 +139,11 @@ def test_the_tests_that_sessions_name_exist():
     assert [name for name in names if f"def {name}(" not in engines] == []
 
 
+def test_test_files_have_names_of_their_own():
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert len(names) == len(set(names)) > 50
+
+
 def test_help_lists_every_command():
     result = CliRunner().invoke(cli, ["--help"])
     assert result.exit_code == 0
