@@ -44,7 +44,7 @@ def main(folder: Path) -> None:
             path.rename(videos / f"{name}.mp4")
             truth = path.with_suffix(".csv").read_text().splitlines(keepends=True)
             labels.write_text("".join(truth[: CORRECTED + 1]))  # of the one that is listed first
-        command = [shutil.which("tracknet") or "tracknet", "studio", str(videos)]
+        command = [sys.executable, "-m", "keras_tracknet_cli", "studio", str(videos)]
         with subprocess.Popen(
             [*command, "--port", "0", "--no-open"],
             cwd=work,
@@ -121,7 +121,8 @@ def press(page: Page, key: str) -> None:
 
 
 def save(page: Page, path: Path) -> None:
-    """Write what the page shows."""
+    """Write what the page shows, once its message has gone."""
+    page.wait_for_selector("#message", state="hidden")
     picture = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
     cv2.imwrite(str(path), picture, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
     print(f"{path}: {path.stat().st_size / 1e3:.0f} kB", file=sys.stderr)
