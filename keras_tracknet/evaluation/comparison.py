@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_tracknet.evaluation.resampling import find_interval, find_intervals, resample_scores
+from keras_tracknet.evaluation.resampling import find_difference, find_intervals
 from keras_tracknet.metrics import TOLERANCE, Counts
 
 SIZE = (288, 512)  # (height, width) at which every tracker's positions are judged, pixels
@@ -139,24 +139,14 @@ class Comparison:
         """Every pair's difference in accuracy and F1 at the main tolerance."""
         found = []
         for first, second in combinations(self.entries, 2):
+            one, other = ([c.counts[self.main] for c in e.clips] for e in (first, second))
             for score in ("accuracy", "f1"):
                 value = getattr(first.total(self.main), score) - getattr(
                     second.total(self.main), score
                 )
-                ends = self._resample_difference(first, second, score)
+                ends = find_difference(one, other, score) or (None, None)
                 found.append(Difference(first.name, second.name, score, value, *ends))
         return found
-
-    def _resample_difference(
-        self, first: Entry, second: Entry, score: str
-    ) -> tuple[float | None, float | None]:
-        if len(first.clips) < 2:
-            return None, None
-        scores = [
-            resample_scores([clip.counts[self.main] for clip in entry.clips])[score]
-            for entry in (first, second)
-        ]
-        return find_interval(scores[0] - scores[1]) or (None, None)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one row for each tracker, tolerance and clip, and one for all its clips."""

@@ -39,6 +39,22 @@ def find_interval(scores: np.ndarray) -> tuple[float, float] | None:
     return low, high
 
 
+def find_difference(
+    first: Sequence[Counts], second: Sequence[Counts], score: str
+) -> tuple[float, float] | None:
+    """Return the 95 % interval of how far one is ahead of the other on the same clips.
+
+    None with fewer than two clips, and where no score is defined.
+
+    Args:
+        first, second: counts of the same clips.
+        score: `accuracy` or `f1`.
+    """
+    if len(first) < 2:
+        return None
+    return find_interval(resample_scores(first)[score] - resample_scores(second)[score])
+
+
 def find_intervals(clips: Sequence[Counts]) -> dict[str, tuple[float, float]]:
     """Return 95 % intervals of `accuracy` and `f1`; empty with fewer than two clips."""
     if len(clips) < 2:

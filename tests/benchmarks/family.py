@@ -34,23 +34,26 @@ def run_tracknet(*words: object) -> None:
     subprocess.run(command, check=True)
 
 
+def run_fit(run: Path, *words: object) -> None:
+    """Train a run of one epoch, or what is left to train of it."""
+    if (run / "best.keras").is_file():  # written at the end of the epoch
+        print(f"{run}: finished", flush=True)
+    elif (run / "last.keras").is_file():
+        run_tracknet("fit", "--resume", "-o", run)
+    else:
+        run_tracknet("fit", *words, "--epochs", 1, "-o", run)
+
+
 def train(name: str, options: argparse.Namespace) -> Path:
     """Train a network, or what is left to train of it; return its run folder."""
     run = options.out / name
-    if (run / "best.keras").is_file():  # written at the end of the only epoch
-        print(f"{run}: finished", flush=True)
-        return run
-    if (run / "last.keras").is_file():
-        run_tracknet("fit", "--resume", "-o", run)
-        return run
     batch, crop = options.batch_size, ["--crop", options.crop]
     if name == "v5":
         batch, crop = round(batch * _count_pixels(options.crop) / _count_pixels(WHOLE)), []
-    run_tracknet(
-        "fit", *NETWORKS[name], "--data", options.data, "-o", run, "--val", options.val,
+    run_fit(
+        run, *NETWORKS[name], "--data", options.data, "--val", options.val,
         "--width", options.width, "--frames", options.frames, "--input-size", WHOLE, *crop,
-        "--epochs", 1, "--windows", options.steps * batch, "--batch-size", batch,
-        "--seed", options.seed,
+        "--windows", options.steps * batch, "--batch-size", batch, "--seed", options.seed,
     )  # fmt: skip
     return run
 

@@ -17,9 +17,9 @@ import json
 import shlex
 from pathlib import Path
 
-from family import run_tracknet
+from family import run_fit, run_tracknet
 
-from keras_tracknet.evaluation.resampling import find_interval, resample_scores
+from keras_tracknet.evaluation.resampling import find_difference
 from keras_tracknet.metrics import Counts
 
 COUNTS = ("tp", "tn", "fp1", "fp2", "fn")
@@ -27,17 +27,11 @@ COUNTS = ("tp", "tn", "fp1", "fp2", "fn")
 
 def train(run: Path, recipe: str, clips: str, options: argparse.Namespace) -> None:
     """Train a recipe on all clips but those of a fold, or what is left to train of it."""
-    if (run / "best.keras").is_file():  # written at the end of the only epoch
-        return
-    if (run / "last.keras").is_file():
-        run_tracknet("fit", "--resume", "-o", run)
-        return
-    windows = options.steps * options.batch_size
-    run_tracknet(
-        "fit", "--init", options.init, "--data", options.data, "-o", run, "--val", clips,
-        "--crop", options.crop, "--batch-size", options.batch_size, "--epochs", 1,
-        "--windows", windows, "--learning-rate", options.learning_rate, "--seed", options.seed,
-        *shlex.split(recipe),
+    run_fit(
+        run, "--init", options.init, "--data", options.data, "--val", clips,
+        "--crop", options.crop, "--batch-size", options.batch_size,
+        "--windows", options.steps * options.batch_size,
+        "--learning-rate", options.learning_rate, "--seed", options.seed, *shlex.split(recipe),
     )  # fmt: skip
 
 
@@ -57,15 +51,14 @@ def tabulate(measured: dict[str, dict[str, Counts]]) -> list[dict[str, object]]:
     """Return one row per recipe: scores over all clips, and how they differ from the first's."""
     names = sorted(next(iter(measured.values())))
     first = [measured[next(iter(measured))][name] for name in names]
-    rows = []
+    base, rows = sum(first, Counts()), []
     for recipe, clips in measured.items():
         counts = [clips[name] for name in names]
-        total, base = sum(counts, Counts()), sum(first, Counts())
+        total = sum(counts, Counts())
         row: dict[str, object] = {"recipe": recipe, "clips": len(names), "frames": total.frames}
-        scores, others = resample_scores(counts), resample_scores(first)
         for score in ("accuracy", "f1"):
             value = getattr(total, score)
-            low, high = find_interval(scores[score] - others[score]) or (0.0, 0.0)
+            low, high = find_difference(counts, first, score) or (float("nan"), float("nan"))
             row |= {score: round(value, 4)}
             row |= {f"{score}_gain": round(value - getattr(base, score), 4)}
             row |= {f"{score}_gain_low": round(low, 4), f"{score}_gain_high": round(high, 4)}
