@@ -174,6 +174,6 @@ def _track_video(
         raise click.UsageError(
             f"{source}: {settings['weights']} suits it, which is for several sports; give --sport."
         )
-    tracker = load_tracker(reporter, **settings, rectifier=None)
+    tracker = load_tracker(reporter, **settings, rectifier="none")
     predict_video(tracker, source, paths, overwrite=overwrite, reporter=reporter)
     return paths.tracks[0]

@@ -19,6 +19,7 @@ STAGES = {
     "prepare": "stack windows",
     "network": "network",
     "decode_heatmaps": "find the ball",
+    "link": "choose among peaks",
     "draw": "draw overlay",
     "encode": "encode overlay",
     "write": "write track",
@@ -84,7 +85,7 @@ def bench(
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--engines") from error
     reporter = ConsoleReporter(quiet=quiet)
-    path = find_weights(weights or DEFAULT).tracker
+    paths = find_weights(weights or DEFAULT)
     with TemporaryDirectory() as folder:
         if video is None:
             from keras_tracknet.synthetic import write_rallies
@@ -94,7 +95,13 @@ def bench(
             video = rendered.with_suffix(".mp4")
         probe_video(video)
         found = measure_engines(
-            video, path, names, mode=mode, precision=precision, reporter=reporter
+            video,
+            paths.tracker,
+            names,
+            linker=paths.linker,
+            mode=mode,
+            precision=precision,
+            reporter=reporter,
         )
     if as_json:
         click.echo(json.dumps([asdict(one) for one in found]))

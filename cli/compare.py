@@ -91,9 +91,9 @@ def compare(
     """Compare WEIGHTS on the same labelled clips, by one protocol, in one table.
 
     WEIGHTS are run folders of tracknet fit, names of bundled trackers, or files. All work without a
-    rectifier. Scores come with 95 % intervals from resampling clips, and every pair's difference
-    says whether it is within noise. Tracks are kept: the same command continues an interrupted
-    comparison.
+    rectifier and without a linker. Scores come with 95 % intervals from resampling clips, and every
+    pair's difference says whether it is within noise. Tracks are kept: the same command continues
+    an interrupted comparison.
 
     \b
     tracknet compare runs/fit/v2 runs/fit/v4 --data clips --clips 00004,00027

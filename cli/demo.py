@@ -39,7 +39,7 @@ def demo(output: Path, seed: int, weights: str | None, overwrite: bool, quiet: b
     from .options import load_tracker
 
     reporter = ConsoleReporter(quiet=quiet)
-    tracker = load_tracker(reporter, weights=weights or DEMO, rectifier=None)
+    tracker = load_tracker(reporter, weights=weights or DEMO, rectifier="none")
     result = run_demo(tracker, output, seed=seed, overwrite=overwrite, reporter=reporter)
     counts = result.counts
     click.echo(

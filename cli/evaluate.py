@@ -61,6 +61,11 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Folder for evaluation.json and the track of every clip. [default: not written]",
 )
+@click.option(
+    "--candidates",
+    is_flag=True,
+    help="Also write the peaks of every heatmap to OUTPUT, to train a linker on.",
+)
 @overwrite_option
 @json_option
 @quiet_option
@@ -72,6 +77,7 @@ def evaluate(
     unit: str,
     calibrate: bool,
     output: Path | None,
+    candidates: bool,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
@@ -125,7 +131,13 @@ def evaluate(
         )
         _show(classified, _print_classes, output, as_json)
         return
+    if candidates and output is None:
+        raise click.UsageError("--candidates are written to the folder of -o; give one.")
     tracker = load_tracker(reporter, **settings)
+    if calibrate and tracker.linker is not None:
+        raise click.UsageError(
+            "--calibrate fits the confidence of heatmaps, not of a linker; use --linker none."
+        )
     evaluation = run(
         tracker,
         data,
@@ -134,6 +146,7 @@ def evaluate(
         tolerance=tolerance,
         unit=unit,
         output=output,
+        candidates=candidates,
         overwrite=overwrite,
         reporter=reporter,
     )

@@ -27,7 +27,7 @@ from .options import (
 @click.command(cls=ExperimentalCommand)
 @click.option(
     "--version",
-    type=click.Choice(["v1", "v2", "v3", "v4", "v5", "wasb", "rectifier", "tsm"]),
+    type=click.Choice(["v1", "v2", "v3", "v4", "v5", "wasb", "rectifier", "linker", "tsm"]),
     default="v3",
     show_default=True,
     help="Network to train; tsm, a clip classifier, is experimental.",
@@ -77,7 +77,8 @@ from .options import (
 @click.option(
     "--frames",
     type=COUNT,
-    help="Frames per window. [default: V3 (also under V4) and TSM 8, rectifier 16, others 3]",
+    help="Frames per window. [default: V3 (also under V4) and TSM 8, rectifier 16, linker 32,"
+    " others 3]",
 )
 @click.option(
     "--heatmaps",
@@ -237,8 +238,8 @@ from .options import (
 @click.option(
     "--tracks",
     type=click.Path(path_type=Path),
-    help="Predicted tracks to train the rectifier on, as written by tracknet evaluate -o. [default:"
-    " the labels]",
+    help="Predicted tracks to train the rectifier on, as written by tracknet evaluate -o [default:"
+    " the labels]; for the linker the candidates, as written by tracknet evaluate --candidates.",
 )
 @click.option(
     "--hidden",

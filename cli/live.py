@@ -22,6 +22,7 @@ RECORDED_ONLY = {
     "resume": "--resume",
     "ray": "--ray",
     "rectifier": "--rectifier",
+    "linker": "--linker",
     "max_gap": "--max-gap",
     "strict": "--strict",
     "start": "--start",
@@ -73,7 +74,7 @@ def track_live_source(
     sport = settings.pop("sport")
     if settings["weights"] is None and sport != AUTO:  # a live source shows no frames beforehand
         settings["weights"] = find_preset(sport).name
-    settings = {**settings, "rectifier": "none", "batch_size": 1}
+    settings = {**settings, "rectifier": "none", "linker": "none", "batch_size": 1}
     with contextlib.ExitStack() as stack:
         view = None
         if show:

@@ -226,6 +226,11 @@ _TRACKER_OPTIONS = (
         help="Rectifier that fills gaps where the ball is hidden: a .keras file, a run folder, or"
         " none. [default: the one bundled with the tracker]",
     ),
+    click.option(
+        "--linker",
+        help="Linker that chooses among the peaks of each heatmap by how they line up in time: a"
+        " .keras file, a run folder, or none. [default: the one bundled with the tracker]",
+    ),
     mode_option,
     engine_option,
     device_option,
@@ -309,9 +314,9 @@ def plan_tracker(**settings: Any) -> tuple[str, Callable[[], Tracker]]:
 
     name = settings.pop("weights") or DEFAULT
     settings.pop("sport", None)
-    paths, rectifier = find_weights(name), settings.pop("rectifier")
-    second = paths.rectifier
-    if rectifier is not None:
-        second = None if rectifier == "none" else find_weights(rectifier).tracker
+    find_weights(name)  # report unknown weights at once
     given = {key: value for key, value in settings.items() if value is not None}
-    return name, partial(Tracker, paths.tracker, rectifier=second, **given)
+    for part in ("rectifier", "linker"):
+        if given.get(part) == "none":
+            given[part] = None
+    return name, partial(Tracker, name, **given)

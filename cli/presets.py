@@ -34,10 +34,11 @@ def presets(as_json: bool) -> None:
         if preset.frames_per_second:
             rate = f"  {preset.frames_per_second:.0f} frames per second on {preset.machine}\n"
         mark = " (own)" if preset.folder else " (default)" if preset.name == DEFAULT else ""
+        others = [name for name in ("rectifier", "linker") if getattr(preset, name)]
         click.echo(
             f"{preset.name}{mark}: {preset.summary}\n"
             f"  {preset.bytes / 1e6:.1f} MB, {preset.parameters / 1e6:.1f} million parameters"
-            f"{', with rectifier' if preset.rectifier else ''}\n"
+            f"{', with ' + ' and '.join(others) if others else ''}\n"
             f"  accuracy {preset.accuracy:.3f}, F1 {preset.f1:.3f} on {preset.validation}\n"
             f"{rate}  {preset.card.resolve()}"
         )

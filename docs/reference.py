@@ -57,7 +57,7 @@ THEMES = {
     "networks": (
         "Networks",
         ("build_v1", "build_v2", "build_v3", "build_v4", "build_v5", "build_wasb",
-         "build_rectifier"),
+         "build_linker", "build_rectifier"),
     ),
     "files": (
         "Model files", ("load_model", "save_model", "ModelFile", "ModelSpec", "export")

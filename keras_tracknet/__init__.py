@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from keras_tracknet.inference.outputs import predict_video
     from keras_tracknet.inference.places import OutputPaths
     from keras_tracknet.inference.tracker import Tracker
+    from keras_tracknet.models.linker import build_linker
     from keras_tracknet.models.rectifier import build_rectifier
     from keras_tracknet.models.tsm import build_tsm, build_tsm_online, reset_stream
     from keras_tracknet.models.v1 import build_v1
@@ -85,6 +86,7 @@ _HOMES = {
     "Track": "tracks.track",
     "Tracker": "inference.tracker",
     "analyze_track": "analysis.analysis",
+    "build_linker": "models.linker",
     "build_rectifier": "models.rectifier",
     "build_tsm": "models.tsm",
     "build_tsm_online": "models.tsm",
@@ -158,6 +160,7 @@ __all__ = [
     "Tracker",
     "__version__",
     "analyze_track",
+    "build_linker",
     "build_rectifier",
     "build_tsm",
     "build_tsm_online",

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_tracknet.models.linker import LinkMessages
 from keras_tracknet.models.motion import MotionFusion, MotionPrompt
 from keras_tracknet.models.patches import (
     AlignedUpSampling,
@@ -23,6 +24,7 @@ __all__ = [
     "FrameDifference",
     "JoinPatches",
     "KnownPositions",
+    "LinkMessages",
     "MotionFusion",
     "MotionPrompt",
     "SplitPatches",

@@ -38,8 +38,8 @@ class Preset:
         name: as in `tracknet predict --weights NAME`; files and model card begin with it.
         summary: what it is for, in a line.
         sha256: of each file, the tracker's `<name>.keras` and where there are such the
-            rectifier's `<name>-rectifier.keras` and the tracker in int8 for OpenVINO,
-            `<name>.int8.xml` and `<name>.int8.bin`.
+            rectifier's `<name>-rectifier.keras`, the linker's `<name>-linker.keras` and the tracker
+            in int8 for OpenVINO, `<name>.int8.xml` and `<name>.int8.bin`.
         parameters: of the tracker.
         accuracy, f1: on `validation`, tolerance 4 pixels at the model's size, mode `fast`.
         validation: what it was validated on.
@@ -74,8 +74,12 @@ class Preset:
     @property
     def rectifier(self) -> Path | None:
         """The rectifier's file, or None."""
-        path = self._place(f"{self.name}-rectifier.keras")
-        return path if path.name in self.sha256 else None
+        return self._find("rectifier")
+
+    @property
+    def linker(self) -> Path | None:
+        """The linker's file, or None."""
+        return self._find("linker")
 
     @property
     def card(self) -> Path:
@@ -101,16 +105,21 @@ class Preset:
                     " reinstall the package."
                 )
 
+    def _find(self, part: str) -> Path | None:
+        path = self._place(f"{self.name}-{part}.keras")
+        return path if path.name in self.sha256 else None
+
     def _place(self, name: str) -> Path:
         return (self.folder or FOLDER) / name
 
 
 @dataclass(frozen=True)
 class WeightsPaths:
-    """Where weights are: the tracker's model, and its rectifier's or None."""
+    """Where weights are: the tracker's model, and its rectifier's and linker's or None."""
 
     tracker: Path
     rectifier: Path | None = None
+    linker: Path | None = None
 
 
 @cache
@@ -138,7 +147,13 @@ def list_own_presets() -> dict[str, Preset]:
 
 
 def keep_weights(
-    name: str, tracker: Path, card: str, *, rectifier: Path | None = None, **facts: Any
+    name: str,
+    tracker: Path,
+    card: str,
+    *,
+    rectifier: Path | None = None,
+    linker: Path | None = None,
+    **facts: Any,
 ) -> Preset:
     """Keep weights under a name that works on this machine wherever weights are asked for.
 
@@ -146,7 +161,7 @@ def keep_weights(
         name: lower-case letters, digits and hyphens.
         tracker: model file.
         card: model card, Markdown.
-        rectifier: model file of its rectifier.
+        rectifier, linker: model files of its rectifier and its linker.
         facts: the other fields of `Preset`, as measured.
 
     Raises:
@@ -158,7 +173,7 @@ def keep_weights(
     if name in own or name in list_presets():
         raise InputError(f"{name}: there are already weights of this name; choose another one.")
     folder, sha256 = own_folder(), {}
-    for file, source in ((f"{name}.keras", tracker), (f"{name}-rectifier.keras", rectifier)):
+    for file, source in _name_files(name, tracker, rectifier, linker).items():
         if source is not None:
             with replace_file(folder / file) as partial:
                 shutil.copyfile(source, partial)
@@ -235,7 +250,7 @@ def find_weights(name: str | Path) -> WeightsPaths:
     if str(name) in known:
         preset = known[str(name)]
         preset.check()
-        return WeightsPaths(preset.tracker, preset.rectifier)
+        return WeightsPaths(preset.tracker, preset.rectifier, preset.linker)
     if str(name).startswith(HUB):
         return WeightsPaths(_download(str(name)))
     path = Path(name)
@@ -255,6 +270,7 @@ def add_preset(
     tracker: Path,
     *,
     rectifier: Path | None = None,
+    linker: Path | None = None,
     changes: dict[str, Any] | None = None,
     **facts: Any,
 ) -> Preset:
@@ -263,7 +279,7 @@ def add_preset(
     Args:
         name: the preset's.
         tracker: model file to pack in half precision.
-        rectifier: likewise.
+        rectifier, linker: likewise.
         changes: fields of the tracker's specification to replace, such as `threshold`.
         facts: the other fields of `Preset`, as measured.
 
@@ -272,8 +288,7 @@ def add_preset(
     """
     from keras_tracknet.weights.model_file import load_model, pack_model
 
-    sources = {f"{name}.keras": tracker, f"{name}-rectifier.keras": rectifier}
-    for file, source in sources.items():
+    for file, source in _name_files(name, tracker, rectifier, linker).items():
         (FOLDER / file).unlink(missing_ok=True)
         if source is not None:
             pack_model(source, FOLDER / file, **(changes or {} if source is tracker else {}))
@@ -305,8 +320,19 @@ def add_int8(name: str, made: Path) -> Preset:
     return preset
 
 
+def _name_files(
+    name: str, tracker: Path | None, rectifier: Path | None, linker: Path | None
+) -> dict[str, Path | None]:
+    """Return the model files of a preset: name, and what becomes it or None."""
+    return {
+        f"{name}.keras": tracker,
+        f"{name}-rectifier.keras": rectifier,
+        f"{name}-linker.keras": linker,
+    }
+
+
 def _hash_files(name: str) -> dict[str, str]:
-    files = (f"{name}.keras", f"{name}-rectifier.keras", f"{name}.int8.xml", f"{name}.int8.bin")
+    files = [*_name_files(name, None, None, None), f"{name}.int8.xml", f"{name}.int8.bin"]
     return {file: _hash(FOLDER / file) for file in files if (FOLDER / file).is_file()}
 
 

@@ -22,6 +22,7 @@ LOSSES = {
     "v5": losses.WeightedBCE(),
     "wasb": losses.QualityFocal(),
     "rectifier": losses.MaskedMSE(),
+    "linker": keras.losses.SparseCategoricalCrossentropy(),
     "tsm": keras.losses.CategoricalCrossentropy(),
 }
 

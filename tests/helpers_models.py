@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_tracknet.models.linker import build_linker
 from keras_tracknet.models.rectifier import build_rectifier
 from keras_tracknet.models.tsm import build_tsm
 from keras_tracknet.models.v1 import build_v1
@@ -25,6 +26,7 @@ BUILDERS = {
     "v5": build_v5,
     "wasb": build_wasb,
     "rectifier": build_rectifier,
+    "linker": build_linker,
     "tsm": build_tsm,
 }
 KINDS = tuple(BUILDERS)
@@ -37,6 +39,7 @@ TINY: dict[str, dict[str, Any]] = {
     "v5": {"input_size": SIZE, "width_multiplier": 0.05},
     "wasb": {"input_size": SIZE, "width_multiplier": 0.1},
     "rectifier": {"width_multiplier": 0.1},
+    "linker": {"window": 8, "width_multiplier": 0.2},
     "tsm": {"input_size": SIZE, "width_multiplier": 0.1, "frames": 4},
 }
 
@@ -49,7 +52,7 @@ def randomize_weights(model: keras.Model, seed: int = 0) -> keras.Model:
     """Set every weight so that the output depends on all of them and on the input."""
     rng = np.random.default_rng(seed)
     for weight in model.weights:
-        if weight.name == "kernel":
+        if weight.name.endswith("kernel"):
             reach = weight.shape[:2] if "depthwise" in weight.path else weight.shape[:-1]
             values = rng.normal(0, np.sqrt(2 / np.prod(reach)), weight.shape)
         elif weight.name in ("gamma", "moving_variance"):

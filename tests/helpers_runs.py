@@ -24,6 +24,7 @@ def configure(data, output, version="v2", **settings):
         "v5": {"input_size": (32, 48)},
         "wasb": {"input_size": SIZE},
         "rectifier": {"frames": 8},
+        "linker": {"frames": 8, "tracks": str(output)},
     }
     return FitConfig(
         version=version,

@@ -111,7 +111,8 @@ def show_frames(patch, images, times=None) -> None:
     patch.setattr(
         trackers, "sample_frames", lambda _source, count, _shrink=None: (f for f in frames[:count])
     )
-    info = SimpleNamespace(height=images[0].shape[0], width=images[0].shape[1])
+    height, width = images[0].shape[:2]
+    info = SimpleNamespace(height=height, width=width, fps=25)
     patch.setattr(trackers, "probe_video", lambda _source: info)
 
 

@@ -26,6 +26,8 @@ def draw_targets(kind, model, rng):
         return rng.integers(0, 256, (2, *model.output_shape[1:3]), dtype=np.uint8)
     if kind == "rectifier":
         return rng.uniform(0, 1, (2, 16, 3)).astype(np.float32)
+    if kind == "linker":
+        return rng.integers(0, 6, (2, 8))
     if kind == "tsm":
         return np.eye(4, dtype=np.float32)[:2]
     return rng.integers(0, 2, (2, *model.output_shape[1:])).astype(np.float32)

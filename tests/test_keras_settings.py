@@ -64,6 +64,7 @@ NETWORKS = [
     ("v5", {}),
     ("wasb", {}),
     ("rectifier", {}),
+    ("linker", {}),
     ("tsm", {"backbone": "resnet10", "modality": "difference"}),
 ]
 

@@ -117,6 +117,19 @@ def test_preset_brings_its_rectifier_unless_told_otherwise(shelf, trained):
     assert Tracker("dots", precision="float32", rectifier=None).rectifier is None
 
 
+def test_preset_brings_its_linker_unless_told_otherwise(shelf, trained, tmp_path):
+    linker = tmp_path / "linker.keras"
+    save_model(randomize_weights(build_tiny("linker")), infer_spec(build_tiny("linker")), linker)
+    added = add_preset("dots", trained[0], linker=linker, **FACTS)
+    assert added.linker == shelf / "dots-linker.keras"
+    assert Tracker("dots", precision="float32").linker.spec.version == "linker"
+    assert Tracker("dots", precision="float32", linker=None).linker is None
+    # What is bundled is left out where it is of no use.
+    assert Tracker("dots", precision="float32", decode="published").linker is None
+    with pytest.raises(InputError, match="a linker requires heatmaps"):
+        Tracker("dots", precision="float32", decode="published", linker=linker)
+
+
 def test_replaced_preset_loses_the_rectifier_that_it_had(shelf, trained):
     tracker, rectifier = trained
     add_preset("dots", tracker, rectifier=rectifier, **FACTS)

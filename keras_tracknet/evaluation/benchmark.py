@@ -124,6 +124,7 @@ def measure(
     video: Path,
     weights: Path,
     *,
+    linker: Path | None = None,
     engine: str = "auto",
     mode: str = "fast",
     precision: str = "auto",
@@ -134,6 +135,7 @@ def measure(
     Args:
         video: what to track.
         weights: a model file, or what `export` wrote.
+        linker: the linker's model file.
         engine: see `open_network`; files that an engine needs are exported for the occasion.
         mode: as for `Tracker`.
         precision: as for `Tracker`.
@@ -150,7 +152,7 @@ def measure(
             path = Path(folder) / f"network{SUFFIXES[kind]}"
             Conversion(str(weights.resolve()), str(path), kind).run()
         network = open_network(path, engine=engine, precision=precision)
-        tracker = Tracker(network, mode=mode)
+        tracker = Tracker(network, linker=linker, mode=mode)
         with closing(tracker.stream(video)) as rows:
             next(rows)
         start = time.time() - began
@@ -200,6 +202,7 @@ def measure_engines(
     weights: Path,
     engines: Sequence[str],
     *,
+    linker: Path | None = None,
     mode: str = "fast",
     precision: str = "auto",
     reporter: Reporter | None = None,
@@ -207,7 +210,7 @@ def measure_engines(
     """Measure several engines, each in a process of its own, so that none has another's memory.
 
     Args:
-        video, weights, mode, precision: as for `measure`.
+        video, weights, linker, mode, precision: as for `measure`.
         engines: their names.
         reporter: where progress goes; an engine that fails is told and left out.
 
@@ -217,7 +220,8 @@ def measure_engines(
     reporter, found = reporter or Reporter(), []
     with reporter.track("measuring", len(engines), unit="engines") as advance:
         for engine in engines:
-            asked = [str(video), str(weights), engine, mode, precision, str(time.time())]
+            places = [str(video), str(weights), str(linker or "")]
+            asked = [*places, engine, mode, precision, str(time.time())]
             done = subprocess.run(
                 [sys.executable, "-m", "keras_tracknet.evaluation.benchmark", *asked],
                 capture_output=True,
@@ -306,10 +310,11 @@ def _peak_memory() -> int:
 
 if __name__ == "__main__":
     try:
-        video, weights, engine, mode, precision, began = sys.argv[1:]
+        video, weights, linker, engine, mode, precision, began = sys.argv[1:]
         result = measure(
             Path(video),
             Path(weights),
+            linker=Path(linker) if linker else None,
             engine=engine,
             mode=mode,
             precision=precision,

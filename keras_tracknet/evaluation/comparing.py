@@ -70,9 +70,9 @@ def compare(
 ) -> Comparison:
     """Track the same labelled clips with several weights, and compare them by one protocol.
 
-    Every tracker works without a rectifier, and positions are judged in pixels at 512x288. Tracks
-    are kept in `output`; when the comparison is interrupted and started again, they are not
-    computed anew.
+    Every tracker works without a rectifier and without a linker, and positions are judged in pixels
+    at 512x288. Tracks are kept in `output`; when the comparison is interrupted and started again,
+    they are not computed anew.
 
     Args:
         weights: run folders, names of bundled trackers or files, as `find_weights` takes them.

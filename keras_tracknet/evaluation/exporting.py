@@ -23,6 +23,7 @@ from keras_tracknet.inference.engines.exports import check_place
 from keras_tracknet.progress import Reporter
 from keras_tracknet.synthetic import write_rallies
 from keras_tracknet.weights.model_file import read_spec
+from keras_tracknet.weights.spec import TRACK_VERSIONS
 
 CALIBRATION_WINDOWS = 64
 
@@ -78,7 +79,7 @@ def export(
     spec = read_spec(weights)
     if spec is None:
         raise InputError(f"{weights}: contains no specification; train it with tracknet fit.")
-    if spec.version in ("rectifier", "tsm"):
+    if spec.version in (*TRACK_VERSIONS, "tsm"):
         raise InputError(f"{weights}: not a tracker; use the weights of a tracker.")
     check_place(output, overwrite=overwrite)
     conversion = Conversion(

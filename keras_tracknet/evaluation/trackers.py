@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -26,12 +26,14 @@ from keras_tracknet.frames.sizes import scale_positions
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.metrics import TOLERANCE, Counts, count_outcomes
 from keras_tracknet.progress import Reporter
+from keras_tracknet.tracks.candidate_files import write_candidates
 from keras_tracknet.tracks.files import write_track
 from keras_tracknet.tracks.tables import DETECTED
 from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.reader import probe_video
 
 UNITS = ("model", "source")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ def evaluate(
     tolerance: float = TOLERANCE,
     unit: str = "model",
     output: Path | None = None,
+    candidates: bool = False,
     overwrite: bool = False,
     reporter: Reporter | None = None,
 ) -> Evaluation:
@@ -114,6 +117,8 @@ def evaluate(
         unit: `model` for pixels at the model's size, `source` for pixels of the video.
         output: folder for `tracks/<clip>.csv` and `evaluation.json`; none are written when
             omitted.
+        candidates: whether to write the peaks of every heatmap, too, to `candidates/<clip>.csv`
+            of the folder; takes another pass over the clips.
         overwrite: whether to replace an evaluation that is there.
         reporter: where progress goes.
 
@@ -122,7 +127,8 @@ def evaluate(
         `drop_frame.json` leaves out.
 
     Raises:
-        InputError: no clip, or one that cannot be read, or a result that cannot be written.
+        InputError: no clip, or one that cannot be read, a result that cannot be written, or
+            candidates of a network without heatmaps.
         ValueError: an unknown unit.
     """
     if unit not in UNITS:
@@ -136,18 +142,30 @@ def evaluate(
         prepare_place(output / "evaluation.json", overwrite)
     results = []
     total = sum(probe_video(clip.source).frames or 0 for clip in found)
+    total *= 2 if candidates else 1  # passes
     with reporter.track("evaluating", total, unit="frames") as advance:
         for clip in found:
+            peaks = tracker.propose(clip.source) if candidates else None
             began = time.perf_counter()
             track = tracker.track(clip.source, advance=advance)
             counts, judged = judge_clip(clip, track, tracker.spec.input_size, tolerance, unit)
             results.append(ClipResult(clip.name, counts, time.perf_counter() - began, judged))
             if output is not None:
                 write_track(track, output / "tracks" / f"{clip.name}.csv")
+                if peaks is not None:
+                    place = output / "candidates" / f"{clip.name}.csv"
+                    write_candidates(_advance_with(peaks, advance), place)
     evaluation = Evaluation(tuple(results), tolerance, unit)
     if output is not None:
         write_json(evaluation.as_dict(), output / "evaluation.json")
     return evaluation
+
+
+def _advance_with(items: Iterable[T], advance: Callable[..., None]) -> Iterator[T]:
+    """Yield items; advance by one for each."""
+    for item in items:
+        yield item
+        advance(1)
 
 
 def judge_clip(

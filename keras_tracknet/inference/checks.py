@@ -9,6 +9,7 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.inference.engines.network import Network
 from keras_tracknet.inference.published import check_published
 from keras_tracknet.weights.model_file import ModelFile
+from keras_tracknet.weights.spec import TRACK_VERSIONS
 
 
 def check_values(decode: str, sampling: str, threshold: float | None, batch_size: int) -> None:
@@ -23,12 +24,12 @@ def check_values(decode: str, sampling: str, threshold: float | None, batch_size
         raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
 
 
-def check_networks(weights: Any, rectifier: Any) -> None:
+def check_networks(weights: Any, rectifier: Any, linker: Any) -> None:
     """Raise `TypeError` for what is no network, loaded or by its path."""
-    for name, network in (("weights", weights), ("rectifier", rectifier)):
+    for name, network in (("weights", weights), ("rectifier", rectifier), ("linker", linker)):
         if isinstance(network, ModelFile | Network | Path):
             continue
-        if network is None and name == "rectifier":
+        if network is None and name != "weights":
             continue
         raise TypeError(
             f"`{name}` must be a name, a path or what load_model returns; save the model with"
@@ -36,12 +37,19 @@ def check_networks(weights: Any, rectifier: Any) -> None:
         )
 
 
-def check_roles(weights: Network, rectifier: Network | None) -> None:
+def check_roles(weights: Network, rectifier: Network | None, linker: Network | None) -> None:
     """Raise `InputError` for a network in another's place."""
-    if weights.spec.version == "rectifier":
-        raise InputError(f"{weights.path}: is a rectifier, not a tracker; use it as `rectifier`.")
-    if rectifier is not None and rectifier.spec.version != "rectifier":
-        raise InputError(f"{rectifier.path}: is a tracker, not a rectifier; use it as `weights`.")
+    for role, network in (("weights", weights), ("rectifier", rectifier), ("linker", linker)):
+        if network is None:
+            continue
+        version = network.spec.version
+        right = version if version in TRACK_VERSIONS else "weights"
+        if right != role:
+            names = {"weights": "tracker"}
+            raise InputError(
+                f"{network.path}: is a {names.get(right, right)}, not a {names.get(role, role)};"
+                f" use it as `{right}`."
+            )
 
 
 def check_abilities(
@@ -69,3 +77,25 @@ def check_abilities(
                 f"{path}: outputs positions, so `{name}` can only be {built_in}; export it again"
                 " with tracknet export --heatmaps."
             )
+
+
+def links(network: Network, decode: str, sampling: str, *, asked: bool) -> bool:
+    """Return whether a linker can choose among the peaks of a network's heatmaps.
+
+    Args:
+        network: the tracker's.
+        decode, sampling: the tracker's settings.
+        asked: whether a linker was asked for.
+
+    Raises:
+        InputError: it cannot, but was asked for.
+    """
+    heatmaps = network.output == "heatmaps" and network.spec.version != "v1"
+    if heatmaps and (decode, sampling) == ("centroid", "own"):
+        return True
+    if asked:
+        raise InputError(
+            f'{network.path}: a linker requires heatmaps of V2 or later, `decode="centroid"` and'
+            ' `sampling="own"`; use `linker=None`.'
+        )
+    return False

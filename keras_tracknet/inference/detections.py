@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from keras_tracknet.frames.sizes import unfit_positions
+from keras_tracknet.inference.candidates import find_candidates
 from keras_tracknet.inference.published import truncate_position
 from keras_tracknet.weights.spec import ModelSpec
 
@@ -143,6 +144,21 @@ class Decoder:
         here = np.array([x, y])
         x, y = unfit_positions(here, size, self.spec.input_size, self.spec.fit).tolist()
         return Detection(x, y, confidence)
+
+    def propose(self, heatmap: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the ball may be, the likeliest place by the heatmap alone first.
+
+        Args:
+            heatmap: of one frame.
+            size: (height, width) of the source, pixels.
+
+        Returns:
+            `(candidates, 2)`, (x, y) in pixels of the source, and `(candidates,)`, the height of
+            the heatmap's peak there; 0 where there are fewer peaks.
+        """
+        found = find_candidates(heatmap)
+        places = unfit_positions(found[:, :2], size, self.spec.input_size, self.spec.fit)
+        return places, found[:, 2]
 
 
 def _read_detection(output: np.ndarray, threshold: float, *, size: tuple[int, int]) -> Detection:

@@ -15,7 +15,6 @@ from typing import Any
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import write_json, write_table, write_text
 from keras_tracknet.frames.background import estimate_background
-from keras_tracknet.inference.confidence import calibrate
 from keras_tracknet.inference.places import OutputPaths
 from keras_tracknet.inference.resuming import find_finished, restore_rows
 from keras_tracknet.inference.stages import Stopwatch
@@ -253,8 +252,7 @@ class _Run:
         if self.paths.plots:
             with closing(sample_frames(self.source, PLOT_FRAMES)) as sample:
                 background = estimate_background(frame.image for frame in sample)
-            spec, threshold = self.tracker.spec, self.tracker.threshold
-            least = float(calibrate(threshold, spec.calibration))
+            least = self.tracker.least_confidence
             plot_track(track, background, self.paths.plots, threshold=least)
 
     def _keep_unfinished(self) -> None:

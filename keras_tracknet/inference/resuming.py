@@ -17,6 +17,7 @@ DECIDING = {
     "source_digest": "the video",
     "weights_sha256": "`weights`",
     "rectifier_sha256": "`rectifier`",
+    "linker_sha256": "`linker`",
     "mode": "`mode`",
     "threshold": "`threshold`",
     "decode": "`decode`",
@@ -99,7 +100,7 @@ def _check_same(before: dict[str, Any], now: dict[str, Any], path: Path, *, exac
     different = [
         f"{label} was {_show(before, name)}, is now {_show(now, name)}"
         for name, label in names.items()
-        if before.get(name, ...) != now[name]
+        if before.get(name) != now[name]  # what an older version has no name for, it did without
     ]
     if different:
         raise InputError(

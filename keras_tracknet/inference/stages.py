@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 STAGES = (
-    *("decode", "background", "prepare", "network", "decode_heatmaps"),
+    *("decode", "background", "prepare", "network", "decode_heatmaps", "link"),
     *("draw", "encode", "write"),  # of the overlay, and of the track
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Container, Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from math import nan
 from typing import NamedTuple
 
@@ -15,10 +15,12 @@ from keras_tracknet.frames.background import Background
 from keras_tracknet.frames.sizes import fit_frame
 from keras_tracknet.frames.stabilization import stack_frames, unshift_outputs
 from keras_tracknet.frames.windows import Window, WindowMerger, stream_windows
+from keras_tracknet.inference.candidates import as_candidates, scale_heat
 from keras_tracknet.inference.confidence import calibrate
 from keras_tracknet.inference.detections import Decoder
 from keras_tracknet.inference.engines.network import Network
 from keras_tracknet.inference.hysteresis import CONTEXT, FAINT, Sighting, confirm_faint
+from keras_tracknet.inference.linking import STEP, Prospect, link_prospects
 from keras_tracknet.inference.repeats import MOST_SHOWN, FrameOutput, is_repeat, share_outputs
 from keras_tracknet.inference.stages import Stopwatch, batch_items, read_ahead
 from keras_tracknet.tracks.tables import ABSENT, DETECTED
@@ -75,6 +77,8 @@ class Stream:
         network: the network.
         decoder: reads positions from the network's outputs.
         step: frames between the starts of neighbouring windows.
+        linker: chooses among the peaks of the heatmaps; None for the largest blob of each, and
+            what hysteresis finds.
         background: for a network that needs one; closed at the end.
         stabilize: whether the frames of each window are aligned, see `stack_frames`.
         published: whether windows are those of the published V3 code, which ignores cuts.
@@ -97,6 +101,7 @@ class Stream:
         decoder: Decoder,
         *,
         step: int,
+        linker: Network | None = None,
         background: Background | None = None,
         stabilize: bool = False,
         published: bool = False,
@@ -109,10 +114,14 @@ class Stream:
         self.shots: list[int] = []
         self._pictures, self._background = pictures, background
         self._network, self._spec, self._decoder = network, network.spec, decoder
+        self._linker = linker
         self._step, self._stabilize, self._published = step, stabilize, published
         self._first, self._live, self._lost, self._corner = first, live, lost, corner
-        # A faint ball is judged by the frames before it, so those are decoded too.
-        self._begin = max(0, first - CONTEXT) if decoder.sees_faint else first
+        # A frame is judged by those before it too, so they are decoded.
+        context = CONTEXT if decoder.sees_faint else 0
+        if linker is not None:
+            context = linker.spec.frames + STEP
+        self._begin = max(0, first - context)
         self._watch = stopwatch or Stopwatch()
         self._rows = self._track()
 
@@ -125,6 +134,17 @@ class Stream:
     def close(self) -> None:
         """Stop, and close the video."""
         self._rows.close()
+
+    def propose(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield, instead of rows, where the ball may be in each frame, to train a linker on.
+
+        Yields:
+            `(candidates, 2)`, (x, y) in pixels of the pictures, and `(candidates,)` heat in
+            relation to the threshold, see `scale_heat`.
+        """
+        with self._outputs() as outputs:
+            for prospect in self._propose(outputs):
+                yield prospect.places, prospect.candidates[:, 2]
 
     def collect(self, advance: Callable[..., None] | None = None) -> Track:
         """Return the track of all rows, with its shots.
@@ -140,21 +160,50 @@ class Stream:
         return Track.from_rows(rows, shots=self.shots)
 
     def _track(self) -> Generator[TrackRow, None, None]:
-        """Yield rows; close what the stream was given."""
+        """Yield rows."""
+        with self._outputs() as outputs:
+            if self._linker is None:
+                rows = confirm_faint(self._detect(outputs))
+            else:
+                prospects = self._propose(outputs)
+                rows = link_prospects(prospects, self._link, self._linker.spec.frames)
+            for row in rows:
+                if row.frame in self._lost:
+                    row = TrackRow(row.frame, nan, nan, 0.0, ABSENT, row.time)
+                else:
+                    curve = (self._linker or self._network).spec.calibration
+                    confidence = float(calibrate(row.confidence, curve))
+                    row = row._replace(confidence=confidence)
+                if row.frame >= self._first:
+                    yield row._replace(x=row.x + self._corner[0], y=row.y + self._corner[1])
+
+    @contextmanager
+    def _outputs(self) -> Iterator[Iterator[FrameOutput]]:
+        """Give each frame with the network's output; close what the stream was given."""
         depth = 0 if self._live else self._network.batch_size * self._spec.heatmaps
         try:
             with closing(self._pictures), closing(read_ahead(self._run_shots, depth)) as outputs:
-                for row in confirm_faint(self._detect(outputs)):
-                    if row.frame in self._lost:
-                        row = TrackRow(row.frame, nan, nan, 0.0, ABSENT, row.time)
-                    else:
-                        confidence = float(calibrate(row.confidence, self._spec.calibration))
-                        row = row._replace(confidence=confidence)
-                    if row.frame >= self._first:
-                        yield row._replace(x=row.x + self._corner[0], y=row.y + self._corner[1])
+                yield outputs
         finally:
             if self._background is not None:
                 self._background.close()
+
+    def _propose(self, outputs: Iterable[FrameOutput]) -> Iterator[Prospect]:
+        """Yield the candidates of each frame."""
+        for number, frame in enumerate(outputs):
+            if number < self._begin:
+                continue
+            with self._watch.stage("decode_heatmaps"):
+                places, heat = self._decoder.propose(frame.output, frame.size)
+                heat = scale_heat(heat, self._decoder.threshold)
+                candidates = as_candidates(places, heat, frame.size)
+            row = TrackRow(number, nan, nan, 0.0, ABSENT, frame.time)
+            yield Prospect(row, candidates, places, frame.shot)
+
+    def _link(self, candidates: np.ndarray) -> np.ndarray:
+        assert self._linker is not None
+        with self._watch.stage("link"):
+            return self._linker.run([candidates])
 
     def _detect(self, outputs: Iterable[FrameOutput]) -> Iterator[Sighting]:
         """Yield what each frame shows, clearly or faintly."""

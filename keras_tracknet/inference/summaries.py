@@ -48,19 +48,22 @@ def describe_run(
 
 def describe_tracker(tracker: Tracker) -> dict[str, Any]:
     """Return the part of a summary that is of the tracker: weights, settings, what computes."""
-    rectifier = tracker.rectifier
+    rectifier, linker = tracker.rectifier, tracker.linker
     return {
         "weights": str(tracker.network.path),
         "weights_sha256": tracker.network.sha256,
         "trained_on": tracker.spec.trained_on,
         "rectifier": str(rectifier.path) if rectifier else None,
         "rectifier_sha256": rectifier.sha256 if rectifier else None,
+        "linker": str(linker.path) if linker else None,
+        "linker_sha256": linker.sha256 if linker else None,
         "network": tracker.spec.version,
         "mode": tracker.mode,
         "decode": tracker.decode,
         "sampling": tracker.sampling,
         "stabilized": tracker.stabilize,
         "threshold": tracker.threshold,
+        "least_confidence": round(tracker.least_confidence, 4),
         "max_gap": tracker.max_gap,
         "engine": tracker.network.engine,
         "backend": backend_in_use(),

@@ -26,7 +26,9 @@ from keras_tracknet.inference.checks import (
     check_networks,
     check_roles,
     check_values,
+    links,
 )
+from keras_tracknet.inference.confidence import calibrate
 from keras_tracknet.inference.detections import Decoder
 from keras_tracknet.inference.engines import KERAS, find_engine, open_network
 from keras_tracknet.inference.engines.network import Network
@@ -34,7 +36,7 @@ from keras_tracknet.inference.published import rectify_published
 from keras_tracknet.inference.rectification import MAX_GAP, rectify_track
 from keras_tracknet.inference.stages import Stopwatch, read_ahead
 from keras_tracknet.inference.stream import Picture, Stream, fit_pictures
-from keras_tracknet.presets import DEFAULT, find_weights
+from keras_tracknet.presets import DEFAULT, WeightsPaths, find_weights
 from keras_tracknet.tracks.play import reject_strays
 from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.damage import Damage
@@ -44,7 +46,8 @@ from keras_tracknet.video.reader import probe_video, read_frames, sample_frames
 from keras_tracknet.weights.model_file import ModelFile
 
 Weights = ModelFile | Network | Path | str
-BUNDLED = "bundled"  # the rectifier that comes with the weights
+BUNDLED = "bundled"  # the rectifier or linker that comes with the weights
+SLOWEST_RATE = 20.0  # frames per second that a linker is used for
 
 
 class Tracker:
@@ -56,11 +59,15 @@ class Tracker:
             `choose_weights` finds out which name suits a video.
         rectifier: V3's second network, which fills gaps where the ball is hidden: like
             `weights`, `bundled` for the one that comes with the weights if there is one, or None.
+        linker: the network that chooses among the peaks of the heatmaps: like `rectifier`. Only for
+            heatmaps of V2 and later, and with `decode="centroid"`; what is bundled is left out
+            otherwise. Videos of less than 20 frames per second, and `stream_live`, do without.
         mode: how much windows overlap. With `fast` the network sees every frame once, with
             `balanced` twice, with `accurate` at every position in the window; the outputs are
             merged.
         threshold: probability that a pixel must exceed; the model file's own when None. Two
-            thirds of it are enough where a flight leads to the place, see `hysteresis`.
+            thirds of it are enough where a flight leads to the place, see `hysteresis`. A linker
+            sees the peaks in relation to it.
         decode: `centroid` of the largest blob, or `published` for the published V3 code's
             bounding-box rule and whole pixels. V1 always looks for a circle.
         sampling: `own`, or `published` for the published V3 code's last windows and repairs, see
@@ -77,8 +84,8 @@ class Tracker:
 
     Raises:
         TypeError: weights that are something else, such as a Keras model.
-        InputError: weights that cannot be found, were never trained, are no tracker's or
-            rectifier's, or cannot do what is asked of them.
+        InputError: weights that cannot be found, were never trained, are another network's, or
+            cannot do what is asked of them.
         ValueError: an unknown mode or way to decode, or a number out of range.
 
     Example:
@@ -94,6 +101,7 @@ class Tracker:
         weights: Weights = DEFAULT,
         *,
         rectifier: Weights | None = BUNDLED,
+        linker: Weights | None = BUNDLED,
         mode: str = "fast",
         threshold: float | None = None,
         decode: str = "centroid",
@@ -107,15 +115,18 @@ class Tracker:
     ) -> None:
         check_values(decode, sampling, threshold, batch_size)
         how: dict[str, Any] = {"precision": precision, "batch_size": batch_size}
-        first, second = _find_networks(weights, rectifier)
-        check_networks(first, second)
+        first, *others = _find_networks(weights, rectifier, linker)
+        check_networks(first, *others)
         self.network = _open_network(first, engine, device, how)
-        self.rectifier: Network | None = None
-        if second is not None:
-            # An exported tracker may have an engine that does not run a rectifier's file.
-            exported = isinstance(first, Path) and find_engine(first) != KERAS
-            self.rectifier = _open_network(second, "auto" if exported else engine, device, how)
-        check_roles(self.network, self.rectifier)
+        # An exported tracker may have an engine that does not run the others' files.
+        exported = isinstance(first, Path) and find_engine(first) != KERAS
+        beside = "auto" if exported else engine
+        if not links(self.network, decode, sampling, asked=linker != BUNDLED and others[1]):
+            others[1] = None
+        self.rectifier, self.linker = (
+            None if other is None else _open_network(other, beside, device, how) for other in others
+        )
+        check_roles(self.network, self.rectifier, self.linker)
         self.spec, self.mode, self.max_gap = self.network.spec, mode, max_gap
         self.decode, self.sampling = decode, sampling
         self.stabilize = self.spec.stabilized if stabilize is None else stabilize
@@ -123,6 +134,13 @@ class Tracker:
         check_abilities(self.network, mode, decode, sampling, self.stabilize, self.threshold)
         self.step = window_step(mode, self.spec.heatmaps)
         self._decoder = Decoder(self.spec, self.network.output, decode, self.threshold)
+
+    @property
+    def least_confidence(self) -> float:
+        """The confidence from which something is taken for the ball without regard to others."""
+        if self.linker is not None:
+            return 0.5
+        return float(calibrate(self.threshold, self.spec.calibration))
 
     def track(
         self,
@@ -191,7 +209,8 @@ class Tracker:
         sample: Iterable[np.ndarray] = (frames[index] for index in sample_indices(len(frames)))
         behind = self._estimate_background(sample if background is None else [background])
         moments = ((n / fps, frame, frame.shape[:2]) for n, frame in enumerate(frames))
-        track = self._open(fit_pictures(moments, self.network), behind).collect(advance)
+        pictures = fit_pictures(moments, self.network)
+        track = self._open(pictures, behind, linker=self._find_linker(fps)).collect(advance)
         return self.repair(track, frames[0].shape[:2])
 
     def stream(
@@ -234,8 +253,11 @@ class Tracker:
 
         pictures = read_ahead(decode, 2 * self.network.batch_size * self.spec.frames)
         lost = damage.frames
+        linker = self.linker
+        if linker is not None:
+            linker = self._find_linker(float(probe_video(source).fps) / part.every)
         where: dict[str, Any] = {"first": first, "lost": lost, "corner": part.corner}
-        return self._open(pictures, behind, **where, stopwatch=watch)
+        return self._open(pictures, behind, linker=linker, **where, stopwatch=watch)
 
     def stream_live(self, frames: Iterable[tuple[float, np.ndarray]]) -> Stream:
         """Track frames as they arrive, such as those of a camera.
@@ -261,7 +283,21 @@ class Tracker:
             raise InputError('`sampling="published"` is for recorded videos only; remove it.')
         behind = RunningBackground() if self.spec.background != "none" else None
         moments = ((time, picture, picture.shape[:2]) for time, picture in frames)
-        return self._open(fit_pictures(moments, self.network), behind, live=True)
+        return self._open(fit_pictures(moments, self.network), behind, linker=None, live=True)
+
+    def propose(self, source: Path | str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Return an iterator over where the ball may be in each frame, see `Stream.propose`.
+
+        Raises:
+            InputError: the video cannot be read, or the network has no heatmaps to look at.
+        """
+        links(self.network, self.decode, self.sampling, asked=True)
+
+        def look() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            with closing(self.stream(source)) as stream:
+                yield from stream.propose()
+
+        return look()
 
     def repair(self, track: Track, size: tuple[int, int]) -> Track:
         """Reject what is not of the ball, and fill gaps if there is a rectifier, shot by shot.
@@ -312,6 +348,10 @@ class Tracker:
             **settings,
         )
 
+    def _find_linker(self, fps: float) -> Network | None:
+        """Return the linker for a video; none for one that is slower than what it has learned."""
+        return self.linker if fps >= SLOWEST_RATE else None
+
     def _estimate_background(self, frames: Iterable[np.ndarray]) -> Background | None:
         """Return the background of a video by a sample of its frames, if the network needs one."""
         if self.spec.background == "none":
@@ -321,17 +361,19 @@ class Tracker:
         return Background(picture) if self.sampling == "published" else VideoBackground(picture)
 
 
-def _find_networks(weights: Any, rectifier: Any) -> tuple[Any, Any]:
+def _find_networks(weights: Any, rectifier: Any, linker: Any) -> tuple[Any, Any, Any]:
     """Replace names by the paths of model files."""
-    own = None
+    own = WeightsPaths(weights)
     if isinstance(weights, str | Path):
-        paths = find_weights(weights)
-        weights, own = paths.tracker, paths.rectifier
-    if rectifier == BUNDLED:
-        rectifier = own
-    elif isinstance(rectifier, str | Path):
-        rectifier = find_weights(rectifier).tracker
-    return weights, rectifier
+        own = find_weights(weights)
+    found = []
+    for other, bundled in ((rectifier, own.rectifier), (linker, own.linker)):
+        if isinstance(other, str) and other == BUNDLED:
+            other = bundled
+        elif isinstance(other, str | Path):
+            other = find_weights(other).tracker
+        found.append(other)
+    return own.tracker, found[0], found[1]
 
 
 def _open_network(

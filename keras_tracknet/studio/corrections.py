@@ -88,8 +88,8 @@ def list_doubtful(_session: Session, video: Video, _request: Request) -> Respons
     """Answer with the doubtful moments of the track, most useful first."""
     if video.read_track() is None:
         return answer([])
-    threshold = video.summary.get("threshold")
-    least = threshold if isinstance(threshold, float) else 0.5
+    known = video.summary.get("least_confidence")
+    least = known if isinstance(known, float) else 0.5
     track, other = merge_video(video), video.read_other_track()
     moments = find_doubtful_frames(track, threshold=least, other=other)
     return answer([moment._asdict() for moment in moments])

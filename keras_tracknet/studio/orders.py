@@ -175,6 +175,7 @@ def _keep(session: Session, job: str, name: str) -> None:
         folder / MODEL,
         write_card(name, result, sport),
         rectifier=find_weights(base).rectifier,
+        linker=find_weights(base).linker,
         **describe_lesson(result, sport),
     )
     shutil.rmtree(folder, ignore_errors=True)

@@ -19,7 +19,7 @@ from keras_tracknet.tracks.hidden import HIDDEN_POSITIONS
 from keras_tracknet.training.batches.augment import Augmentation
 from keras_tracknet.training.classifier.clip_classes import CLASSES
 from keras_tracknet.weights.model_file import ModelFile
-from keras_tracknet.weights.spec import VERSIONS, ModelSpec
+from keras_tracknet.weights.spec import TRACK_VERSIONS, VERSIONS, ModelSpec
 
 PIPELINES = ("auto", "host", "device")  # where training batches are made
 
@@ -59,6 +59,7 @@ TYPES: dict[str, Callable[[Any], bool]] = {
 # Filters of the deepest convolution at full width.
 MOST_FILTERS = {
     "v1": 512, "v2": 512, "v3": 512, "v4": 512, "v5": 512, "wasb": 128, "rectifier": 256,
+    "linker": 24,
 }  # fmt: skip
 
 
@@ -67,7 +68,7 @@ class FitConfig:
     """Everything that decides a training run; written to the run folder as `config.json`.
 
     Attributes:
-        version: `v1`, `v2`, `v3`, `v4`, `v5`, `wasb`, `rectifier` or `tsm`.
+        version: `v1`, `v2`, `v3`, `v4`, `v5`, `wasb`, `rectifier`, `linker` or `tsm`.
         data: folder of labelled clips; None for rendered rallies.
         output: the run folder.
         epochs: passes over the windows, at most.
@@ -102,7 +103,7 @@ class FitConfig:
         hidden: what the rectifier sees where a position is hidden: `interpolated`, trained on
             the distance from the truth, or `zero`, trained on its square as published.
         tracks: folder with a predicted track for each clip, for the rectifier; its labels
-            alone when None.
+            alone when None. For the linker a folder with the candidates of each clip.
         backbone: TSM's network for pictures.
         modality: what TSM sees of a frame, see `build_tsm`.
         span: seconds that a window of TSM lasts.
@@ -242,6 +243,8 @@ class FitConfig:
             return ModelSpec(
                 "rectifier", window, 0, "none", (0, 0), hidden=self.hidden, trained_on=source
             )
+        if self.version == "linker":
+            return ModelSpec("linker", self.frames or 32, 0, "none", (0, 0), trained_on=source)
         if self.version == "tsm":
             size = self.input_size or (224, 224)
             frames = self.frames or 8
@@ -289,7 +292,7 @@ def describe_network(file: ModelFile) -> dict[str, Any]:
         "frames": spec.frames,
         "width": max(filters) / MOST_FILTERS[spec.version],
     }
-    if spec.version != "rectifier":
+    if spec.version not in TRACK_VERSIONS:
         network |= {"input_size": spec.input_size, "stabilize": spec.stabilized}
     if spec.version in ("v2", "wasb"):
         network["heatmaps"] = spec.heatmaps

@@ -16,10 +16,13 @@ from keras_tracknet.datasets.dataset import find_labelled_clips, read_labels
 from keras_tracknet.datasets.splits import split_clips
 from keras_tracknet.errors import InputError
 from keras_tracknet.frames.sizes import scale_positions
+from keras_tracknet.inference.candidates import as_candidates
 from keras_tracknet.progress import Reporter
 from keras_tracknet.synthetic import name_rallies, write_rallies
+from keras_tracknet.tracks.candidate_files import read_candidates
 from keras_tracknet.tracks.files import read_track
 from keras_tracknet.training.batches.cache import FrameCache, read_clips
+from keras_tracknet.training.batches.candidate_batches import CandidateBatches, LinkedClip
 from keras_tracknet.training.batches.feed import Batches
 from keras_tracknet.training.batches.trajectory_batches import Trajectory, TrajectoryBatches
 from keras_tracknet.training.batches.window_batches import (
@@ -31,6 +34,7 @@ from keras_tracknet.training.classifier.data import load_clip_batches
 from keras_tracknet.training.config import FitConfig
 from keras_tracknet.video.media import estimate_frames
 from keras_tracknet.video.reader import probe_video
+from keras_tracknet.weights.spec import CANDIDATES
 
 RENDERED_RALLIES = 24
 RENDERED_SIZE = (720, 1280)  # (height, width), as broadcasts are
@@ -69,6 +73,8 @@ def load_fit_data(config: FitConfig, reporter: Reporter, devices: int = 1) -> Fi
     validating: Batches
     if config.version == "rectifier":
         training, validating = _trajectory_batches(config, train, validation)
+    elif config.version == "linker":
+        training, validating = _candidate_batches(config, train, validation)
     elif config.version == "tsm":
         training, validating = load_clip_batches(config, train, validation, reporter)
     else:
@@ -158,6 +164,39 @@ def _window_batches(
                 training=False,
             ),
         )
+    except ValueError as error:
+        raise InputError(f"{config.data}: {error}") from error
+
+
+def _candidate_batches(
+    config: FitConfig, train: Sequence[Clip], validation: Sequence[Clip]
+) -> tuple[CandidateBatches, CandidateBatches]:
+    if config.tracks is None:
+        raise InputError(
+            "the linker is trained on candidates; write them with tracknet evaluate --candidates"
+            " and give their folder as `tracks`."
+        )
+    folder = Path(config.tracks)
+
+    def load(clip: Clip) -> LinkedClip:
+        info = probe_video(clip.source)
+        size = (info.height, info.width)
+        labels = read_labels(clip, size=size, frames=estimate_frames(info))
+        found = read_candidates(folder / f"{clip.name}.csv", len(labels), CANDIDATES)
+        ball = as_candidates(labels.positions[:, None], np.ones((len(labels), 1)), size)
+        return LinkedClip.from_labels(as_candidates(*found, size), ball[:, 0, :2], labels.labelled)
+
+    def batches(clips: Sequence[Clip], training: bool) -> CandidateBatches:
+        return CandidateBatches(
+            [load(clip) for clip in clips],
+            window=config.spec.frames,
+            batch_size=config.batch_size,
+            training=training,
+            seed=config.seed,
+        )
+
+    try:
+        return batches(train, True), batches(validation, False)
     except ValueError as error:
         raise InputError(f"{config.data}: {error}") from error
 

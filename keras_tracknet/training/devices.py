@@ -27,6 +27,7 @@ from keras_tracknet.progress import Reporter
 from keras_tracknet.training.batches.feed import Batches
 from keras_tracknet.training.config import FitConfig
 from keras_tracknet.training.hosts import ALONE, Hosts, join_hosts, mend_multi_worker_fit
+from keras_tracknet.weights.spec import TRACK_VERSIONS
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ class SharedBatches:
 def choose_devices(config: FitConfig, reporter: Reporter) -> Devices:
     """Return the devices for a run: as many as divide its batches evenly.
 
-    The rectifier, which trains in seconds, has one.
+    The rectifier and the linker, which are small, have one.
 
     Args:
         config: of the run.
@@ -152,9 +153,11 @@ def choose_devices(config: FitConfig, reporter: Reporter) -> Devices:
         InputError: there are several hosts, and they have nothing to share.
     """
     hosts, names = join_hosts(), list_devices()
-    if config.version == "rectifier":
+    if config.version in TRACK_VERSIONS:
         if hosts.count > 1:
-            raise InputError("the rectifier trains on a single host; start it on one host only.")
+            raise InputError(
+                f"the {config.version} trains on a single host; start it on one host only."
+            )
         return Devices()
     available = len(names) if hosts.strategy is None else hosts.strategy.num_replicas_in_sync
     if keras.backend.backend() == "torch":

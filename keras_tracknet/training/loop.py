@@ -39,6 +39,7 @@ from keras_tracknet.training.recipes import (
 from keras_tracknet.training.run_folder import Recorder
 from keras_tracknet.training.run_state import RunState, count_stale, read_state
 from keras_tracknet.weights.model_file import ModelFile, load_model, set_precision
+from keras_tracknet.weights.spec import TRACK_VERSIONS
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,8 @@ def _plan(config: FitConfig, devices: Devices, resume: bool, reporter: Reporter)
     training = place_batches(config, data.training, devices.count, reporter)
     data = replace(data, training=training)
     steps = len(data.training)
-    precision = "float32" if config.version == "rectifier" else choose_precision(config.precision)
+    sees_tracks = config.version in TRACK_VERSIONS
+    precision = "float32" if sees_tracks else choose_precision(config.precision)
     if saved is not None:
         model, state = saved.model, _go_on(read_state(saved), data, saved.path)
         begun = -(-state.steps // steps)

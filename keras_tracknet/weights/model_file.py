@@ -18,7 +18,15 @@ import numpy as np
 from keras_tracknet.errors import InputError
 from keras_tracknet.files import replace_file
 from keras_tracknet.weights.archive import SPEC_NAME, WEIGHTS_NAME, check_classes, read_content
-from keras_tracknet.weights.spec import FORMAT, ModelSpec, Shape, check_shapes, damaged
+from keras_tracknet.weights.spec import (
+    CANDIDATES,
+    FORMAT,
+    TRACK_VERSIONS,
+    ModelSpec,
+    Shape,
+    check_shapes,
+    damaged,
+)
 
 if TYPE_CHECKING:  # Keras is loaded with a network, not to read what a file says of it
     import keras
@@ -219,6 +227,8 @@ def infer_spec(model: keras.Model, path: Path = Path("model")) -> ModelSpec:
     if names == ["coordinates", "mask"]:
         window = model.inputs[0].shape[1] or 16
         return ModelSpec("rectifier", window, 0, "none", (0, 0))
+    if names == ["candidates"]:
+        return ModelSpec("linker", model.inputs[0].shape[1], 0, "none", (0, 0))
     if names == ["clip"]:
         frames, height, width = model.input_shape[1:4]
         classes = tuple(f"class {number}" for number in range(model.output_shape[-1]))
@@ -292,12 +302,13 @@ def _check_network(spec: ModelSpec, model: keras.Model, path: Path) -> None:
     channels = input_channels(spec.background, frames)
     networks: dict[str, list[Shape]] = {
         "rectifier": [(frames, 2), (frames, 1), (frames, 2)],
+        "linker": [(frames, CANDIDATES, 3), (frames, CANDIDATES + 1)],
         "tsm": [(frames, *size, 3), (len(spec.classes),)],
         "v1": [(*size, channels), (*size, None)],
     }
     expected = networks.get(spec.version, [(*size, channels), (*size, spec.heatmaps)])
     check_shapes(path, spec, expected, found)
-    if spec.version in ("rectifier", "tsm"):
+    if spec.version in (*TRACK_VERSIONS, "tsm"):
         return
     name = inputs[0].name.split(":")[0]
     if name in INPUT_NAMES.values() and name != INPUT_NAMES[spec.background]:

@@ -19,7 +19,9 @@ from keras_tracknet.frames.sizes import FITS
 from keras_tracknet.frames.stacking import BACKGROUND_MODES
 
 FORMAT = 1  # counts up when an older version of this package would misread what is written
-VERSIONS = ("v1", "v2", "v3", "v4", "v5", "wasb", "rectifier", "tsm")
+VERSIONS = ("v1", "v2", "v3", "v4", "v5", "wasb", "rectifier", "linker", "tsm")
+TRACK_VERSIONS = ("rectifier", "linker")  # of networks that see tracks instead of pictures
+CANDIDATES = 5  # peaks of a heatmap that a linker chooses from
 HIDDEN = ("zero", "interpolated")
 LARGEST_TEXT = 8 << 20  # bytes; the history of 30,000 epochs
 DEEPEST = 32  # lists and dictionaries in each other
@@ -38,10 +40,10 @@ class ModelSpec:
     Attributes:
         version: one of `VERSIONS`.
         frames: frames in a window; for TSM those that it sees of a window.
-        heatmaps: maps out, for the last frames of the window; 0 for the rectifier and TSM.
+        heatmaps: maps out, for the last frames of the window; 0 for the others.
         background: background mode, as for `build_v3`.
-        input_size: (height, width) that frames are brought to, pixels; (0, 0) for the
-            rectifier.
+        input_size: (height, width) that frames are brought to, pixels; (0, 0) for the rectifier
+            and the linker.
         threshold: probability that a pixel must exceed to be the ball's.
         hidden: what the rectifier sees where a position is hidden: `zero` (published), or
             `interpolated` between the positions beside it.
@@ -96,7 +98,7 @@ class ModelSpec:
             "heatmaps", self.heatmaps, _whole(least, most), f"{limits} for {self.version}"
             f" with {self.frames} frames"
         )  # fmt: skip
-        smallest, largest = (0, 0) if self.version == "rectifier" else (1, LARGEST_SIDE)
+        smallest, largest = (0, 0) if self.version in TRACK_VERSIONS else (1, LARGEST_SIDE)
         check_value(
             "input_size",
             self.input_size,

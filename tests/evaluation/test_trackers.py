@@ -10,6 +10,7 @@ from helpers_trackers import SIZE
 from keras_tracknet.errors import InputError
 from keras_tracknet.evaluation.trackers import ClipResult, Evaluation, evaluate
 from keras_tracknet.metrics import Counts
+from keras_tracknet.tracks.candidate_files import read_candidates
 from keras_tracknet.tracks.files import read_track
 from keras_tracknet.tracks.track import Track
 
@@ -174,6 +175,20 @@ def test_results_are_written_where_asked_for(data, tracker, tmp_path):
     assert files == {"evaluation.json", "tracks", "tracks/one.csv", "tracks/two.csv"}
     track = read_track(tmp_path / "out" / "tracks" / "one.csv")
     np.testing.assert_allclose(track.positions, TRACK)
+
+
+def test_candidates_are_those_of_every_clip(data, tracker, tmp_path):
+    heat = np.array([0.9, 0.25, 0.0])
+    tracker.propose = lambda source: (
+        (np.array([(frame, 9.5), (2 * frame, 1), (0, 0)]), heat) for frame in range(8)
+    )
+    evaluate(tracker, data, output=tmp_path / "out", candidates=True)
+    for name in ("one", "two"):
+        path = tmp_path / "out" / "candidates" / f"{name}.csv"
+        places, found = read_candidates(path, 8, 5)
+        np.testing.assert_allclose(found, [[0.9, 0.25, 0, 0, 0]] * 8)
+        np.testing.assert_allclose(places[3], [(3, 9.5), (6, 1), (0, 0), (0, 0), (0, 0)])
+    assert path.read_text().splitlines()[:2] == ["Frame,X,Y,Heat", "0,0.00,9.50,0.9000"]
 
 
 def test_replacing_run_that_breaks_off_leaves_no_result_of_another(data, tracker, tmp_path):

@@ -128,7 +128,7 @@ def test_the_architecture_page_is_that_of_the_code():
     for importer, imported in figure["count_imports"]():
         assert figure["ROOMS"].index(imported) < figure["ROOMS"].index(importer)
     steps = re.findall(r"\| `(\w+)` \| `([\w/]+\.py)` \|", text)
-    assert len(steps) == 19
+    assert len(steps) == 20
     for name, module in steps:
         code = (ROOT / "keras_tracknet" / module).read_text(encoding="utf-8")
         assert re.search(rf"^(?:def|class) {name}\b", code, re.MULTILINE), (name, module)

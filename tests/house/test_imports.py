@@ -155,7 +155,7 @@ def test_modules_do_not_import_in_circles():
     ],
 )
 def test_networks_losses_and_metrics_stand_alone(name):
-    shared = ("blocks", "motion", "patches", "resnet10", "v3")
+    shared = ("blocks", "linker", "motion", "patches", "resnet10", "v3")
     assert find_own_imports(name) <= {"layers", *(f"models.{module}" for module in shared)}
 
 

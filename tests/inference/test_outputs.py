@@ -281,10 +281,12 @@ def test_summary_says_what_was_done_with_what(tracker, weights, video, tmp_path)
         "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
         "trained_on": "dots",
         "rectifier": None,
+        "linker": None,
         "network": "v2",
         "mode": "fast",
         "stabilized": False,
         "threshold": 0.5,
+        "least_confidence": 0.5,
         "backend": keras.backend.backend(),
         "engine": "keras",
         "precision": "float32",
@@ -292,7 +294,7 @@ def test_summary_says_what_was_done_with_what(tracker, weights, video, tmp_path)
     assert {name: summary[name] for name in expected} == expected
     assert {"version", "device", "seconds", "frames_per_second"} <= summary.keys()
     assert tuple(summary["milliseconds"]) == STAGES
-    idle = {"background"}  # it sees none
+    idle = {"background", "link"}  # it sees none, and has no linker
     assert {stage for stage, time in summary["milliseconds"].items() if not time} == idle
 
 

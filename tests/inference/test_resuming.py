@@ -154,6 +154,17 @@ def test_other_settings_are_refused(video, tmp_path, change, message, finished):
     assert list_contents(tmp_path) == before
 
 
+def test_result_of_a_version_without_linkers_is_still_finished(video, tmp_path):
+    paths = OutputPaths.inside(tmp_path, ["csv"], overlay=False)
+    predict_video(ScriptedTracker(), video, paths)
+    summary = json.loads(paths.summary.read_text())
+    del summary["linker"], summary["linker_sha256"]
+    paths.summary.write_text(json.dumps(summary))
+    before = list_contents(tmp_path)
+    predict_video(ScriptedTracker(), video, paths, resume=True)
+    assert list_contents(tmp_path) == before
+
+
 def test_another_video_of_the_same_name_is_refused(tracker, video, tmp_path):
     paths = interrupt(video, tmp_path)
     other = write_video(tmp_path / "other" / video.name, FRAMES, shade=60)

@@ -3,6 +3,7 @@ from functools import partial
 from pathlib import Path
 
 import cv2
+import keras
 import numpy as np
 import pytest
 from helpers_clips import write_video
@@ -23,6 +24,7 @@ from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.tracks.tables import ABSENT, DETECTED, REJECTED, REPAIRED
 from keras_tracknet.tracks.track import Track
 from keras_tracknet.video import reader as video
+from keras_tracknet.video.part import Part
 from keras_tracknet.video.reader import read_frames
 from keras_tracknet.weights.model_file import ModelFile
 from keras_tracknet.weights.spec import ModelSpec
@@ -123,7 +125,7 @@ def test_progress_and_time_by_stage_are_reported(show):
     make_tracker().track(SOURCE, advance=done.append, stopwatch=watch)
     assert sum(done) == 7
     assert tuple(watch.seconds) == STAGES
-    idle = {"draw", "encode", "write"}  # this only tracks
+    idle = {"link", "draw", "encode", "write"}  # this only tracks, without a linker
     assert {stage for stage, seconds in watch.seconds.items() if not seconds} == idle
 
 
@@ -134,6 +136,7 @@ def as_file(kind, **settings):
     specs = {
         "v2": ModelSpec("v2", 3, 3, "none", SIZE),
         "rectifier": ModelSpec("rectifier", 16, 0, "none", (0, 0)),
+        "linker": ModelSpec("linker", 8, 0, "none", (0, 0)),
     }
     model = build_tiny(kind)
     if settings.get("trained", True):
@@ -142,18 +145,20 @@ def as_file(kind, **settings):
 
 
 @pytest.mark.parametrize(
-    ("weights", "rectifier", "message"),
+    ("weights", "others", "message"),
     [
-        (("v2", False), None, r"v2\.keras: weights are untrained.*tracknet fit"),
-        (("v2", True), ("rectifier", False), r"rectifier\.keras: weights are untrained"),
-        (("rectifier", True), None, r"rectifier\.keras: is a rectifier, not a tracker"),
-        (("v2", True), ("v2", True), r"v2\.keras: is a tracker, not a rectifier"),
+        (("v2", False), {}, r"v2\.keras: weights are untrained.*tracknet fit"),
+        (("v2", True), {"rectifier": ("rectifier", False)}, r"rectifier\.keras: .* are untrained"),
+        (("rectifier", True), {}, r"rectifier\.keras: is a rectifier, not a tracker"),
+        (("v2", True), {"rectifier": ("v2", True)}, r"v2\.keras: is a tracker, not a rectifier"),
+        (("v2", True), {"linker": ("rectifier", True)}, "is a rectifier, not a linker; use it as"),
+        (("linker", True), {}, r"linker\.keras: is a linker, not a tracker; use it as `linker`"),
     ],
 )
-def test_unfit_weights_are_refused(weights, rectifier, message):
-    files = [file and as_file(file[0], trained=file[1]) for file in (weights, rectifier)]
+def test_unfit_weights_are_refused(weights, others, message):
+    others = {role: as_file(kind, trained=trained) for role, (kind, trained) in others.items()}
     with pytest.raises(InputError, match=message):
-        Tracker(files[0], rectifier=files[1])
+        Tracker(as_file(weights[0], trained=weights[1]), **others)
 
 
 @pytest.mark.parametrize(
@@ -198,6 +203,85 @@ def test_impossible_settings_are_refused(settings, message):
 def test_published_decoding_is_for_stretched_pictures():
     with pytest.raises(InputError, match="not a network of the published V3 code"):
         Tracker(make_detector(fit="letterbox"), decode="published")
+
+
+# --- a linker
+
+
+def make_linker(choice=0):
+    """Return a linker that is sure of one candidate, wherever it is."""
+    inputs = keras.Input((8, 5, 3), name="candidates")
+    logits = np.full(6, -9.0, np.float32)
+    logits[choice] = 9.0
+    flat = keras.layers.Dense(6, name="logits")(keras.layers.Reshape((8, 15))(inputs))
+    model = keras.Model(inputs, keras.layers.Softmax(name="choice")(flat))
+    model.get_layer("logits").set_weights([np.zeros((15, 6), np.float32), logits])
+    return ModelFile(model, ModelSpec("linker", 8, 0, "none", (0, 0)), Path("linker.keras"), "", {})
+
+
+@pytest.mark.parametrize(("choice", "expected"), [(0, (40, 20)), (1, (12, 8)), (5, None)])
+def test_position_is_that_of_the_candidate_the_linker_chooses(show, choice, expected):
+    bright, faint = paint(SIZE, (40, 20), radius=2), paint(SIZE, (12, 8), radius=2)
+    show([np.maximum(bright, np.where(faint == 255, 160, 0).astype(np.uint8))] * 11)
+    tracker = Tracker(make_detector(), linker=make_linker(choice), precision="float32")
+    track = tracker.stream(SOURCE).collect()
+    assert len(track) == 11
+    if expected is None:
+        assert (track.status == ABSENT).all()
+        assert track.confidence.max() < 0.01
+    else:
+        assert (track.status == DETECTED).all()
+        np.testing.assert_allclose(track.positions, [expected] * 11, atol=0.1)
+        assert track.confidence.min() > 0.99
+
+
+@pytest.mark.parametrize("first", [1, 9, 17])
+def test_linked_rows_are_the_same_from_any_frame_on(show, first):
+    show([paint(SIZE, dot_of(frame), dot_of(frame + 7)) for frame in range(40)])
+    inputs = keras.Input((8, 5, 3), name="candidates")
+    x = keras.layers.Dense(48)(keras.layers.Flatten()(inputs))  # all of the window counts
+    model = keras.Model(inputs, keras.layers.Softmax()(keras.layers.Reshape((8, 6))(x)))
+    for weight in model.weights:
+        weight.assign(np.random.default_rng(1).normal(0, 1, weight.shape))
+    linker = replace(make_linker(), model=model)
+    tracker = Tracker(make_detector(), linker=linker, precision="float32")
+    whole = tracker.stream(SOURCE).collect()
+    assert 5 < whole.visibility.sum() < 35
+    part = [(row.x, row.y, row.confidence) for row in tracker.stream(SOURCE, first=first)]
+    expected = np.column_stack([whole.positions, whole.confidence])[first:]
+    np.testing.assert_allclose(part, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("version", "settings"),
+    [("v1", {}), ("v2", {"decode": "published"})],
+)
+def test_linker_is_for_heatmaps_that_are_read_by_their_peaks(version, settings):
+    detector = make_detector(version, heatmaps=1 if version == "v1" else 3)
+    with pytest.raises(InputError, match="a linker requires heatmaps of V2 or later"):
+        Tracker(detector, linker=as_file("linker"), **settings)
+    with pytest.raises(InputError, match="a linker requires heatmaps of V2 or later"):
+        Tracker(detector, **settings).propose(SOURCE)  # at once, before anything is tracked
+
+
+@pytest.mark.parametrize(("fps", "linked"), [(10.0, False), (20.0, True)])
+def test_slow_pictures_do_without_the_linker(fps, linked):
+    tracker = Tracker(make_detector(), linker=make_linker(5), precision="float32")
+    track = tracker.track_frames([paint(SIZE, dot_of(k)) for k in range(12)], fps=fps)
+    assert (track.status == ABSENT).all() == linked
+
+
+def test_every_third_frame_of_a_video_is_too_slow_for_the_linker(show):
+    tracker = Tracker(make_detector(), linker=make_linker(5), precision="float32")
+    show([paint(SIZE, dot_of(frame)) for frame in range(12)])  # 25 frames per second
+    assert not tracker.stream(SOURCE).collect().visibility.any()
+    assert tracker.stream(SOURCE, part=Part(every=3)).collect().visibility.all()
+
+
+def test_live_rows_do_without_the_linker(show):
+    frames = [(k / 25, paint(SIZE, dot_of(k))) for k in range(12)]
+    tracker = Tracker(make_detector(), linker=make_linker(5), precision="float32")
+    assert {row.status for row in tracker.stream_live(frames)} == {DETECTED}
 
 
 # --- the published code's coordinates

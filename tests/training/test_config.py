@@ -24,6 +24,7 @@ from keras_tracknet.weights.model_file import load_model, save_model
         {"version": "v5", "width": 0.125, "input_size": (32, 64)},
         {"version": "wasb", "width": 0.25, "heatmaps": 1},
         {"version": "rectifier", "width": 2.0, "frames": 24},
+        {"version": "linker", "width": 0.5, "frames": 24},
         {"version": "tsm", "width": 0.5, "frames": 4, "input_size": (64, 96), "span": 0.8},
     ],
     ids=[
@@ -38,6 +39,7 @@ from keras_tracknet.weights.model_file import load_model, save_model
         "v5",
         "wasb",
         "rectifier",
+        "linker",
         "tsm",
     ],
 )

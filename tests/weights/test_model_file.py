@@ -33,6 +33,7 @@ LOSSES = {
     "v5": WeightedBCE,
     "wasb": WeightedBCE,
     "rectifier": MaskedMSE,
+    "linker": keras.losses.SparseCategoricalCrossentropy,
     "tsm": keras.losses.CategoricalCrossentropy,
 }
 RECTIFIER = ModelSpec("rectifier", 16, 0, "none", (0, 0))
@@ -48,6 +49,7 @@ def spec_of(kind):
         "v5": ModelSpec("v5", 3, 3, "none", SIZE),
         "wasb": ModelSpec("wasb", 3, 3, "none", SIZE),
         "rectifier": RECTIFIER,
+        "linker": ModelSpec("linker", 8, 0, "none", (0, 0)),
         "tsm": ModelSpec("tsm", 4, 0, "none", SIZE, classes=CLASSES),
     }[kind]
 
@@ -58,6 +60,8 @@ def draw_targets(kind, model, batch=2):
         return rng.integers(0, 256, (batch, *SIZE), dtype=np.uint8)
     if kind == "rectifier":
         return np.ones((batch, 16, 3), np.float32)
+    if kind == "linker":
+        return rng.integers(0, 6, (batch, 8))
     return rng.integers(0, 2, (batch, *model.output_shape[1:])).astype(np.float32)
 
 

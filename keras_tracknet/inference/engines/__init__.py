@@ -16,7 +16,7 @@ from keras_tracknet.weights.model_file import (
     load_model,
     read_spec,
 )
-from keras_tracknet.weights.spec import ModelSpec
+from keras_tracknet.weights.spec import TRACK_VERSIONS, ModelSpec
 
 KERAS = "keras"
 ENGINES = (KERAS, openvino.NAME, litert.NAME, onnx.NAME, saved_model.NAME)
@@ -92,7 +92,7 @@ def open_network(
         engine = choose_engine(spec is not None, device)
     if engine == openvino.NAME:
         sha256 = hash_file(path)
-        if precision == openvino.INT8 and spec is not None and spec.version != "rectifier":
+        if precision == openvino.INT8 and spec is not None and spec.version not in TRACK_VERSIONS:
             made = openvino.find_int8(path, sha256)
         else:
             made = openvino.convert_weights(path, sha256)

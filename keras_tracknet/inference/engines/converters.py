@@ -23,6 +23,7 @@ from keras_tracknet.inference.engines.serving import build_serving
 from keras_tracknet.models.blocks import keras_defaults
 from keras_tracknet.version import __version__
 from keras_tracknet.weights.model_file import ModelFile, is_trained, load_model, set_precision
+from keras_tracknet.weights.spec import TRACK_VERSIONS
 
 DECODING = "detections"  # name of the layer that turns maps into positions
 
@@ -37,7 +38,7 @@ def main() -> None:
 
 @keras_defaults()
 def convert(wanted: Conversion) -> None:
-    """Convert a tracker, or for OpenVINO a rectifier; one window at a time goes in.
+    """Convert a tracker, or for OpenVINO a rectifier or linker; one window at a time goes in.
 
     Raises:
         InputError: the weights cannot be read, or were never trained.
@@ -46,9 +47,9 @@ def convert(wanted: Conversion) -> None:
     if not is_trained(file.model):
         raise InputError(f"{wanted.weights}: weights are untrained; train them with tracknet fit.")
     set_precision(file.model, "float32")
-    if file.spec.version == "rectifier":
-        model = _fix_rectifier(file)
-        described = openvino.describe_rectifier(file.spec)
+    if file.spec.version in TRACK_VERSIONS:
+        model = _fix_batch(file.model)
+        described = openvino.describe_track_network(file.spec)
     else:
         model, described = _fix_tracker(file, wanted)
     with TemporaryDirectory(dir=wanted.folder, prefix=".export") as folder:
@@ -83,10 +84,10 @@ def _fix_tracker(file: ModelFile, wanted: Conversion) -> tuple[keras.Model, Desc
     return model, Description(spec, wanted.output, size, wanted.precision, provenance)
 
 
-def _fix_rectifier(file: ModelFile) -> keras.Model:
-    shapes = {"coordinates": (file.spec.frames, 2), "mask": (file.spec.frames, 1)}
-    inputs = [keras.Input(shape, batch_size=1, name=name) for name, shape in shapes.items()]
-    return keras.Model(inputs, file.model(inputs))
+def _fix_batch(model: keras.Model) -> keras.Model:
+    """Return a network that sees tracks, with one window going in."""
+    inputs = [keras.Input(i.shape[1:], batch_size=1, name=i.name) for i in model.inputs]
+    return keras.Model(inputs, model(inputs if len(inputs) > 1 else inputs[0]))
 
 
 def _write_saved_model(

@@ -12,6 +12,7 @@ from keras_tracknet.inference.engines.network import Network
 from keras_tracknet.inference.engines.serving import build_serving
 from keras_tracknet.models.blocks import keras_defaults
 from keras_tracknet.weights.model_file import ModelFile, set_precision
+from keras_tracknet.weights.spec import TRACK_VERSIONS
 
 NAME = "keras"
 
@@ -39,24 +40,26 @@ class KerasNetwork(Network):
     ) -> None:
         spec, self._place = file.spec, find_device(device)
         # Positions need more than bfloat16's eight bits.
-        policy = "float32" if spec.version == "rectifier" else choose_precision(precision)
+        sees_tracks = spec.version in TRACK_VERSIONS
+        policy = "float32" if sees_tracks else choose_precision(precision)
         super().__init__(
             spec, file.path, file.sha256, NAME, policy, self._place.partition(":")[0], batch_size,
             output,
             spec.input_size,
         )  # fmt: skip
         set_precision(file.model, policy)
-        self._rectifies = spec.version == "rectifier"
+        self._sees_tracks = sees_tracks
         self._model: keras.Model = (
-            file.model if self._rectifies else build_serving(file.model, spec, output=output)
+            file.model if sees_tracks else build_serving(file.model, spec, output=output)
         )
         self._model.compile()  # drops a prediction function compiled in another precision
 
     def run(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """Return the outputs for a batch, see `Network.run`."""
         with keras.device(self._place), keras_defaults():
-            if self._rectifies:
-                outputs = self._model.predict(list(inputs), batch_size=256, verbose=0)
+            if self._sees_tracks:
+                windows = list(inputs) if len(inputs) > 1 else inputs[0]
+                outputs = self._model.predict(windows, batch_size=256, verbose=0)
             else:
                 outputs = self._model.predict_on_batch(list(inputs))
         return np.asarray(outputs)

@@ -14,6 +14,7 @@ import numpy as np
 from keras_tracknet.errors import InputError
 from keras_tracknet.inference.engines.conversion import PRECISIONS
 from keras_tracknet.weights.spec import (
+    CANDIDATES,
     FORMAT,
     ModelSpec,
     Shape,
@@ -26,7 +27,8 @@ from keras_tracknet.weights.spec import (
 )
 
 DESCRIPTION = "tracknet.json"  # beside or inside every exported file
-OUTPUTS = ("heatmaps", "detections", "positions")  # the last are a rectifier's
+OUTPUTS = ("heatmaps", "detections")
+TRACK_OUTPUTS = {"rectifier": "positions", "linker": "choices"}
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ class Description:
         precision: Any = content.get("precision")
         provenance = content.get("provenance", {})
         try:
-            known = OUTPUTS[2:] if spec.version == "rectifier" else OUTPUTS[:2]
+            own = TRACK_OUTPUTS.get(spec.version)
+            known = (own,) if own else OUTPUTS
             check_value("output", output, *one_of(known))
             check_value("precision", precision, *one_of(PRECISIONS))
             check_value("frame_size", size, is_size, "(height, width)")
@@ -87,8 +90,11 @@ class Description:
             InputError: they differ.
         """
         spec, frames = self.spec, self.spec.frames
+        expected: list[Shape]
         if spec.version == "rectifier":
-            expected: list[Shape] = [(None, frames, 2), (None, frames, 1), (None, frames, 2)]
+            expected = [(None, frames, 2), (None, frames, 1), (None, frames, 2)]
+        elif spec.version == "linker":
+            expected = [(None, frames, CANDIDATES, 3), (None, frames, CANDIDATES + 1)]
         else:
             expected = [(None, frames, *self.frame_size, 3)]
             if spec.background != "none":
@@ -144,11 +150,12 @@ class Network(ABC):
         Args:
             inputs: of a tracker `(batch_size, frames, height, width, 3)` uint8 and, if it
                 needs it, the background `(batch_size, height, width, 3)` uint8; of a rectifier
-                coordinates `(windows, window, 2)` and mask `(windows, window, 1)` float32.
+                coordinates `(windows, window, 2)` and mask `(windows, window, 1)` float32; of a
+                linker `(windows, window, candidates, 3)` float32.
 
         Returns:
-            `(batch_size, heatmaps, height, width)`, `(batch_size, heatmaps, 3)`, or a
-            rectifier's `(windows, window, 2)`, float32.
+            `(batch_size, heatmaps, height, width)`, `(batch_size, heatmaps, 3)`, a rectifier's
+            `(windows, window, 2)`, or a linker's `(windows, window, candidates + 1)`, float32.
         """
 
     def start(self, inputs: Sequence[np.ndarray]) -> Callable[[], np.ndarray]:

@@ -21,13 +21,14 @@ from keras_tracknet.errors import InputError
 from keras_tracknet.folders import cache_folder
 from keras_tracknet.inference.engines.conversion import Conversion
 from keras_tracknet.inference.engines.network import (
+    TRACK_OUTPUTS,
     Description,
     Network,
     foreign_file,
     hint_missing,
 )
 from keras_tracknet.weights.model_file import hash_file
-from keras_tracknet.weights.spec import ModelSpec, Shape
+from keras_tracknet.weights.spec import TRACK_VERSIONS, ModelSpec, Shape
 
 NAME = "openvino"
 KEY = "tracknet"  # of the description in a file's runtime information
@@ -93,12 +94,12 @@ class OpenVINONetwork(Network):
         if precision == "auto":
             has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
             precision = "mixed_bfloat16" if has_bf16 else "float32"
-        rectifies = described.spec.version == "rectifier"
-        if precision == INT8 and not rectifies and described.precision != INT8:
+        sees_tracks = described.spec.version in TRACK_VERSIONS
+        if precision == INT8 and not sees_tracks and described.precision != INT8:
             raise InputError(
                 f'{path}: was not exported in int8; export it again with `precision="int8"`.'
             )
-        if rectifies or described.output == "detections" or described.precision == INT8:
+        if sees_tracks or described.output == "detections" or described.precision == INT8:
             precision = "float32"  # positions need more than bfloat16's eight bits
         settings: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
@@ -271,9 +272,10 @@ def _shape(port: Any) -> Shape:
     return [side.get_length() if side.is_static else None for side in port.partial_shape]
 
 
-def describe_rectifier(spec: ModelSpec) -> Description:
-    """Return the description of a rectifier, which is always run in single precision."""
-    return Description(replace(spec, notes={}), "positions", (0, 0), "fp32")
+def describe_track_network(spec: ModelSpec) -> Description:
+    """Return the description of a rectifier or linker, which always run in single precision."""
+    output = TRACK_OUTPUTS[spec.version]
+    return Description(replace(spec, notes={}), output, (0, 0), "fp32")
 
 
 def _make_cache() -> Path:

@@ -11,6 +11,7 @@ from keras_tracknet.training.batches.feed import Batches
 from keras_tracknet.training.batches.window_batches import WindowBatches
 from keras_tracknet.training.config import FitConfig
 from keras_tracknet.training.device.batches import DeviceBatches, count_bytes
+from keras_tracknet.weights.spec import TRACK_VERSIONS
 
 ROOM = 0.5  # share of the free memory that frames may take; the rest is for training
 
@@ -68,7 +69,7 @@ def find_obstacle(config: FitConfig, devices: int) -> str | None:
     backend = keras.backend.backend()
     if backend not in ("jax", "torch"):
         return f"requires JAX or PyTorch, but Keras uses {backend}"
-    if config.version in ("rectifier", "tsm"):
+    if config.version in (*TRACK_VERSIONS, "tsm"):
         return f"does not support `version={config.version!r}`"
     for name in ("compression", "stabilize", "frame_mixup"):
         if getattr(config, name):

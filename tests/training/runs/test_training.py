@@ -15,6 +15,7 @@ from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.models import v2
 from keras_tracknet.progress import Reporter
 from keras_tracknet.synthetic import clips as rendered
+from keras_tracknet.tracks.candidate_files import write_candidates
 from keras_tracknet.tracks.files import write_track
 from keras_tracknet.tracks.track import Track
 from keras_tracknet.training import data as fit_data
@@ -250,6 +251,33 @@ def test_tracks_are_what_the_rectifier_sees(clips, tmp_path):
 def test_missing_track_is_an_input_error(clips, tmp_path):
     with pytest.raises(InputError, match=r"a\.csv: no such file"):
         plan_fit(configure(clips, tmp_path / "run", "rectifier", tracks=str(tmp_path)))
+
+
+@pytest.fixture
+def peaks(tmp_path):
+    """A folder of candidates: in each frame something brighter, and the ball."""
+    for name in "abc":
+        frames = [(np.array([(2, 2), dot]), np.array([0.7, 0.4])) for dot in DOTS]
+        write_candidates(frames, tmp_path / "peaks" / f"{name}.csv")
+    return tmp_path / "peaks"
+
+
+def test_linker_learns_which_candidate_is_the_ball(clips, peaks, tmp_path):
+    config = configure(
+        clips, tmp_path / "run", "linker",
+        tracks=str(peaks), width=1.0, epochs=25, learning_rate=0.01,
+    )  # fmt: skip
+    *_, row = fit(config)
+    assert row["val_accuracy"] == 1
+    saved = load_model(tmp_path / "run" / "best.keras")
+    assert (saved.spec.version, saved.spec.frames) == ("linker", 8)
+
+
+def test_linker_is_not_trained_without_candidates(clips, tmp_path):
+    with pytest.raises(InputError, match=r"trained on candidates; write them with .*--candidates"):
+        plan_fit(configure(clips, tmp_path / "run", "linker", tracks=None))
+    with pytest.raises(InputError, match=r"a\.csv: no candidates can be read; write them with"):
+        plan_fit(configure(clips, tmp_path / "run", "linker", tracks=str(tmp_path)))
 
 
 def test_crops_train_a_network_that_takes_whole_frames(clips, tmp_path):
