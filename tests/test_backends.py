@@ -104,7 +104,7 @@ def test_same_weights_give_the_same_output(theirs, ours, kind):
 
 def test_losses_and_metrics_have_the_same_values(theirs, ours):
     names = [name for name in ours if name.endswith((".loss", ".metric"))]
-    assert len(names) == 15
+    assert len(names) == 16
     for name in names:
         assert np.isfinite(ours[name]).all()
         np.testing.assert_allclose(theirs[name], ours[name], rtol=1e-4, err_msg=name)
