@@ -314,9 +314,9 @@ def plan_tracker(**settings: Any) -> tuple[str, Callable[[], Tracker]]:
 
     name = settings.pop("weights") or DEFAULT
     settings.pop("sport", None)
-    find_weights(name)  # report unknown weights at once
+    paths = find_weights(name)
     given = {key: value for key, value in settings.items() if value is not None}
     for part in ("rectifier", "linker"):
-        if given.get(part) == "none":
-            given[part] = None
-    return name, partial(Tracker, name, **given)
+        if part in given:
+            given[part] = None if given[part] == "none" else find_weights(given[part]).tracker
+    return name, partial(Tracker, paths, **given)

@@ -37,7 +37,7 @@ from keras_tracknet.inference.rectification import MAX_GAP, rectify_track
 from keras_tracknet.inference.stages import Stopwatch, read_ahead
 from keras_tracknet.inference.stream import Picture, Stream, fit_pictures
 from keras_tracknet.presets import DEFAULT, WeightsPaths, find_weights
-from keras_tracknet.tracks.play import reject_strays
+from keras_tracknet.tracks.play import SLOWEST, reject_strays
 from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.damage import Damage
 from keras_tracknet.video.display import Shrink
@@ -45,9 +45,8 @@ from keras_tracknet.video.part import WHOLE, Part
 from keras_tracknet.video.reader import probe_video, read_frames, sample_frames
 from keras_tracknet.weights.model_file import ModelFile
 
-Weights = ModelFile | Network | Path | str
+Weights = ModelFile | Network | WeightsPaths | Path | str
 BUNDLED = "bundled"  # the rectifier or linker that comes with the weights
-SLOWEST_RATE = 20.0  # frames per second that a linker is used for
 
 
 class Tracker:
@@ -55,8 +54,8 @@ class Tracker:
 
     Args:
         weights: name of a bundled tracker, such as `badminton-v3`, or a path, as for
-            `find_weights`; or the network itself, as `load_model` or `open_network` returns it.
-            `choose_weights` finds out which name suits a video.
+            `find_weights`; what that returns; or the network itself, as `load_model` or
+            `open_network` returns it. `choose_weights` finds out which name suits a video.
         rectifier: V3's second network, which fills gaps where the ball is hidden: like
             `weights`, `bundled` for the one that comes with the weights if there is one, or None.
         linker: the network that chooses among the peaks of the heatmaps: like `rectifier`. Only for
@@ -350,7 +349,7 @@ class Tracker:
 
     def _find_linker(self, fps: float) -> Network | None:
         """Return the linker for a video; none for one that is slower than what it has learned."""
-        return self.linker if fps >= SLOWEST_RATE else None
+        return self.linker if 1 / fps <= SLOWEST else None
 
     def _estimate_background(self, frames: Iterable[np.ndarray]) -> Background | None:
         """Return the background of a video by a sample of its frames, if the network needs one."""
@@ -363,7 +362,7 @@ class Tracker:
 
 def _find_networks(weights: Any, rectifier: Any, linker: Any) -> tuple[Any, Any, Any]:
     """Replace names by the paths of model files."""
-    own = WeightsPaths(weights)
+    own = weights if isinstance(weights, WeightsPaths) else WeightsPaths(weights)
     if isinstance(weights, str | Path):
         own = find_weights(weights)
     found = []

@@ -21,6 +21,7 @@ from keras_tracknet.progress import Reporter
 from keras_tracknet.synthetic import name_rallies, write_rallies
 from keras_tracknet.tracks.candidate_files import read_candidates
 from keras_tracknet.tracks.files import read_track
+from keras_tracknet.tracks.track import Track
 from keras_tracknet.training.batches.cache import FrameCache, read_clips
 from keras_tracknet.training.batches.candidate_batches import CandidateBatches, LinkedClip
 from keras_tracknet.training.batches.feed import Batches
@@ -34,7 +35,7 @@ from keras_tracknet.training.classifier.data import load_clip_batches
 from keras_tracknet.training.config import FitConfig
 from keras_tracknet.video.media import estimate_frames
 from keras_tracknet.video.reader import probe_video
-from keras_tracknet.weights.spec import CANDIDATES
+from keras_tracknet.weights.spec import CANDIDATES, TRACK_VERSIONS
 
 RENDERED_RALLIES = 24
 RENDERED_SIZE = (720, 1280)  # (height, width), as broadcasts are
@@ -71,10 +72,8 @@ def load_fit_data(config: FitConfig, reporter: Reporter, devices: int = 1) -> Fi
     train, validation = _find_clips(config, reporter)
     training: Batches
     validating: Batches
-    if config.version == "rectifier":
-        training, validating = _trajectory_batches(config, train, validation)
-    elif config.version == "linker":
-        training, validating = _candidate_batches(config, train, validation)
+    if config.version in TRACK_VERSIONS:
+        training, validating = _track_batches(config, train, validation)
     elif config.version == "tsm":
         training, validating = load_clip_batches(config, train, validation, reporter)
     else:
@@ -168,64 +167,55 @@ def _window_batches(
         raise InputError(f"{config.data}: {error}") from error
 
 
-def _candidate_batches(
+def _track_batches(
     config: FitConfig, train: Sequence[Clip], validation: Sequence[Clip]
-) -> tuple[CandidateBatches, CandidateBatches]:
+) -> tuple[Batches, Batches]:
+    """Return the batches of a network that sees tracks: a rectifier or a linker."""
+
+    def batches(clips: Sequence[Clip], training: bool) -> Batches:
+        common: dict[str, Any] = {
+            "window": config.spec.frames,
+            "batch_size": config.batch_size,
+            "training": training,
+            "seed": config.seed,
+        }
+        if config.version == "linker":
+            return CandidateBatches([_load_candidates(config, clip) for clip in clips], **common)
+        trajectories = [_load_trajectory(config, clip) for clip in clips]
+        return TrajectoryBatches(trajectories, hidden=config.hidden, **common)
+
+    try:
+        return batches(train, True), batches(validation, False)
+    except ValueError as error:
+        raise InputError(f"{config.data}: {error}") from error
+
+
+def _load_candidates(config: FitConfig, clip: Clip) -> LinkedClip:
     if config.tracks is None:
         raise InputError(
             "the linker is trained on candidates; write them with tracknet evaluate --candidates"
             " and give their folder as `tracks`."
         )
-    folder = Path(config.tracks)
-
-    def load(clip: Clip) -> LinkedClip:
-        info = probe_video(clip.source)
-        size = (info.height, info.width)
-        labels = read_labels(clip, size=size, frames=estimate_frames(info))
-        found = read_candidates(folder / f"{clip.name}.csv", len(labels), CANDIDATES)
-        ball = as_candidates(labels.positions[:, None], np.ones((len(labels), 1)), size)
-        return LinkedClip.from_labels(as_candidates(*found, size), ball[:, 0, :2], labels.labelled)
-
-    def batches(clips: Sequence[Clip], training: bool) -> CandidateBatches:
-        return CandidateBatches(
-            [load(clip) for clip in clips],
-            window=config.spec.frames,
-            batch_size=config.batch_size,
-            training=training,
-            seed=config.seed,
-        )
-
-    try:
-        return batches(train, True), batches(validation, False)
-    except ValueError as error:
-        raise InputError(f"{config.data}: {error}") from error
+    labels, size = _load_labels(clip)
+    path = Path(config.tracks) / f"{clip.name}.csv"
+    places, heat = read_candidates(path, len(labels), CANDIDATES)
+    ball = as_candidates(labels.positions[:, None], np.ones((len(labels), 1)), size)
+    candidates = as_candidates(places, heat, size)
+    return LinkedClip.from_labels(candidates, ball[:, 0, :2], labels.labelled)
 
 
-def _trajectory_batches(
-    config: FitConfig, train: Sequence[Clip], validation: Sequence[Clip]
-) -> tuple[TrajectoryBatches, TrajectoryBatches]:
-    def load(clip: Clip) -> Trajectory:
-        info = probe_video(clip.source)
-        size = np.array([info.width, info.height], dtype=np.float64)
-        frames = estimate_frames(info)
-        labels = read_labels(clip, size=(info.height, info.width), frames=frames)
-        labelled = labels.positions / size
-        if config.tracks is None:
-            return Trajectory(labelled, labelled)
-        track = read_track(Path(config.tracks) / f"{clip.name}.csv").resized(len(labels))
-        return Trajectory(track.positions / size, labelled)
+def _load_trajectory(config: FitConfig, clip: Clip) -> Trajectory:
+    labels, (height, width) = _load_labels(clip)
+    size = np.array([width, height], dtype=np.float64)
+    labelled = labels.positions / size
+    if config.tracks is None:
+        return Trajectory(labelled, labelled)
+    track = read_track(Path(config.tracks) / f"{clip.name}.csv").resized(len(labels))
+    return Trajectory(track.positions / size, labelled)
 
-    def batches(clips: Sequence[Clip], training: bool) -> TrajectoryBatches:
-        return TrajectoryBatches(
-            [load(clip) for clip in clips],
-            window=config.spec.frames,
-            batch_size=config.batch_size,
-            hidden=config.hidden,
-            training=training,
-            seed=config.seed,
-        )
 
-    try:
-        return batches(train, True), batches(validation, False)
-    except ValueError as error:
-        raise InputError(f"{config.data}: {error}") from error
+def _load_labels(clip: Clip) -> tuple[Track, tuple[int, int]]:
+    """Return a clip's labels, and (height, width) of its video, pixels."""
+    info = probe_video(clip.source)
+    size = (info.height, info.width)
+    return read_labels(clip, size=size, frames=estimate_frames(info)), size

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_tracknet.training.batches.track_windows import TrackWindows
+
 TOLERANCE = 4 / 288  # of the picture's height: the candidate of a ball is no farther from its label
 
 # How training windows are varied. Heat is varied as log-odds: other networks, and other footage,
@@ -54,7 +56,7 @@ class LinkedClip:
         return cls(candidates, np.where(near, away.argmin(axis=1), away.shape[1]), labelled)
 
 
-class CandidateBatches:
+class CandidateBatches(TrackWindows[tuple[LinkedClip, int]]):
     """Batches of windows of candidates.
 
     Training windows are mirrored, reversed in time, zoomed, moved and scattered; their heat is
@@ -81,21 +83,16 @@ class CandidateBatches:
         training: bool = True,
         seed: int = 0,
     ) -> None:
-        self.window, self.training, self.seed = window, training, seed
-        self._windows = [
+        self.window = window
+        found = [
             (clip, start)
             for clip in clips
             for start in range(0, len(clip.ball) - window + 1, 1 if training else window)
             if clip.labelled[start : start + window].any()
         ]
-        if not self._windows:
+        if not found:
             raise ValueError(f"no clip has {window} frames in a row; use longer clips")
-        self.windows = len(self._windows)
-        self.batch_size = min(batch_size, self.windows)
-
-    def __len__(self) -> int:
-        whole, rest = divmod(self.windows, self.batch_size)
-        return whole if self.training or not rest else whole + 1
+        super().__init__(found, batch_size=batch_size, training=training, seed=seed)
 
     def batch(self, epoch: int, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return batch `number` of an epoch.
@@ -104,20 +101,14 @@ class CandidateBatches:
             `(batch, window, candidates, 3)` candidates, `(batch, window)` which of them is the
             ball, and `(batch, window)` 1 where the frame is labelled, else 0.
         """
-        epoch = epoch if self.training else 0
-        rng = np.random.default_rng([self.seed, epoch, number])
-        order = np.arange(self.windows)
-        if self.training:
-            order = np.random.default_rng([self.seed, epoch]).permutation(order)
-        first = number * self.batch_size
-        windows = [self._cut(k, rng) for k in order[first : first + self.batch_size].tolist()]
+        chosen, rng = self.draw(epoch, number)
+        windows = [self._cut(clip, start, rng) for clip, start in chosen]
         candidates, ball, labelled = (np.stack(parts) for parts in zip(*windows, strict=True))
         return candidates, ball, labelled
 
     def _cut(
-        self, number: int, rng: np.random.Generator
+        self, clip: LinkedClip, start: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        clip, start = self._windows[number]
         part = slice(start, start + self.window)
         candidates, ball = clip.candidates[part], clip.ball[part]
         labelled = clip.labelled[part].astype(np.float32)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_tracknet.tracks.hidden import fill_hidden
+from keras_tracknet.training.batches.track_windows import TrackWindows
 
 MASK_RATIO = 0.3  # share of visible frames hidden from the network (published best)
 RUNS = 0.5  # share of windows whose hidden frames are one run, as an occlusion's are
@@ -27,7 +28,7 @@ class Trajectory:
     labelled: np.ndarray
 
 
-class TrajectoryBatches:
+class TrajectoryBatches(TrackWindows[tuple[Trajectory, int]]):
     """Batches of windows of positions, some of which are hidden from the network.
 
     Half of the windows hide each visible frame with a chance of `mask_ratio`, as published;
@@ -58,24 +59,18 @@ class TrajectoryBatches:
         mask_ratio: float = MASK_RATIO,
         seed: int = 0,
     ) -> None:
-        self.window, self.training, self.mask_ratio = window, training, mask_ratio
-        self.seed, self.hidden = seed, hidden
-        self._windows = [
+        self.window, self.mask_ratio, self.hidden = window, mask_ratio, hidden
+        found = [
             (trajectory, start)
             for trajectory in trajectories
             for start in range(0, len(trajectory.labelled) - window + 1, 1 if training else window)
             if np.isfinite(trajectory.labelled[start : start + window, 0]).sum() >= 3
         ]
-        if not self._windows:
+        if not found:
             raise ValueError(
                 f"no window of {window} frames has three visible balls; use longer clips"
             )
-        self.windows = len(self._windows)
-        self.batch_size = min(batch_size, self.windows)
-
-    def __len__(self) -> int:
-        whole, rest = divmod(self.windows, self.batch_size)
-        return whole if self.training or not rest else whole + 1
+        super().__init__(found, batch_size=batch_size, training=training, seed=seed)
 
     def batch(self, epoch: int, number: int) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
         """Return batch `number` of an epoch.
@@ -85,18 +80,11 @@ class TrajectoryBatches:
             positions filled, `(batch, window, 1)`, and `(batch, window, 3)`: the true position
             with the mask as `masked_mse` takes it.
         """
-        epoch = epoch if self.training else 0
-        rng = np.random.default_rng([self.seed, epoch, number])
-        order = np.arange(self.windows)
-        if self.training:
-            order = np.random.default_rng([self.seed, epoch]).permutation(order)
-        first = number * self.batch_size
-        chosen = order[first : first + self.batch_size]
+        chosen, rng = self.draw(epoch, number)
         coordinates = np.full((len(chosen), self.window, 2), np.nan)
         mask = np.zeros((len(chosen), self.window, 1), np.float32)
         targets = np.zeros((len(chosen), self.window, 3), np.float32)
-        for place, index in enumerate(chosen.tolist()):
-            trajectory, start = self._windows[index]
+        for place, (trajectory, start) in enumerate(chosen):
             predicted = trajectory.predicted[start : start + self.window]
             labelled = trajectory.labelled[start : start + self.window]
             if self.training and rng.uniform() < 0.5:
