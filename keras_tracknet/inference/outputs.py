@@ -252,7 +252,7 @@ class _Run:
         if self.paths.plots:
             with closing(sample_frames(self.source, PLOT_FRAMES)) as sample:
                 background = estimate_background(frame.image for frame in sample)
-            least = self.tracker.least_confidence
+            least = self.described["least_confidence"]
             plot_track(track, background, self.paths.plots, threshold=least)
 
     def _keep_unfinished(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_tracknet.backends import backend_in_use
+from keras_tracknet.inference.engines.network import Network
 from keras_tracknet.inference.tracker import Tracker
 from keras_tracknet.version import __version__
 from keras_tracknet.video.images import list_images
@@ -42,13 +43,21 @@ def describe_run(
         "schema": schema,
         **{name: getattr(part, name) for name in ("start", "end", "every")},
         "roi": None if part.roi is None else list(part.roi),
-        **describe_tracker(tracker),
+        **describe_tracker(
+            tracker, tracker.rectifier, tracker.find_linker(float(info.fps) / part.every)
+        ),
     }
 
 
-def describe_tracker(tracker: Tracker) -> dict[str, Any]:
-    """Return the part of a summary that is of the tracker: weights, settings, what computes."""
-    rectifier, linker = tracker.rectifier, tracker.linker
+def describe_tracker(
+    tracker: Tracker, rectifier: Network | None = None, linker: Network | None = None
+) -> dict[str, Any]:
+    """Return the part of a summary that is of the tracker: weights, settings, what computes.
+
+    Args:
+        tracker: the tracker.
+        rectifier, linker: those that are used beside it.
+    """
     return {
         "weights": str(tracker.network.path),
         "weights_sha256": tracker.network.sha256,
@@ -63,7 +72,7 @@ def describe_tracker(tracker: Tracker) -> dict[str, Any]:
         "sampling": tracker.sampling,
         "stabilized": tracker.stabilize,
         "threshold": tracker.threshold,
-        "least_confidence": round(tracker.least_confidence, 4),
+        "least_confidence": round(tracker.find_least_confidence(linker), 4),
         "max_gap": tracker.max_gap,
         "engine": tracker.network.engine,
         "backend": backend_in_use(),

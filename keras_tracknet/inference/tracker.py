@@ -134,13 +134,6 @@ class Tracker:
         self.step = window_step(mode, self.spec.heatmaps)
         self._decoder = Decoder(self.spec, self.network.output, decode, self.threshold)
 
-    @property
-    def least_confidence(self) -> float:
-        """The confidence from which something is taken for the ball without regard to others."""
-        if self.linker is not None:
-            return 0.5
-        return float(calibrate(self.threshold, self.spec.calibration))
-
     def track(
         self,
         source: Path | str,
@@ -209,7 +202,7 @@ class Tracker:
         behind = self._estimate_background(sample if background is None else [background])
         moments = ((n / fps, frame, frame.shape[:2]) for n, frame in enumerate(frames))
         pictures = fit_pictures(moments, self.network)
-        track = self._open(pictures, behind, linker=self._find_linker(fps)).collect(advance)
+        track = self._open(pictures, behind, linker=self.find_linker(fps)).collect(advance)
         return self.repair(track, frames[0].shape[:2])
 
     def stream(
@@ -254,7 +247,7 @@ class Tracker:
         lost = damage.frames
         linker = self.linker
         if linker is not None:
-            linker = self._find_linker(float(probe_video(source).fps) / part.every)
+            linker = self.find_linker(float(probe_video(source).fps) / part.every)
         where: dict[str, Any] = {"first": first, "lost": lost, "corner": part.corner}
         return self._open(pictures, behind, linker=linker, **where, stopwatch=watch)
 
@@ -297,6 +290,24 @@ class Tracker:
                 yield from stream.propose()
 
         return look()
+
+    def find_linker(self, fps: float) -> Network | None:
+        """Return the linker for a video; none for one that is slower than what it has learned.
+
+        Args:
+            fps: frames per second that are tracked.
+        """
+        return self.linker if 1 / fps <= SLOWEST else None
+
+    def find_least_confidence(self, linker: Network | None) -> float:
+        """Return the confidence from which something is taken for the ball on its own.
+
+        Args:
+            linker: the one that is used, see `find_linker`; None without.
+        """
+        if linker is not None:
+            return 0.5
+        return float(calibrate(self.threshold, self.spec.calibration))
 
     def repair(self, track: Track, size: tuple[int, int]) -> Track:
         """Reject what is not of the ball, and fill gaps if there is a rectifier, shot by shot.
@@ -346,10 +357,6 @@ class Tracker:
             published=self.sampling == "published",
             **settings,
         )
-
-    def _find_linker(self, fps: float) -> Network | None:
-        """Return the linker for a video; none for one that is slower than what it has learned."""
-        return self.linker if 1 / fps <= SLOWEST else None
 
     def _estimate_background(self, frames: Iterable[np.ndarray]) -> Background | None:
         """Return the background of a video by a sample of its frames, if the network needs one."""
