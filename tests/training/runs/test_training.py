@@ -265,7 +265,7 @@ def peaks(tmp_path):
 def test_linker_learns_which_candidate_is_the_ball(clips, peaks, tmp_path):
     config = configure(
         clips, tmp_path / "run", "linker",
-        tracks=str(peaks), width=1.0, epochs=25, learning_rate=0.01,
+        tracks=str(peaks), width=1.0, epochs=10, learning_rate=0.01,
     )  # fmt: skip
     *_, row = fit(config)
     assert row["val_accuracy"] == 1
