@@ -211,6 +211,13 @@ from .options import (
     help="Share of windows with fake stationary balls pasted in as distractors, 0 to 1.",
 )
 @click.option(
+    "--skip",
+    type=SHARE,
+    default=0.0,
+    show_default=True,
+    help="Share of windows of every second or third frame, as at a lower frame rate, 0 to 1.",
+)
+@click.option(
     "--stabilize/--no-stabilize",
     default=False,
     help="Align the frames of each window so that the court stands still; for panning cameras and"

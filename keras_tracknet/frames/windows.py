@@ -49,18 +49,19 @@ def window_starts(clip_frames: int, frames: int, step: int) -> list[int]:
     return starts
 
 
-def window_frames(start: int, frames: int, clip_frames: int) -> np.ndarray:
+def window_frames(start: int, frames: int, clip_frames: int, every: int = 1) -> np.ndarray:
     """Return the clip's frame indices in a window; the clip's edges repeat.
 
     Args:
         start: index of the window's first frame; may be negative.
         frames: frames in the window.
         clip_frames: frames in the clip.
+        every: frames from one frame of the window to the next.
 
     Returns:
         `(frames,)` int.
     """
-    return np.clip(np.arange(start, start + frames), 0, clip_frames - 1)
+    return np.clip(start + every * np.arange(frames), 0, clip_frames - 1)
 
 
 def sample_segments(

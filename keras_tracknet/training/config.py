@@ -90,8 +90,8 @@ class FitConfig:
             V1 has its own.
         mixup: parameter of mixup between windows, 0 for none.
         frame_mixup: parameter of mixup between neighbouring frames, 0 for none.
-        flip, brightness, contrast, recolour, compression, crop, zoom, on_ball, pan, paste, decoys:
-            see `Augmentation`.
+        flip, brightness, contrast, recolour, compression, crop, zoom, on_ball, pan, paste, decoys,
+            skip: see `Augmentation`.
         stabilize: move the frames of a window so that the court stands still in them; the weights
             say so, and `Tracker` does the same. For models without a background.
         windows: windows in an epoch, drawn anew each time; all when None.
@@ -146,6 +146,7 @@ class FitConfig:
     pan: float = 0.0
     paste: float = 0.0
     decoys: float = 0.0
+    skip: float = 0.0
     stabilize: bool = False
     windows: int | None = None
     balance: bool = False
@@ -201,8 +202,8 @@ class FitConfig:
                 f" heatmaps={self.heatmaps}"
             )
         if self.version == "tsm":
-            foreign = ("crop", "pan", "paste", "decoys", "stabilize", "mixup", "frame_mixup")
-            given = [name for name in (*foreign, "balance") if getattr(self, name)]
+            foreign = ("crop", "pan", "paste", "decoys", "skip", "stabilize", "balance")
+            given = [n for n in (*foreign, "mixup", "frame_mixup") if getattr(self, n)]
             if given:
                 raise ValueError(
                     f"`{given[0]}` is not supported by tsm. Received:"

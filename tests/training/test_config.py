@@ -80,6 +80,7 @@ def test_classifier_is_described_with_where_it_looks(tmp_path, network):
         ({"pan": 3.0}, "`pan` is not supported by tsm"),
         ({"mixup": 0.5}, "`mixup` is not supported by tsm"),
         ({"decoys": 0.5}, "`decoys` is not supported by tsm"),
+        ({"skip": 0.5}, "`skip` is not supported by tsm"),
         ({"stabilize": True}, "`stabilize` is not supported by tsm"),
         ({"balance": True}, "`balance` is not supported by tsm"),
         ({"span": 0}, "`span` must be above 0"),

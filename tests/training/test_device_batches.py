@@ -78,10 +78,10 @@ def make_batches(clips, config, *, seed=3, mixup=0.0, batch_size=4, **augmentati
         ("concat", "disc", {}),
         ("concat", "gaussian", COLOURS | CUT | {"paste": 0.7, "decoys": 0.5, "mixup": 0.5}),
         ("none", "disc", CUT | {"pan": 3.0, "paste": 0.5}),
-        ("subtract", "disc", COLOURS | {"decoys": 0.5}),
+        ("subtract", "disc", COLOURS | {"decoys": 0.5, "skip": 0.5}),
         ("none", "classes", COLOURS | {"paste": 0.5}),
     ],
-    ids=["plain", "everything", "panning", "decoys", "v1"],
+    ids=["plain", "everything", "panning", "decoys and skipped frames", "v1"],
 )
 def test_batch_is_that_of_the_host(clips, mode, target, settings):
     config = WindowConfig(3, 1 if target == "classes" else 3, mode, target)

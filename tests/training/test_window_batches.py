@@ -163,6 +163,34 @@ def test_training_windows_repeat_the_clips_edges(frames, config, expected):
 
 
 @pytest.mark.parametrize(
+    ("frames", "config", "expected"),
+    [
+        # Every second or third frame, no later than the clip's last.
+        (7, THREE, [(0, 2, 4), (0, 3, 6), (1, 3, 5), (2, 4, 6)]),
+        # A window that begins before the clip shows neighbours, and so does one that is too long.
+        (5, LAST_OF_THREE, [(0, 0, 0), (0, 0, 1), (0, 1, 2), (0, 2, 4), (1, 2, 3), (2, 3, 4)]),
+        (4, THREE, [(0, 1, 2), (1, 2, 3)]),
+    ],
+)
+def test_skipping_shows_every_second_or_third_frame(frames, config, expected):
+    skipping = Augmentation(skip=1.0)
+    batches = WindowBatches([make_clip(0, frames)], config, batch_size=1, augmentation=skipping)
+    seen = {tuple(window) for epoch in range(40) for window in read_epoch(batches, epoch)}
+    assert sorted(seen) == [tuple(window) for window in windows_of(0, *expected)]
+
+
+def test_targets_are_those_of_the_frames_shown():
+    clip = make_clip(0, 9)
+    clip.labelled[1::2] = False
+    batches = WindowBatches([clip], THREE, batch_size=1, augmentation=Augmentation(skip=0.5))
+    for inputs, targets in (batches.batch(epoch, 0) for epoch in range(20)):
+        frames = [frame for _, frame in read_frames(inputs)[0]]
+        expected = render_disc(clip.positions[frames], SIZE)
+        expected[..., ~clip.labelled[frames]] = UNLABELLED
+        np.testing.assert_array_equal(targets[0], expected)
+
+
+@pytest.mark.parametrize(
     ("config", "training", "expected"),
     [
         # Only windows with a labelled target train; what they show need not be labelled.

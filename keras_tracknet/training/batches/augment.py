@@ -35,6 +35,8 @@ class Augmentation:
             (see `FlightPaster`); the targets show both.
         decoys: share of windows with balls in them that hover over the court, such as lamps in
             the audience seem to be; the targets do not show them.
+        skip: share of windows that show every second or third frame of their clip, as a video of
+            a lower frame rate does.
     """
 
     flip: float = 0.0
@@ -48,10 +50,11 @@ class Augmentation:
     pan: float = 0.0
     paste: float = 0.0
     decoys: float = 0.0
+    skip: float = 0.0
 
     def __post_init__(self) -> None:
         colours = ("brightness", "contrast", "recolour", "compression")
-        for name in ("flip", *colours, "on_ball", "paste", "decoys"):
+        for name in ("flip", *colours, "on_ball", "paste", "decoys", "skip"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise ValueError(f"`{name}` must be 0 to 1. Received: {name}={value}")

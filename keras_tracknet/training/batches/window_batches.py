@@ -27,6 +27,7 @@ from keras_tracknet.training.batches.mixup import mix_batch, mix_frames
 from keras_tracknet.training.batches.paste import FlightPaster
 
 TARGETS = ("disc", "gaussian", "classes")
+FEWER = (2, 3)  # every second or third frame is shown where frames are skipped
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,7 @@ class WindowBatches:
             )
         self.paste = augmentation.paste if augmentation is not None else 0.0
         self.decoys = augmentation.decoys if augmentation is not None else 0.0
+        self.skip = augmentation.skip if augmentation is not None else 0.0
         if frame_mixup and self.paste:
             raise ValueError(f"`frame_mixup` requires a single ball. Received: paste={self.paste}")
         self.clips, self.config, self.batch_size = clips, config, batch_size
@@ -189,6 +191,22 @@ class WindowBatches:
         """Return the source of chance that batch `number` of an epoch is mixed by."""
         return np.random.default_rng([self.seed, epoch, number, 1])
 
+    def choose_frames(self, clip_number: int, start: int, rng: np.random.Generator) -> np.ndarray:
+        """Return the frames of its clip that a window shows: neighbours, or fewer of them.
+
+        Where frames are skipped, the window begins early enough to end with its clip. One that
+        does not fit, or would have no target, shows neighbours.
+        """
+        clip, config = self.clips[clip_number], self.config
+        count = len(clip.frames)
+        if self.skip and rng.uniform() < self.skip:
+            every = int(rng.choice(FEWER))
+            first = min(start, count - 1 - every * (config.frames - 1))
+            apart = window_frames(first, config.frames, count, every)
+            if first >= 0 and clip.labelled[apart[-config.heatmaps :]].any():
+                return apart
+        return window_frames(start, config.frames, count)
+
     def find_paster(self, clip_number: int) -> FlightPaster | None:
         """Return what pastes balls into windows of a clip, None where nothing does."""
         return self._pasters.get(self._groups[clip_number])
@@ -197,9 +215,9 @@ class WindowBatches:
         self, clip_number: int, start: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         clip = self.clips[clip_number]
-        indices = window_frames(start, self.config.frames, len(clip.frames))
-        if start >= 0 and indices[-1] - indices[0] == len(indices) - 1:
-            frames = clip.frames[start : start + len(indices)]  # a view, not a copy
+        indices = self.choose_frames(clip_number, start, rng)
+        if indices[-1] - indices[0] == len(indices) - 1:
+            frames = clip.frames[indices[0] : indices[-1] + 1]  # a view, not a copy
         else:
             frames = clip.frames[indices]
         positions, labelled = clip.positions[indices], clip.labelled[indices]

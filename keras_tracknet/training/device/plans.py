@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from keras_tracknet.frames.stabilization import follow_camera
-from keras_tracknet.frames.windows import window_frames
 from keras_tracknet.training.batches.augment import Augmentation, Variation, draw_variation
 from keras_tracknet.training.batches.cut_outs import REACH, nearest_pixels
 from keras_tracknet.training.batches.mixup import draw_partners
@@ -78,7 +77,7 @@ class Planner:
     def _plan_window(self, clip_number: int, start: int, rng: np.random.Generator) -> WindowPlan:
         """Draw in the order of the host pipeline."""
         batches, clip = self.batches, self.batches.clips[clip_number]
-        indices = window_frames(start, batches.config.frames, len(clip.frames))
+        indices = batches.choose_frames(clip_number, start, rng)
         positions = clip.positions[indices]
         size = clip.background.shape[:2]
         pasted: list[PastedBall] = []
