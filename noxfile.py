@@ -89,7 +89,7 @@ EXTRAS_TESTS = tuple(
 )  # fmt: skip
 
 # Of the training that tf.data feeds, what differs on JAX.
-JAX_TESTS = ("tests/training/runs", "-k", "learns or resumed")
+JAX_TESTS = ("tests/training/runs", "-k", "find_a_dot or resumed")
 
 # What a browser may be called; `.ci/run` installs the first where none is there.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -198,7 +198,7 @@ def backends(session: nox.Session) -> None:
         *(session.posargs or (*BACKEND_TESTS, *CHECKPOINT_TESTS)),
         env={"KERAS_BACKEND": "torch"},
     )
-    session.run("python", "-m", "pytest", "-q", "-m", "backends", *find_marked("backends"))
+    session.run(*PYTEST, "-m", "backends", *find_marked("backends"))
 
 
 @nox.session(requires=["build"])
