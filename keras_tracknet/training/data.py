@@ -180,7 +180,8 @@ def _track_batches(
             "seed": config.seed,
         }
         if config.version == "linker":
-            return CandidateBatches([_load_candidates(config, clip) for clip in clips], **common)
+            linked = [_load_candidates(config, clip) for clip in clips]
+            return CandidateBatches(linked, skip=config.skip, **common)
         trajectories = [_load_trajectory(config, clip) for clip in clips]
         return TrajectoryBatches(trajectories, hidden=config.hidden, **common)
 

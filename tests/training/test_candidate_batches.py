@@ -51,6 +51,18 @@ def test_epoch_shows_every_window_once():
     assert batches.batch(0, 0)[0].shape == (3, WINDOW, COUNT, 3)
 
 
+def test_skipping_takes_candidates_and_labels_of_the_same_frames():
+    clip = make_clip(2 * WINDOW - 1)  # room for every second frame, but not for every third
+    clip.ball[::2] = 0  # so the ball changes from frame to frame
+    batches = make_batches([clip], skip=0.5)
+    seen = set()
+    for epoch in range(20):
+        for ball in batches.batch(epoch, 0)[1]:
+            known = ball[ball < COUNT]
+            seen.add("skipped" if len(set(known.tolist())) == 1 else "neighbours")
+    assert seen == {"skipped", "neighbours"}
+
+
 def test_same_batch_is_made_again_and_another_epoch_has_others():
     batches = make_batches([make_clip(60)])
     first, again, other = (batches.batch(epoch, 1)[0] for epoch in (0, 0, 1))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_tracknet.training.batches.skipping import skip_frames
 from keras_tracknet.training.batches.track_windows import TrackWindows
 
 TOLERANCE = 4 / 288  # of the picture's height: the candidate of a ball is no farther from its label
@@ -68,6 +69,7 @@ class CandidateBatches(TrackWindows[tuple[LinkedClip, int]]):
         batch_size: windows in a batch.
         training: `True` for every window in random order, varied; `False` for windows that follow
             each other, as they are.
+        skip: share of training windows of every second or third frame.
         seed: start of every random choice.
 
     Raises:
@@ -81,9 +83,10 @@ class CandidateBatches(TrackWindows[tuple[LinkedClip, int]]):
         window: int,
         batch_size: int,
         training: bool = True,
+        skip: float = 0.0,
         seed: int = 0,
     ) -> None:
-        self.window = window
+        self.window, self.skip = window, skip
         found = [
             (clip, start)
             for clip in clips
@@ -109,7 +112,10 @@ class CandidateBatches(TrackWindows[tuple[LinkedClip, int]]):
     def _cut(
         self, clip: LinkedClip, start: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        part = slice(start, start + self.window)
+        part = np.arange(start, start + self.window)
+        if self.training and self.skip and rng.uniform() < self.skip:
+            apart = skip_frames(start, self.window, clip.labelled, rng, targets=self.window)
+            part = part if apart is None else apart
         candidates, ball = clip.candidates[part], clip.ball[part]
         labelled = clip.labelled[part].astype(np.float32)
         if self.training:

@@ -25,9 +25,9 @@ from keras_tracknet.training.batches.heatmaps import (
 )
 from keras_tracknet.training.batches.mixup import mix_batch, mix_frames
 from keras_tracknet.training.batches.paste import FlightPaster
+from keras_tracknet.training.batches.skipping import skip_frames
 
 TARGETS = ("disc", "gaussian", "classes")
-FEWER = (2, 3)  # every second or third frame is shown where frames are skipped
 
 
 @dataclass(frozen=True)
@@ -192,20 +192,13 @@ class WindowBatches:
         return np.random.default_rng([self.seed, epoch, number, 1])
 
     def choose_frames(self, clip_number: int, start: int, rng: np.random.Generator) -> np.ndarray:
-        """Return the frames of its clip that a window shows: neighbours, or fewer of them.
-
-        Where frames are skipped, the window begins early enough to end with its clip. One that
-        does not fit, or would have no target, shows neighbours.
-        """
-        clip, config = self.clips[clip_number], self.config
-        count = len(clip.frames)
+        """Return the frames of its clip that a window shows: neighbours, or some are skipped."""
+        length, labelled = self.config.frames, self.clips[clip_number].labelled
         if self.skip and rng.uniform() < self.skip:
-            every = int(rng.choice(FEWER))
-            first = min(start, count - 1 - every * (config.frames - 1))
-            apart = window_frames(first, config.frames, count, every)
-            if first >= 0 and clip.labelled[apart[-config.heatmaps :]].any():
+            apart = skip_frames(start, length, labelled, rng, targets=self.config.heatmaps)
+            if apart is not None:
                 return apart
-        return window_frames(start, config.frames, count)
+        return window_frames(start, length, len(labelled))
 
     def find_paster(self, clip_number: int) -> FlightPaster | None:
         """Return what pastes balls into windows of a clip, None where nothing does."""
