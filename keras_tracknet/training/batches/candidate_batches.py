@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_tracknet.training.batches.skipping import skip_frames
+from keras_tracknet.training.batches.skipping import draw_frames
 from keras_tracknet.training.batches.track_windows import TrackWindows
 
 TOLERANCE = 4 / 288  # of the picture's height: the candidate of a ball is no farther from its label
@@ -112,10 +112,8 @@ class CandidateBatches(TrackWindows[tuple[LinkedClip, int]]):
     def _cut(
         self, clip: LinkedClip, start: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        part = np.arange(start, start + self.window)
-        if self.training and self.skip and rng.uniform() < self.skip:
-            apart = skip_frames(start, self.window, clip.labelled, rng, targets=self.window)
-            part = part if apart is None else apart
+        skip = self.skip if self.training else 0.0
+        part = draw_frames(start, self.window, clip.labelled, rng, skip=skip, targets=self.window)
         candidates, ball = clip.candidates[part], clip.ball[part]
         labelled = clip.labelled[part].astype(np.float32)
         if self.training:
