@@ -215,7 +215,7 @@ from .options import (
     type=SHARE,
     default=0.0,
     show_default=True,
-    help="Share of windows of every second or third frame, as at a lower frame rate, 0 to 1.",
+    help="Share of windows with only every second or third frame, as at a lower rate, 0 to 1.",
 )
 @click.option(
     "--stabilize/--no-stabilize",
