@@ -35,7 +35,7 @@ from keras_tracknet.training.batches.window_batches import (
     WindowBatches,
     WindowConfig,
 )
-from keras_tracknet.training.config import FitConfig, describe_network
+from keras_tracknet.training.config import ANY_SIZE, FitConfig, describe_network
 from keras_tracknet.training.data import load_clip
 from keras_tracknet.training.recipes import build_network, compile_network, take_weights
 from keras_tracknet.weights.model_file import ModelFile, load_model, save_model, set_precision
@@ -211,7 +211,7 @@ def _plan(start: ModelFile, seed: int) -> FitConfig:
         **describe_network(start),
         learning_rate=LEARNING_RATE,
         batch_size=BATCH,
-        crop=crop if start.spec.version != "v1" else None,
+        crop=crop if start.spec.version in ANY_SIZE else None,
         seed=seed,
     )
 

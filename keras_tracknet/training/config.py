@@ -56,6 +56,44 @@ TYPES: dict[str, Callable[[Any], bool]] = {
     "tuple[str, ...]": lambda value: all_are(value, TYPES["str"]),
 }
 
+PICTURES = tuple(version for version in VERSIONS if version not in TRACK_VERSIONS)
+HEATMAPS = tuple(version for version in PICTURES if version != "tsm")
+ANY_SIZE = tuple(version for version in HEATMAPS if version != "v5")
+PROBABILITIES = tuple(version for version in HEATMAPS if version != "v1")  # V1 has classes
+
+# The versions that a setting is for; one that is not listed is for all of them.
+USED_BY: dict[str, tuple[str, ...]] = {
+    "heatmaps": ("v2", "wasb"),
+    "base": ("v4",),
+    "fusion": ("v4",),
+    "background": ("v3", "v4"),
+    "input_size": PICTURES,
+    "target": PROBABILITIES,
+    "mixup": PROBABILITIES,
+    "frame_mixup": PROBABILITIES,
+    "flip": PICTURES,
+    "brightness": PICTURES,
+    "contrast": PICTURES,
+    "recolour": PICTURES,
+    "compression": PICTURES,
+    "crop": ANY_SIZE,
+    "zoom": PICTURES,
+    "on_ball": HEATMAPS,
+    "pan": HEATMAPS,
+    "paste": HEATMAPS,
+    "decoys": HEATMAPS,
+    "skip": (*HEATMAPS, "linker"),
+    "stabilize": HEATMAPS,
+    "windows": PICTURES,
+    "balance": HEATMAPS,
+    "hidden": ("rectifier",),
+    "tracks": TRACK_VERSIONS,
+    "backbone": ("tsm",),
+    "modality": ("tsm",),
+    "span": ("tsm",),
+    "online": ("tsm",),
+}
+
 # Filters of the deepest convolution at full width.
 MOST_FILTERS = {
     "v1": 512, "v2": 512, "v3": 512, "v4": 512, "v5": 512, "wasb": 128, "rectifier": 256,
@@ -196,21 +234,9 @@ class FitConfig:
                 raise ValueError(
                     f"`{name}` must be {least}. Received: {name}={getattr(self, name)}"
                 )
-        if self.heatmaps and self.version not in ("v2", "wasb"):
-            raise ValueError(
-                f"`heatmaps` is supported by v2 and wasb only. Received: version={self.version!r},"
-                f" heatmaps={self.heatmaps}"
-            )
-        if self.version == "tsm":
-            foreign = ("crop", "pan", "paste", "decoys", "skip", "stabilize", "balance")
-            given = [n for n in (*foreign, "mixup", "frame_mixup") if getattr(self, n)]
-            if given:
-                raise ValueError(
-                    f"`{given[0]}` is not supported by tsm. Received:"
-                    f" {given[0]}={getattr(self, given[0])}"
-                )
-            if self.backbone == "resnet50" and self.width != 1:
-                raise ValueError(f"`width` must be 1 for resnet50. Received: width={self.width}")
+        self._check_use()
+        if self.backbone == "resnet50" and self.width != 1:
+            raise ValueError(f"`width` must be 1 for resnet50. Received: width={self.width}")
         for name in ("pan", "stabilize"):
             if getattr(self, name) and self.spec.background != "none":
                 raise ValueError(
@@ -222,6 +248,18 @@ class FitConfig:
             self._check_motion()
         _ = self.spec, self.augmentation  # which raise what is wrong with them
 
+    def _check_use(self) -> None:
+        """Raise `ValueError` for a setting that the version has no use for."""
+        for field in fields(self):
+            value, versions = getattr(self, field.name), USED_BY.get(field.name, VERSIONS)
+            if self.version not in versions and value != field.default:
+                *others, last = versions
+                known = f"{', '.join(others)} and {last}" if others else last
+                raise ValueError(
+                    f"`{field.name}` is supported by {known} only. Received:"
+                    f" version={self.version!r}, {field.name}={value!r}"
+                )
+
     def _check_motion(self) -> None:
         """Raise `ValueError` for a network of V4 or V5 that cannot be built."""
         check_count("frames", self.spec.frames, least=2)
@@ -232,8 +270,6 @@ class FitConfig:
             )
         if self.version == "v5":
             check_input_size(self.spec.input_size, v5.PATCH)
-            if self.crop:
-                raise ValueError(f"`crop` is not supported by v5. Received: crop={self.crop}")
 
     @property
     def spec(self) -> ModelSpec:

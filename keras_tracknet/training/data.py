@@ -150,7 +150,7 @@ def _window_batches(
                 window,
                 batch_size=config.batch_size,
                 augmentation=config.augmentation,
-                mixup=config.mixup if config.version != "v1" else 0.0,
+                mixup=config.mixup,
                 frame_mixup=config.frame_mixup,
                 seed=config.seed,
                 windows=config.windows,

@@ -27,9 +27,13 @@ def small(monkeypatch):
 
 @pytest.fixture
 def weights(tmp_path):
-    model = randomize_weights(build_tiny("v2"))
-    save_model(model, infer_spec(model), tmp_path / "tiny.keras")
-    return tmp_path / "tiny.keras"
+    return write_weights(tmp_path / "tiny.keras", "v2")
+
+
+def write_weights(path, version):
+    model = randomize_weights(build_tiny(version))
+    save_model(model, infer_spec(model), path)
+    return path
 
 
 @pytest.fixture
@@ -65,6 +69,16 @@ def test_taught_weights_differ_and_say_what_they_were_taught(weights, labelled, 
     assert any(changed)
     norms = [layer for layer in taught.model.layers if "batch_normalization" in layer.name]
     assert all(layer.trainable for layer in norms)
+
+
+@pytest.mark.parametrize("version", ["v1", "v5"])
+def test_networks_with_other_targets_or_one_size_of_picture_are_taught(version, labelled, tmp_path):
+    video, file = labelled
+    weights = write_weights(tmp_path / "tiny.keras", version)
+    result = teach(
+        [(video, file.path)], weights=str(weights), output=tmp_path / "out", minutes=1, steps=1
+    )
+    assert result["steps"] == 1
 
 
 def test_frames_held_back_do_not_train(labelled):

@@ -4,10 +4,11 @@ import pytest
 from helpers_models import build_tiny
 
 from keras_tracknet.errors import InputError
-from keras_tracknet.training.config import FitConfig, describe_network
+from keras_tracknet.training.config import USED_BY, FitConfig, describe_network
 from keras_tracknet.training.config_file import change_config, load_config
 from keras_tracknet.training.recipes import build_network
 from keras_tracknet.weights.model_file import load_model, save_model
+from keras_tracknet.weights.spec import VERSIONS
 
 
 @pytest.mark.parametrize(
@@ -76,21 +77,52 @@ def test_classifier_is_described_with_where_it_looks(tmp_path, network):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"crop": (64, 64)}, "`crop` is not supported by tsm"),
-        ({"pan": 3.0}, "`pan` is not supported by tsm"),
-        ({"mixup": 0.5}, "`mixup` is not supported by tsm"),
-        ({"decoys": 0.5}, "`decoys` is not supported by tsm"),
-        ({"skip": 0.5}, "`skip` is not supported by tsm"),
-        ({"stabilize": True}, "`stabilize` is not supported by tsm"),
-        ({"balance": True}, "`balance` is not supported by tsm"),
         ({"span": 0}, "`span` must be above 0"),
         ({"backbone": "resnet50", "width": 0.5}, "`width` must be 1 for resnet50"),
         ({"backbone": "vgg16"}, "`backbone` must be one of mobilenet_v2, resnet50, resnet10"),
     ],
 )
-def test_settings_that_a_classifier_does_not_know_are_refused(settings, message):
+def test_classifier_that_cannot_be_built_is_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         FitConfig("tsm", **settings)
+
+
+@pytest.mark.parametrize(
+    ("version", "settings", "versions"),
+    [
+        ("tsm", {"crop": (64, 64)}, "v1, v2, v3, v4 and wasb"),
+        ("v5", {"crop": (32, 32)}, "v1, v2, v3, v4 and wasb"),
+        ("tsm", {"pan": 3.0}, "v1, v2, v3, v4, v5 and wasb"),
+        ("tsm", {"decoys": 0.5}, "v1, v2, v3, v4, v5 and wasb"),
+        ("tsm", {"stabilize": True}, "v1, v2, v3, v4, v5 and wasb"),
+        ("tsm", {"balance": True}, "v1, v2, v3, v4, v5 and wasb"),
+        ("tsm", {"skip": 0.5}, "v1, v2, v3, v4, v5, wasb and linker"),
+        ("rectifier", {"skip": 0.5}, "v1, v2, v3, v4, v5, wasb and linker"),
+        ("rectifier", {"paste": 0.5}, "v1, v2, v3, v4, v5 and wasb"),
+        ("linker", {"paste": 0.5}, "v1, v2, v3, v4, v5 and wasb"),
+        ("linker", {"balance": True}, "v1, v2, v3, v4, v5 and wasb"),
+        ("linker", {"flip": 0.0}, "v1, v2, v3, v4, v5, wasb and tsm"),
+        ("linker", {"windows": 100}, "v1, v2, v3, v4, v5, wasb and tsm"),
+        ("linker", {"input_size": (64, 64)}, "v1, v2, v3, v4, v5, wasb and tsm"),
+        ("linker", {"hidden": "zero"}, "rectifier"),
+        ("v3", {"tracks": "runs/tracks"}, "rectifier and linker"),
+        ("v3", {"heatmaps": 1}, "v2 and wasb"),
+        ("v3", {"fusion": "b"}, "v4"),
+        ("v3", {"online": True}, "tsm"),
+        ("v2", {"background": "subtract"}, "v3 and v4"),
+        ("v1", {"target": "gaussian"}, "v2, v3, v4, v5 and wasb"),
+        ("v1", {"mixup": 0.5}, "v2, v3, v4, v5 and wasb"),
+    ],
+)
+def test_settings_that_would_do_nothing_are_refused(version, settings, versions):
+    (name,) = settings
+    with pytest.raises(ValueError, match=f"`{name}` is supported by {versions} only"):
+        FitConfig(version, **settings)
+
+
+def test_settings_with_versions_of_their_own_exist():
+    assert FitConfig.__dataclass_fields__.keys() >= USED_BY.keys()
+    assert all(set(versions) < set(VERSIONS) for versions in USED_BY.values())
 
 
 # --- what a run folder says, and what can change when a run goes on

@@ -436,13 +436,10 @@ def test_run_takes_the_balls_that_count_as_visible(tmp_path, visible, count):
         ({"input_size": (30, 64)}, r"multiples of 8.*\(30, 64\)"),
         ({"crop": (30, 30)}, "`crop` must be .* in multiples of 8"),
         ({"flip": 1.5}, "`flip` must be 0 to 1"),
-        # Only V2 has a choice.
-        ({"version": "v3", "heatmaps": 1}, "`heatmaps` is supported by v2 and wasb only"),
         ({"version": "v4", "base": "v1"}, "`base` must be one of v2, v3"),
         ({"version": "v4", "fusion": "c"}, "`fusion` must be one of a, b"),
         ({"version": "v4", "base": "v3", "background": "subtract"}, "must show the frames to v4"),
         ({"version": "v4", "frames": 1}, "`frames` must be at least 2"),
-        ({"version": "v5", "crop": (32, 32)}, "`crop` is not supported by v5"),
         ({"version": "v5", "input_size": (24, 64)}, "in multiples of 16"),
         ({"version": "v3", "pan": 3.0}, "`pan` requires a model without a background"),
         ({"version": "v3", "stabilize": True}, "`stabilize` requires a model without a background"),
