@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
@@ -15,6 +16,8 @@ from keras_tracknet.tracks.tables import DETECTED
 from keras_tracknet.tracks.track import TrackRow
 
 STEP = 8  # frames between the starts of neighbouring windows
+RATE = 30  # frames per second of a linker's window
+SPACINGS = (1, 2, 3, 4, 6, 10)  # frames of the window that a linker's messages go across
 
 # candidates -> probabilities: (1, frames, candidates, 3) to (1, frames, candidates + 1)
 Link = Callable[[np.ndarray], np.ndarray]
@@ -36,8 +39,20 @@ class Prospect(NamedTuple):
     shot: int
 
 
+def find_spacing(fps: float) -> int:
+    """Return how many frames of a linker's window lie from one frame of a video to the next.
+
+    Linkers know how far a ball flies in a thirtieth of a second. So in the window of a slower video
+    there are frames without candidates, for those that were not filmed.
+
+    Args:
+        fps: frames per second of the video.
+    """
+    return min(SPACINGS, key=lambda spacing: abs(math.log(spacing * fps / RATE)))
+
+
 def link_prospects(
-    prospects: Iterable[Prospect], link: Link, window: int, step: int = STEP
+    prospects: Iterable[Prospect], link: Link, window: int, *, spacing: int = 1, step: int = STEP
 ) -> Iterator[TrackRow]:
     """Yield the rows of prospects, with the position of the candidate that is likeliest the ball.
 
@@ -49,38 +64,44 @@ def link_prospects(
         prospects: one per frame, in the order of time.
         link: the network, see `build_linker`.
         window: frames in the network's window.
+        spacing: frames of the window from one prospect to the next, see `find_spacing`.
         step: frames between the starts of neighbouring windows.
     """
     for shot, frames in groupby(prospects, key=lambda prospect: prospect.shot):
-        yield from _link_shot(frames, shot, link, window, step)
+        yield from _link_shot(frames, shot, link, window, spacing, step)
 
 
 def _link_shot(
-    prospects: Iterable[Prospect], shot: int, link: Link, window: int, step: int
+    prospects: Iterable[Prospect], shot: int, link: Link, window: int, spacing: int, step: int
 ) -> Iterator[TrackRow]:
-    waiting: deque[Prospect] = deque()
+    waiting: deque[Prospect | None] = deque()  # None where nothing was filmed
 
     def note(aligned: Iterable[Prospect]) -> Iterator[np.ndarray]:
         for prospect in aligned:
-            waiting.append(prospect)
+            waiting.extend([prospect, *[None] * (spacing - 1)])
             yield prospect.candidates
+            for _ in range(spacing - 1):
+                yield np.zeros_like(prospect.candidates)
 
     frames = iter(prospects)
     # A stream that begins inside a shot has the windows of one that began before it.
     for prospect in frames:
-        if (prospect.row.frame - shot) % step == 0:
+        if (prospect.row.frame - shot) * spacing % step == 0:
             frames = itertools.chain([prospect], frames)
             break
         yield prospect.row
     merger = WindowMerger(window, step)
+
+    def choose(merged: Iterable[np.ndarray]) -> Iterator[TrackRow]:
+        for of_frame in merged:
+            prospect = waiting.popleft() if waiting else None  # a short shot has outputs to spare
+            if prospect is not None:
+                yield _choose(prospect, of_frame)
+
     for seen in stream_windows(note(frames), window, window, step):
         (chances,) = link(np.stack(seen.frames)[None])
-        for of_frame in merger.add(seen.start, chances):
-            if waiting:  # a shot shorter than a window has outputs to spare
-                yield _choose(waiting.popleft(), of_frame)
-    for of_frame in merger.finish():
-        if waiting:
-            yield _choose(waiting.popleft(), of_frame)
+        yield from choose(merger.add(seen.start, chances))
+    yield from choose(merger.finish())
 
 
 def _choose(prospect: Prospect, chances: np.ndarray) -> TrackRow:

@@ -20,9 +20,10 @@ from keras_tracknet.inference.confidence import calibrate
 from keras_tracknet.inference.detections import Decoder
 from keras_tracknet.inference.engines.network import Network
 from keras_tracknet.inference.hysteresis import CONTEXT, FAINT, Sighting, confirm_faint
-from keras_tracknet.inference.linking import STEP, Prospect, link_prospects
+from keras_tracknet.inference.linking import STEP, Prospect, find_spacing, link_prospects
 from keras_tracknet.inference.repeats import MOST_SHOWN, FrameOutput, is_repeat, share_outputs
 from keras_tracknet.inference.stages import Stopwatch, batch_items, read_ahead
+from keras_tracknet.tracks.play import USUAL_RATE
 from keras_tracknet.tracks.tables import ABSENT, DETECTED
 from keras_tracknet.tracks.track import Track, TrackRow
 from keras_tracknet.video.shots import split_shots
@@ -79,6 +80,7 @@ class Stream:
         step: frames between the starts of neighbouring windows.
         linker: chooses among the peaks of the heatmaps; None for the largest blob of each, and
             what hysteresis finds.
+        fps: frames per second, for the linker.
         background: for a network that needs one; closed at the end.
         stabilize: whether the frames of each window are aligned, see `stack_frames`.
         published: whether windows are those of the published V3 code, which ignores cuts.
@@ -102,6 +104,7 @@ class Stream:
         *,
         step: int,
         linker: Network | None = None,
+        fps: float = USUAL_RATE,
         background: Background | None = None,
         stabilize: bool = False,
         published: bool = False,
@@ -114,7 +117,7 @@ class Stream:
         self.shots: list[int] = []
         self._pictures, self._background = pictures, background
         self._network, self._spec, self._decoder = network, network.spec, decoder
-        self._linker = linker
+        self._linker, self._spacing = linker, find_spacing(fps)
         self._step, self._stabilize, self._published = step, stabilize, published
         self._first, self._live, self._lost, self._corner = first, live, lost, corner
         # A frame is judged by those before it too, so they are decoded.
@@ -166,7 +169,8 @@ class Stream:
                 rows = confirm_faint(self._detect(outputs))
             else:
                 prospects = self._propose(outputs)
-                rows = link_prospects(prospects, self._link, self._linker.spec.frames)
+                window = self._linker.spec.frames
+                rows = link_prospects(prospects, self._link, window, spacing=self._spacing)
             for row in rows:
                 if row.frame in self._lost:
                     row = TrackRow(row.frame, nan, nan, 0.0, ABSENT, row.time)

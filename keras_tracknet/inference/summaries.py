@@ -43,9 +43,7 @@ def describe_run(
         "schema": schema,
         **{name: getattr(part, name) for name in ("start", "end", "every")},
         "roi": None if part.roi is None else list(part.roi),
-        **describe_tracker(
-            tracker, tracker.rectifier, tracker.find_linker(float(info.fps) / part.every)
-        ),
+        **describe_tracker(tracker, tracker.rectifier, tracker.linker),
     }
 
 

@@ -37,7 +37,7 @@ from keras_tracknet.inference.rectification import MAX_GAP, rectify_track
 from keras_tracknet.inference.stages import Stopwatch, read_ahead
 from keras_tracknet.inference.stream import Picture, Stream, fit_pictures
 from keras_tracknet.presets import DEFAULT, WeightsPaths, find_weights
-from keras_tracknet.tracks.play import SLOWEST, reject_strays
+from keras_tracknet.tracks.play import reject_strays
 from keras_tracknet.tracks.track import Track
 from keras_tracknet.video.damage import Damage
 from keras_tracknet.video.display import Shrink
@@ -202,7 +202,7 @@ class Tracker:
         behind = self._estimate_background(sample if background is None else [background])
         moments = ((n / fps, frame, frame.shape[:2]) for n, frame in enumerate(frames))
         pictures = fit_pictures(moments, self.network)
-        track = self._open(pictures, behind, linker=self.find_linker(fps)).collect(advance)
+        track = self._open(pictures, behind, linker=self.linker, fps=fps).collect(advance)
         return self.repair(track, frames[0].shape[:2])
 
     def stream(
@@ -245,11 +245,10 @@ class Tracker:
 
         pictures = read_ahead(decode, 2 * self.network.batch_size * self.spec.frames)
         lost = damage.frames
-        linker = self.linker
-        if linker is not None:
-            linker = self.find_linker(float(probe_video(source).fps) / part.every)
         where: dict[str, Any] = {"first": first, "lost": lost, "corner": part.corner}
-        return self._open(pictures, behind, linker=linker, **where, stopwatch=watch)
+        if self.linker is not None:
+            where["fps"] = float(probe_video(source).fps) / part.every
+        return self._open(pictures, behind, linker=self.linker, **where, stopwatch=watch)
 
     def stream_live(self, frames: Iterable[tuple[float, np.ndarray]]) -> Stream:
         """Track frames as they arrive, such as those of a camera.
@@ -290,14 +289,6 @@ class Tracker:
                 yield from stream.propose()
 
         return look()
-
-    def find_linker(self, fps: float) -> Network | None:
-        """Return the linker for a video; none for one that is slower than what it has learned.
-
-        Args:
-            fps: frames per second that are tracked.
-        """
-        return self.linker if 1 / fps <= SLOWEST else None
 
     def find_least_confidence(self, linker: Network | None) -> float:
         """Return the confidence from which something is taken for the ball on its own.

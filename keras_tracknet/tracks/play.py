@@ -13,8 +13,7 @@ from keras_tracknet.tracks.timestamps import mend_times
 from keras_tracknet.tracks.track import Track
 
 USUAL_RATE = 30.0  # frames per second, where nothing says
-# With fewer frames a second, or in a shorter video, only outliers are rejected; with fewer frames a
-# second, there is no linker either.
+# With fewer frames a second, or in a shorter video, only outliers are rejected.
 SLOWEST = 0.05  # seconds from frame to frame
 SHORTEST = 1.0  # seconds
 

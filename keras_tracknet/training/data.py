@@ -17,6 +17,7 @@ from keras_tracknet.datasets.splits import split_clips
 from keras_tracknet.errors import InputError
 from keras_tracknet.frames.sizes import scale_positions
 from keras_tracknet.inference.candidates import as_candidates
+from keras_tracknet.inference.linking import find_spacing
 from keras_tracknet.progress import Reporter
 from keras_tracknet.synthetic import name_rallies, write_rallies
 from keras_tracknet.tracks.candidate_files import read_candidates
@@ -202,7 +203,8 @@ def _load_candidates(config: FitConfig, clip: Clip) -> LinkedClip:
     places, heat = read_candidates(path, len(labels), CANDIDATES)
     ball = as_candidates(labels.positions[:, None], np.ones((len(labels), 1)), size)
     candidates = as_candidates(places, heat, size)
-    return LinkedClip.from_labels(candidates, ball[:, 0, :2], labels.labelled)
+    linked = LinkedClip.from_labels(candidates, ball[:, 0, :2], labels.labelled)
+    return linked.space_out(find_spacing(float(probe_video(clip.source).fps)))
 
 
 def _load_trajectory(config: FitConfig, clip: Clip) -> Trajectory:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from keras_tracknet.inference.candidates import as_candidates
-from keras_tracknet.inference.linking import Prospect, link_prospects
+from keras_tracknet.inference.linking import SPACINGS, Prospect, find_spacing, link_prospects
+from keras_tracknet.models.linker import OFFSETS
 from keras_tracknet.tracks.tables import ABSENT, DETECTED
 from keras_tracknet.tracks.track import TrackRow
 
@@ -27,8 +28,8 @@ def trust_heat(candidates):
     return np.concatenate([heat, none], axis=-1)
 
 
-def link(prospects, choose=trust_heat):
-    return list(link_prospects(prospects, choose, WINDOW, STEP))
+def link(prospects, choose=trust_heat, spacing=1):
+    return list(link_prospects(prospects, choose, WINDOW, spacing=spacing, step=STEP))
 
 
 def test_likeliest_candidate_is_the_position():
@@ -55,9 +56,36 @@ def test_what_is_no_candidate_is_never_chosen():
     assert [row.visible for row in rows] == [False] * 4 + [True] * 4
 
 
+@pytest.mark.parametrize("spacing", [1, 3])
 @pytest.mark.parametrize("frames", [0, 1, 3, WINDOW, WINDOW + 1, 29])
-def test_every_frame_has_one_row(frames):
-    assert [row.frame for row in link([show(k, 0.9) for k in range(frames)])] == list(range(frames))
+def test_every_frame_has_one_row(frames, spacing):
+    rows = link([show(k, 0.9) for k in range(frames)], spacing=spacing)
+    assert [row.frame for row in rows] == list(range(frames))
+    assert all((row.x, row.y) == (100, row.frame) for row in rows)
+
+
+def test_frames_of_a_slow_video_lie_apart_and_nothing_is_between_them():
+    seen = []
+
+    def choose(candidates):
+        seen.append(candidates[0, :, 0, 2])
+        return trust_heat(candidates)
+
+    link([show(k, 0.5 + k / 100) for k in range(4)], choose, spacing=3)
+    assert seen[0] == pytest.approx([0.5, 0, 0, 0.51, 0, 0, 0.52, 0])
+    assert seen[1] == pytest.approx([0, 0.51, 0, 0, 0.52, 0, 0, 0.53])
+
+
+@pytest.mark.parametrize(
+    ("fps", "spacing"),
+    [(120, 1), (30, 1), (25, 1), (15, 2), (12.5, 2), (10, 3), (6, 6), (5, 6), (3, 10), (0.5, 10)],
+)
+def test_spacing_makes_up_for_a_low_frame_rate(fps, spacing):
+    assert find_spacing(fps) == spacing
+
+
+def test_messages_of_the_linker_go_across_every_spacing():
+    assert set(SPACINGS) <= set(OFFSETS)
 
 
 def test_windows_do_not_reach_over_a_cut():
@@ -73,8 +101,9 @@ def test_windows_do_not_reach_over_a_cut():
     assert all((ys < cut).all() or (ys > cut).all() for ys in seen)
 
 
+@pytest.mark.parametrize("spacing", [1, 2, 3])
 @pytest.mark.parametrize("first", [1, 2, 13, 20])
-def test_late_start_gives_the_rows_of_a_start_at_the_beginning(first):
+def test_late_start_gives_the_rows_of_a_start_at_the_beginning(first, spacing):
     rng = np.random.default_rng(0)
     heats = rng.uniform(0.1, 0.9, (40, 3))
 
@@ -82,8 +111,8 @@ def test_late_start_gives_the_rows_of_a_start_at_the_beginning(first):
         none = np.broadcast_to(np.linspace(0, 0.5, WINDOW)[:, None], (*candidates.shape[:2], 1))
         return np.concatenate([candidates[..., 2] * (1 - none), none], axis=-1)
 
-    whole = link([show(k, *heats[k]) for k in range(40)], choose)
-    part = link([show(k, *heats[k]) for k in range(first, 40)], choose)
+    whole = link([show(k, *heats[k]) for k in range(40)], choose, spacing)
+    part = link([show(k, *heats[k]) for k in range(first, 40)], choose, spacing)
     settled = WINDOW + STEP  # frames whose windows began before
     assert part[settled:] == whole[first + settled :]
 
@@ -96,5 +125,5 @@ def test_row_comes_as_soon_as_its_windows_are_full():
             given.append(k)
             yield show(k, 0.9)
 
-    for row in link_prospects(prospects(), trust_heat, WINDOW, STEP):
+    for row in link_prospects(prospects(), trust_heat, WINDOW, step=STEP):
         assert given[-1] <= row.frame + WINDOW

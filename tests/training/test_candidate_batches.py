@@ -51,16 +51,26 @@ def test_epoch_shows_every_window_once():
     assert batches.batch(0, 0)[0].shape == (3, WINDOW, COUNT, 3)
 
 
-def test_skipping_takes_candidates_and_labels_of_the_same_frames():
-    clip = make_clip(2 * WINDOW - 1)  # room for every second frame, but not for every third
-    clip.ball[::2] = 0  # so the ball changes from frame to frame
-    batches = make_batches([clip], skip=0.5)
-    seen = set()
-    for epoch in range(20):
-        for ball in batches.batch(epoch, 0)[1]:
-            known = ball[ball < COUNT]
-            seen.add("skipped" if len(set(known.tolist())) == 1 else "neighbours")
-    assert seen == {"skipped", "neighbours"}
+def test_skipped_frames_show_nothing_and_weigh_nothing():
+    batches = make_batches([make_clip(200)], batch_size=64, skip=0.5)
+    candidates, _, labelled = batches.batch(0, 0)
+    steps = [set(np.diff(np.flatnonzero(frames)).tolist()) for frames in labelled]
+    assert {tuple(step) for step in steps} == {(1,), (2,), (3,)}
+    assert 0.35 < np.mean([step != {1} for step in steps]) < 0.65
+    assert (candidates[labelled == 0] == 0).all()
+    assert (candidates[labelled == 1][..., 2] > 0).mean() > 0.8
+
+
+def test_clip_of_a_low_frame_rate_is_spaced_out_and_skips_nothing():
+    clip = make_clip(20).space_out(3)
+    batches = make_batches([clip], training=False)
+    candidates, ball, labelled = batches.batch(0, 0)
+    assert labelled[0].tolist() == [1, 0, 0, 1, 0, 0, 1, 0]
+    assert ball[0].tolist() == [1, COUNT, COUNT, 1, COUNT, COUNT, 1, COUNT]
+    assert candidates[0, ::3] == pytest.approx(make_clip(20).candidates[:3])
+    assert (candidates[labelled == 0] == 0).all()
+    skipping = make_batches([clip], skip=1.0).batch(0, 0)[2]
+    assert skipping.sum(axis=1).min() >= 2
 
 
 def test_same_batch_is_made_again_and_another_epoch_has_others():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_tracknet.training.batches.skipping import draw_frames
+from keras_tracknet.training.batches.skipping import FEWER
 from keras_tracknet.training.batches.track_windows import TrackWindows
 
 TOLERANCE = 4 / 288  # of the picture's height: the candidate of a ball is no farther from its label
@@ -33,11 +33,13 @@ class LinkedClip:
         candidates: `(frames, candidates, 3)`, as `build_linker` takes them.
         ball: `(frames,)` int, which candidate is the ball; the number of candidates if none is.
         labelled: `(frames,)` bool.
+        spacing: frames from one that was filmed to the next, see `space_out`.
     """
 
     candidates: np.ndarray
     ball: np.ndarray
     labelled: np.ndarray
+    spacing: int = 1
 
     @classmethod
     def from_labels(
@@ -56,6 +58,19 @@ class LinkedClip:
         near = away.min(axis=1) <= TOLERANCE
         return cls(candidates, np.where(near, away.argmin(axis=1), away.shape[1]), labelled)
 
+    def space_out(self, spacing: int) -> LinkedClip:
+        """Return the clip with frames between its own that were not filmed: they show nothing.
+
+        Args:
+            spacing: frames from one of its own to the next, see `find_spacing`.
+        """
+        count = len(self.ball) * spacing
+        candidates = np.zeros((count, *self.candidates.shape[1:]))
+        ball, labelled = np.full(count, self.candidates.shape[1]), np.zeros(count, bool)
+        own = slice(None, None, spacing)
+        candidates[own], ball[own], labelled[own] = self.candidates, self.ball, self.labelled
+        return LinkedClip(candidates, ball, labelled, spacing)
+
 
 class CandidateBatches(TrackWindows[tuple[LinkedClip, int]]):
     """Batches of windows of candidates.
@@ -69,7 +84,8 @@ class CandidateBatches(TrackWindows[tuple[LinkedClip, int]]):
         batch_size: windows in a batch.
         training: `True` for every window in random order, varied; `False` for windows that follow
             each other, as they are.
-        skip: share of training windows of every second or third frame.
+        skip: share of training windows in which only every second or third frame shows anything;
+            clips of a low frame rate stay as they are.
         seed: start of every random choice.
 
     Raises:
@@ -112,14 +128,17 @@ class CandidateBatches(TrackWindows[tuple[LinkedClip, int]]):
     def _cut(
         self, clip: LinkedClip, start: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        skip = self.skip if self.training else 0.0
-        part = draw_frames(start, self.window, clip.labelled, rng, skip=skip, targets=self.window)
+        part = slice(start, start + self.window)
         candidates, ball = clip.candidates[part], clip.ball[part]
         labelled = clip.labelled[part].astype(np.float32)
         if self.training:
             if rng.uniform() < 0.5:
                 candidates, ball, labelled = candidates[::-1], ball[::-1], labelled[::-1]
             candidates, ball = _vary(candidates, ball, rng)
+            if clip.spacing == 1 and rng.uniform() < self.skip:
+                every = int(rng.choice(FEWER))
+                lost = np.arange(self.window) % every != rng.integers(every)
+                candidates[lost], labelled[lost] = 0.0, 0.0
         return candidates.astype(np.float32), ball.astype(np.int32), labelled
 
 
