@@ -294,7 +294,7 @@ class Tracker:
         """Return the confidence from which something is taken for the ball on its own.
 
         Args:
-            linker: the one that is used, see `find_linker`; None without.
+            linker: the one that is used; None without.
         """
         if linker is not None:
             return 0.5
