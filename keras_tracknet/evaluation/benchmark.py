@@ -223,7 +223,7 @@ def measure_engines(
             places = [str(video), str(weights), str(linker or "")]
             asked = [*places, engine, mode, precision, str(time.time())]
             done = subprocess.run(
-                [sys.executable, "-m", "keras_tracknet.evaluation.benchmark", *asked],
+                [sys.executable, "-P", "-m", "keras_tracknet.evaluation.benchmark", *asked],
                 capture_output=True,
                 text=True,
                 check=False,

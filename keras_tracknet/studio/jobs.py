@@ -19,7 +19,7 @@ from typing import Any
 from keras_tracknet.errors import InputError
 
 PATIENCE = 15.0  # seconds that a job may take to stop before it is killed
-WORKER = [sys.executable, "-m", "keras_tracknet.studio.worker"]
+WORKER = [sys.executable, "-P", "-m", "keras_tracknet.studio.worker"]
 RUNNING, DONE, FAILED, STOPPED = "running", "done", "failed", "stopped"
 
 

@@ -389,8 +389,9 @@ def test_ctrl_c_ends_a_process_whose_openvino_networks_have_gone(tmp_path):
     assert done.stdout.split() == ["interrupted"]
 
 
-def test_tracking_on_openvino_loads_no_framework(tmp_path):
+def test_tracking_on_openvino_loads_no_framework_and_nothing_of_the_users(tmp_path):
     needs_openvino()
+    (tmp_path / "json.py").write_text("raise ImportError")  # in the folder that the user works in
     weights = save_detector(tmp_path / "w.keras")
     clip = make_clip(tmp_path)
     code = (
@@ -399,7 +400,8 @@ def test_tracking_on_openvino_loads_no_framework(tmp_path):
         f"track = Tracker({str(weights)!r}, engine='openvino').track({str(clip)!r})\n"
         "print(len(track), *{'keras', 'tensorflow', 'jax', 'torch'}.intersection(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-P", "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["21"]
 
 

@@ -123,7 +123,7 @@ class Conversion:
         environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         code = "from keras_tracknet.inference.engines.converters import main; main()"
         done = subprocess.run(
-            [sys.executable, "-c", code, json.dumps(asdict(self))],
+            [sys.executable, "-P", "-c", code, json.dumps(asdict(self))],
             env=environment,
             capture_output=True,
             text=True,
