@@ -125,7 +125,7 @@ def test_a_cpu_leaves_batches_to_the_host(clips, tmp_path):
         ({"frame_mixup": 0.5}, "does not support `frame_mixup`"),
         ({"background": "none", "stabilize": True}, "does not support `stabilize`"),
         ({"version": "tsm"}, "does not support `version='tsm'`"),
-        ({"version": "rectifier"}, "does not support `version='rectifier'`"),
+        ({"version": "rectifier", "input_size": None}, "does not support `version='rectifier'`"),
     ],
 )
 def test_what_the_device_cannot_do_is_refused_in_one_line(
@@ -157,7 +157,12 @@ def test_several_devices_and_tensorflow_are_refused(clips, tmp_path, backend):
         ("jax", 10**5, {}, "needs 0.0 GB for the frames"),
         ("jax", None, {}, "does not know how much GPU memory is free"),
         ("jax", 10**9, {"compression": 0.1}, "does not support `compression`"),
-        ("jax", 10**9, {"version": "rectifier"}, "does not support `version='rectifier'`"),
+        (
+            "jax",
+            10**9,
+            {"version": "rectifier", "input_size": None},
+            "does not support `version='rectifier'`",
+        ),
         ("tensorflow", 10**9, {}, "requires JAX or PyTorch"),
     ],
 )
