@@ -20,10 +20,9 @@ from keras_tracknet.inference.confidence import calibrate
 from keras_tracknet.inference.detections import Decoder
 from keras_tracknet.inference.engines.network import Network
 from keras_tracknet.inference.hysteresis import CONTEXT, FAINT, Sighting, confirm_faint
-from keras_tracknet.inference.linking import STEP, Prospect, find_spacing, link_prospects
+from keras_tracknet.inference.linking import RATE, STEP, Prospect, find_spacing, link_prospects
 from keras_tracknet.inference.repeats import MOST_SHOWN, FrameOutput, is_repeat, share_outputs
 from keras_tracknet.inference.stages import Stopwatch, batch_items, read_ahead
-from keras_tracknet.tracks.play import USUAL_RATE
 from keras_tracknet.tracks.tables import ABSENT, DETECTED
 from keras_tracknet.tracks.track import Track, TrackRow
 from keras_tracknet.video.shots import split_shots
@@ -104,7 +103,7 @@ class Stream:
         *,
         step: int,
         linker: Network | None = None,
-        fps: float = USUAL_RATE,
+        fps: float = RATE,
         background: Background | None = None,
         stabilize: bool = False,
         published: bool = False,

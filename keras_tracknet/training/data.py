@@ -34,6 +34,7 @@ from keras_tracknet.training.batches.window_batches import (
 )
 from keras_tracknet.training.classifier.data import load_clip_batches
 from keras_tracknet.training.config import FitConfig
+from keras_tracknet.video.info import VideoInfo
 from keras_tracknet.video.media import estimate_frames
 from keras_tracknet.video.reader import probe_video
 from keras_tracknet.weights.spec import CANDIDATES, TRACK_VERSIONS
@@ -198,18 +199,19 @@ def _load_candidates(config: FitConfig, clip: Clip) -> LinkedClip:
             "the linker is trained on candidates; write them with tracknet evaluate --candidates"
             " and give their folder as `tracks`."
         )
-    labels, size = _load_labels(clip)
+    labels, video = _load_labels(clip)
+    size = (video.height, video.width)
     path = Path(config.tracks) / f"{clip.name}.csv"
     places, heat = read_candidates(path, len(labels), CANDIDATES)
     ball = as_candidates(labels.positions[:, None], np.ones((len(labels), 1)), size)
     candidates = as_candidates(places, heat, size)
     linked = LinkedClip.from_labels(candidates, ball[:, 0, :2], labels.labelled)
-    return linked.space_out(find_spacing(float(probe_video(clip.source).fps)))
+    return linked.space_out(find_spacing(float(video.fps)))
 
 
 def _load_trajectory(config: FitConfig, clip: Clip) -> Trajectory:
-    labels, (height, width) = _load_labels(clip)
-    size = np.array([width, height], dtype=np.float64)
+    labels, video = _load_labels(clip)
+    size = np.array([video.width, video.height], dtype=np.float64)
     labelled = labels.positions / size
     if config.tracks is None:
         return Trajectory(labelled, labelled)
@@ -217,8 +219,8 @@ def _load_trajectory(config: FitConfig, clip: Clip) -> Trajectory:
     return Trajectory(track.positions / size, labelled)
 
 
-def _load_labels(clip: Clip) -> tuple[Track, tuple[int, int]]:
-    """Return a clip's labels, and (height, width) of its video, pixels."""
-    info = probe_video(clip.source)
-    size = (info.height, info.width)
-    return read_labels(clip, size=size, frames=estimate_frames(info)), size
+def _load_labels(clip: Clip) -> tuple[Track, VideoInfo]:
+    """Return a clip's labels, and what its video is like."""
+    video = probe_video(clip.source)
+    size = (video.height, video.width)
+    return read_labels(clip, size=size, frames=estimate_frames(video)), video

@@ -135,7 +135,7 @@ class CandidateBatches(TrackWindows[tuple[LinkedClip, int]]):
             if rng.uniform() < 0.5:
                 candidates, ball, labelled = candidates[::-1], ball[::-1], labelled[::-1]
             candidates, ball = _vary(candidates, ball, rng)
-            if clip.spacing == 1 and rng.uniform() < self.skip:
+            if self.skip and clip.spacing == 1 and rng.uniform() < self.skip:
                 every = int(rng.choice(FEWER))
                 lost = np.arange(self.window) % every != rng.integers(every)
                 candidates[lost], labelled[lost] = 0.0, 0.0

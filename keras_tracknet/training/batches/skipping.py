@@ -9,32 +9,6 @@ from keras_tracknet.frames.windows import window_frames
 FEWER = (2, 3)  # every second or third frame
 
 
-def draw_frames(
-    start: int,
-    frames: int,
-    labelled: np.ndarray,
-    rng: np.random.Generator,
-    *,
-    skip: float,
-    targets: int,
-) -> np.ndarray:
-    """Draw which frames of its clip a window shows: neighbours, or some are skipped.
-
-    Args:
-        start, frames, labelled, rng, targets: see `skip_frames`; where that returns None, the
-            window shows neighbours.
-        skip: share of windows that skip frames.
-
-    Returns:
-        `(frames,)` int, indices of the clip.
-    """
-    if skip and rng.uniform() < skip:
-        apart = skip_frames(start, frames, labelled, rng, targets=targets)
-        if apart is not None:
-            return apart
-    return window_frames(start, frames, len(labelled))
-
-
 def skip_frames(
     start: int, frames: int, labelled: np.ndarray, rng: np.random.Generator, *, targets: int
 ) -> np.ndarray | None:

@@ -25,7 +25,7 @@ from keras_tracknet.training.batches.heatmaps import (
 )
 from keras_tracknet.training.batches.mixup import mix_batch, mix_frames
 from keras_tracknet.training.batches.paste import FlightPaster
-from keras_tracknet.training.batches.skipping import draw_frames
+from keras_tracknet.training.batches.skipping import skip_frames
 
 TARGETS = ("disc", "gaussian", "classes")
 
@@ -193,10 +193,12 @@ class WindowBatches:
 
     def choose_frames(self, clip_number: int, start: int, rng: np.random.Generator) -> np.ndarray:
         """Return the frames of its clip that a window shows: neighbours, or some are skipped."""
-        config, labelled = self.config, self.clips[clip_number].labelled
-        return draw_frames(
-            start, config.frames, labelled, rng, skip=self.skip, targets=config.heatmaps
-        )
+        length, labelled = self.config.frames, self.clips[clip_number].labelled
+        if self.skip and rng.uniform() < self.skip:
+            apart = skip_frames(start, length, labelled, rng, targets=self.config.heatmaps)
+            if apart is not None:
+                return apart
+        return window_frames(start, length, len(labelled))
 
     def find_paster(self, clip_number: int) -> FlightPaster | None:
         """Return what pastes balls into windows of a clip, None where nothing does."""
